@@ -1,0 +1,56 @@
+import { ERROR_CATALOG, type ErrorCode } from './error-catalog.js';
+
+export interface ErrorDetails {
+  /** Name of the offending field in dots from the root of the request, e.g. `metadata.tags`. */
+  param?: string;
+  /** Milliseconds after which trying again makes sense; becomes `Retry-After`. */
+  retryAfterMs?: number;
+  /** The original error, for the log only; callers never see it. */
+  cause?: unknown;
+}
+
+/** What a MillraceError looks like where classes do not survive: across threads and in logs. */
+export interface PlainError {
+  code: ErrorCode;
+  message: string;
+  param: string | null;
+  retryAfterMs: number | null;
+}
+
+/**
+ * An expected failure, with a sentence for the caller that names the place and the fix.
+ * Everything else that is thrown is a defect: logged whole, answered as a bare 500.
+ */
+export class MillraceError extends Error {
+  readonly code: ErrorCode;
+  readonly param: string | null;
+  readonly retryAfterMs: number | null;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'MillraceError';
+    this.code = code;
+    this.param = details.param ?? null;
+    this.retryAfterMs = details.retryAfterMs ?? null;
+  }
+
+  get status(): number {
+    return ERROR_CATALOG[this.code];
+  }
+
+  toPlain(): PlainError {
+    return { code: this.code, message: this.message, param: this.param, retryAfterMs: this.retryAfterMs };
+  }
+
+  static fromPlain(plain: PlainError): MillraceError {
+    return new MillraceError(plain.code, plain.message, {
+      ...(plain.param === null ? {} : { param: plain.param }),
+      ...(plain.retryAfterMs === null ? {} : { retryAfterMs: plain.retryAfterMs }),
+    });
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

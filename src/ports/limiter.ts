@@ -1,0 +1,30 @@
+import type { Observable } from 'rxjs';
+
+/** What one upstream allows; read anew at each request, so a change needs no restart. */
+export interface PermitLimits {
+  /** Permits out at the same time. */
+  concurrency: number;
+  /** Permits given per minute; null for no limit. */
+  perMinute: number | null;
+}
+
+/**
+ * Permits to call an upstream, and pauses that an upstream asked for.
+ *
+ * Lower levels go first: while level 0 of a key has asked within the last 200 ms and was refused, higher levels get
+ * nothing of that key. Permits of a process that died come back by themselves.
+ */
+export abstract class Limiter {
+  /** Grants up to `want` permits; may be 0. */
+  abstract acquire(key: string, level: number, want: number, limits: PermitLimits): Promise<number>;
+  /** Gives `count` permits back. */
+  abstract release(key: string, count: number): void;
+  /** No permits of this key before `until` (epoch ms); an earlier pause is never shortened. */
+  abstract pause(key: string, until: number): void;
+  /** When the pause of this key ends (epoch ms), or null. */
+  abstract pausedUntil(key: string): Promise<number | null>;
+  /** Permits out now, over all processes. */
+  abstract inUse(key: string): Promise<number>;
+  /** Emits a key when permits of it may be had again. Lossy. */
+  abstract readonly freed: Observable<string>;
+}
