@@ -1,6 +1,7 @@
 /**
  * Cuts a stream of bytes into lines, with what a batch needs of each: its 1-based number, where it starts and how
  * long it is. Never holds more than one line plus one chunk; a line over the limit is reported and skipped, not kept.
+ * Lines come in groups, so that the caller does not wait once a line.
  */
 export interface RawLine {
   /** 1-based, blank lines counted, as an editor shows it. */
@@ -12,6 +13,9 @@ export interface RawLine {
 }
 
 const LINE_FEED = 0x0a;
+/** A chunk of nothing but line feeds would else become a hundred times its size in lines at once. */
+const GROUP_LINES = 1_000;
+const EMPTY = Buffer.alloc(0);
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export async function* readLines(chunks: AsyncIterable<Buffer>, maxLineBytes: number): AsyncGenerator<RawLine[]> {
@@ -40,11 +44,15 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, maxLineBytes: nu
   };
 
   for await (const chunk of chunks) {
-    const lines: RawLine[] = [];
+    let lines: RawLine[] = [];
     let from = 0;
     for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, from)) {
-      lines.push(finish(chunk.subarray(from, at), position + at));
+      lines.push(finish(at === from ? EMPTY : chunk.subarray(from, at), position + at));
       from = at + 1;
+      if (lines.length === GROUP_LINES) {
+        yield lines;
+        lines = [];
+      }
     }
     if (from < chunk.length && !isTooLong) {
       const rest = chunk.subarray(from);
@@ -59,5 +67,5 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, maxLineBytes: nu
     position += chunk.length;
     if (lines.length > 0) yield lines;
   }
-  if (heldBytes > 0 || isTooLong) yield [finish(Buffer.alloc(0), position)];
+  if (heldBytes > 0 || isTooLong) yield [finish(EMPTY, position)];
 }

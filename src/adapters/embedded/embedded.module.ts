@@ -1,0 +1,73 @@
+import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { Clock } from '../../kernel/clock.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { Broker } from '../../ports/broker.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { Limiter } from '../../ports/limiter.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { FsBlobStore } from './fs-blob-store.js';
+import { InProcessBroker } from './in-process-broker.js';
+import { LocalEventBus } from './local-event-bus.js';
+import { MemoryLimiter } from './memory-limiter.js';
+
+/** The ports of the mode in which one process does everything and needs no other service. Wants AppConfig, Clock and AppLogger. */
+@Global()
+@Module({
+  providers: [
+    { provide: FsBlobStore, inject: [AppConfig], useFactory: makeBlobStore },
+    { provide: InProcessBroker, inject: [Clock, AppLogger], useFactory: makeBroker },
+    { provide: LocalEventBus, inject: [AppLogger], useFactory: makeEventBus },
+    { provide: MemoryLimiter, inject: [Clock, AppLogger], useFactory: makeLimiter },
+    { provide: BlobStore, useExisting: FsBlobStore },
+    { provide: Broker, useExisting: InProcessBroker },
+    { provide: EventBus, useExisting: LocalEventBus },
+    { provide: Limiter, useExisting: MemoryLimiter },
+  ],
+  exports: [BlobStore, Broker, EventBus, Limiter],
+})
+export class EmbeddedModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly blobs: FsBlobStore,
+    private readonly broker: InProcessBroker,
+    private readonly events: LocalEventBus,
+    private readonly limiter: MemoryLimiter,
+  ) {}
+
+  /** Not when it is made: the store takes the lock of the data folder then, and only its holder may clear up there. */
+  async onModuleInit(): Promise<void> {
+    await this.blobs.open();
+  }
+
+  /** Last of all, after the engines have stopped: calls first, so that nothing is begun on what closes next. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.broker.stop();
+    await this.events.close();
+    this.limiter.close();
+    await this.blobs.close();
+  }
+}
+
+function makeBlobStore(config: AppConfig): FsBlobStore {
+  return new FsBlobStore(config.dataDir);
+}
+
+function makeBroker(clock: Clock, logger: AppLogger): InProcessBroker {
+  const log = logger.child('broker');
+  return new InProcessBroker({
+    clock,
+    onError: (err, { laneId, level }) => log.error({ err, laneId, level }, 'A call failed; its lane goes on'),
+  });
+}
+
+function makeEventBus(logger: AppLogger): LocalEventBus {
+  const log = logger.child('event-bus');
+  return new LocalEventBus({
+    onError: (err, topic) => log.error({ err, topic }, 'A listener failed; it goes on listening'),
+  });
+}
+
+function makeLimiter(clock: Clock, logger: AppLogger): MemoryLimiter {
+  const log = logger.child('limiter');
+  return new MemoryLimiter({ clock, onError: (err) => log.error({ err }, 'A listener to freed permits failed') });
+}

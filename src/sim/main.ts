@@ -1,0 +1,3 @@
+import { simCommand } from './sim-command.js';
+
+await simCommand().parseAsync();

@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import { In, LessThan, LessThanOrEqual } from 'typeorm';
+import type { BatchState } from '../kernel/batch-state.js';
+import { Clock } from '../kernel/clock.js';
+import { Database } from './database.js';
+import { BatchRow } from './entities/batch.entity.js';
+import {
+  cancelBatch,
+  createBatch,
+  expireBatch,
+  failBatch,
+  finishBatch,
+  insertLines,
+  planResultFiles,
+  settleLines,
+  type CreatedBatch,
+  type SettleWindow,
+} from './procedures/batch.procedures.js';
+import type { FinishedBatch, NewBatch, NewLines } from './procedures/batch-shapes.js';
+import { statement } from './statement.js';
+
+export type StoredBatch = BatchRow;
+
+/** How one line of a batch ended, for its line in the output or error file. */
+export interface EndedLine {
+  line: number;
+  customId: string;
+  state: number;
+  statusCode: number | null;
+  requestId: string | null;
+  body: string | null;
+  blobKey: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+const ENDED_LINES = statement<{ batchSeq: number; after: number; until: number }, EndedLine>('batch-ended-lines');
+
+const LIVE_STATES: BatchState[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
+/** Rough bytes of one task row, for bounding a group. */
+const LINE_ROW_BYTES = 200;
+
+@Injectable()
+export class BatchStore {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  create(batch: NewBatch): Promise<CreatedBatch> {
+    return this.database.write(createBatch, batch);
+  }
+
+  find(tenantSeq: number, id: string): Promise<StoredBatch | null> {
+    return this.database.reader.findOneBy(BatchRow, { tenantSeq, id });
+  }
+
+  bySeq(seq: number): Promise<StoredBatch> {
+    return this.database.reader.findOneByOrFail(BatchRow, { seq });
+  }
+
+  /** Newest first. */
+  page(tenantSeq: number, beforeSeq: number | null, limit: number): Promise<StoredBatch[]> {
+    return this.database.reader.find(BatchRow, {
+      where: { tenantSeq, ...(beforeSeq === null ? {} : { seq: LessThan(beforeSeq) }) },
+      order: { seq: 'desc' },
+      take: limit,
+    });
+  }
+
+  /** Batches in these states, oldest first. */
+  inStates(states: BatchState[]): Promise<StoredBatch[]> {
+    return this.database.reader.find(BatchRow, { where: { state: In(states) }, order: { seq: 'asc' }, take: 500 });
+  }
+
+  live(): Promise<StoredBatch[]> {
+    return this.inStates(LIVE_STATES);
+  }
+
+  /** Running batches whose window is over. */
+  overdue(): Promise<StoredBatch[]> {
+    return this.database.reader.find(BatchRow, {
+      where: { state: In(['validating', 'in_progress']), expiresAt: LessThanOrEqual(this.clock.now()) },
+      take: 100,
+    });
+  }
+
+  /** False when the batch is not where the caller believes it to be. */
+  insertLines(chunk: NewLines): Promise<boolean> {
+    const rows = chunk.lines.length;
+    return this.database.write(insertLines, chunk, { rows, bytes: rows * LINE_ROW_BYTES });
+  }
+
+  fail(batchSeq: number, errors: string): Promise<boolean> {
+    return this.database.write(failBatch, { batchSeq, errors });
+  }
+
+  cancel(tenantSeq: number, id: string): Promise<StoredBatch> {
+    return this.database.write(cancelBatch, { tenantSeq, id });
+  }
+
+  expire(batchSeq: number): Promise<boolean> {
+    return this.database.write(expireBatch, { batchSeq });
+  }
+
+  settle(window: SettleWindow): Promise<{ settled: number; live: number }> {
+    return this.database.write(settleLines, window, { rows: window.until - window.after, bytes: 0 });
+  }
+
+  planResultFiles(batchSeq: number, outputId: string, errorId: string): Promise<StoredBatch> {
+    return this.database.write(planResultFiles, { batchSeq, outputId, errorId });
+  }
+
+  finish(batch: FinishedBatch): Promise<boolean> {
+    return this.database.write(finishBatch, batch);
+  }
+
+  /** Lines after `after` up to and including `until`, in order. */
+  endedLines(batchSeq: number, after: number, until: number): Promise<EndedLine[]> {
+    return this.database.all(ENDED_LINES, { batchSeq, after, until });
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Runs one group of writes as one transaction, where the connection lives.
+ *
+ * In: the calls of many callers. Out: an outcome for each, only after the commit. Invariants: a refused item harms no
+ * other; a defect or a broken constraint fails only the item that caused it (the group is rolled back and tried again
+ * in halves until the bad one is alone); no call is answered as done that is not durable, and none is run twice into
+ * the store: a commit whose answer was lost is settled by reading the group's mark back.
+ */
+import { crashPoint } from '../kernel/crash-point.js';
+import { MillraceError, messageOf, type PlainError } from '../kernel/errors.js';
+import { procedureNamed, type ItemResult, type Tx } from './procedure.js';
+
+export interface WriteCall {
+  procedure: string;
+  args: unknown;
+}
+
+export type WriteOutcome = { ok: unknown } | { refused: PlainError } | { failed: string };
+
+/** What the executor needs of a connection; SQLite's and MySQL's differ behind it. */
+export interface GroupConnection {
+  begin(now: number): Promise<Tx>;
+  /** Writes the mark of this group in the same transaction, then commits. */
+  commit(mark: number): Promise<void>;
+  rollback(): Promise<void>;
+  /** The last mark that reached the store, on a fresh connection if need be. */
+  committedMark(): Promise<number>;
+  /** Whether the same group may simply be run again: a deadlock, a lock wait, a connection lost before the commit. */
+  isTransient(error: unknown): boolean;
+}
+
+const MAX_TRANSIENT_RETRIES = 10;
+
+export class GroupExecutor {
+  private mark: number | null = null;
+
+  constructor(private readonly connection: GroupConnection) {}
+
+  async execute(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+    for (let retry = 0; ; retry += 1) {
+      try {
+        return await this.runTransaction(calls, now);
+      } catch (error) {
+        if (this.connection.isTransient(error) && retry < MAX_TRANSIENT_RETRIES) continue;
+        if (calls.length === 1) return [failureOf(error)];
+        const middle = calls.length >> 1;
+        const first = await this.execute(calls.slice(0, middle), now);
+        return [...first, ...(await this.execute(calls.slice(middle), now))];
+      }
+    }
+  }
+
+  private async runTransaction(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+    const tx = await this.connection.begin(now);
+    let outcomes: WriteOutcome[];
+    try {
+      outcomes = await runProcedures(tx, calls);
+    } catch (error) {
+      await this.connection.rollback();
+      throw error;
+    }
+    const mark = (this.mark ?? (await this.connection.committedMark())) + 1;
+    for (const call of calls) crashPoint(`write:${call.procedure}:before`);
+    try {
+      await this.connection.commit(mark);
+    } catch (error) {
+      if ((await this.connection.committedMark()) !== mark) {
+        await this.connection.rollback();
+        throw error;
+      }
+    }
+    this.mark = mark;
+    for (const call of calls) crashPoint(`write:${call.procedure}:after`);
+    return outcomes;
+  }
+}
+
+/** Calls of one kind go to their procedure together; callers get their answers back in their own places. */
+async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<WriteOutcome[]> {
+  const placesByProcedure = new Map<string, number[]>();
+  calls.forEach((call, place) => {
+    const places = placesByProcedure.get(call.procedure);
+    if (places) places.push(place);
+    else placesByProcedure.set(call.procedure, [place]);
+  });
+  const outcomes = new Array<WriteOutcome>(calls.length);
+  for (const [name, places] of placesByProcedure) {
+    const items = places.map((place) => calls[place]!.args as never);
+    const results: ItemResult<unknown>[] = await procedureNamed(name).run(tx, items);
+    if (results.length !== places.length) {
+      throw new Error(`procedure '${name}' answered ${results.length} of ${places.length} items`);
+    }
+    places.forEach((place, index) => (outcomes[place] = results[index]!));
+  }
+  return outcomes;
+}
+
+function failureOf(error: unknown): WriteOutcome {
+  if (error instanceof MillraceError) return { refused: error.toPlain() };
+  return { failed: error instanceof Error ? (error.stack ?? error.message) : messageOf(error) };
+}

@@ -1,0 +1,92 @@
+/**
+ * A write is a procedure: a named function that runs inside a transaction, where the connection lives (on SQLite in
+ * the writer thread). It is given everything that arrived for it since the last commit, so hot procedures can work on
+ * many items with one prepared statement.
+ *
+ * Arguments and results cross a thread, so they must be plain data (structured clone): no classes, no functions, and
+ * no small Buffers, which drag their whole pool along.
+ */
+import type { EntityManager } from 'typeorm';
+import { MillraceError, type PlainError } from '../kernel/errors.js';
+import type { SqlParams, Statement } from './statement.js';
+
+/** What a procedure may touch: hot paths prepared SQL files, cold paths TypeORM's EntityManager; one transaction. */
+export interface Tx {
+  /** The store's time at the start of this transaction, epoch ms. */
+  readonly now: number;
+  readonly manager: EntityManager;
+  all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]>;
+  /** Rows changed. */
+  run<P extends SqlParams>(statement: Statement<P>, params: P): Promise<number>;
+  /** Runs the statement once per item; rows changed by each, in order. */
+  each<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<number[]>;
+  /** Undoes what `work` did if it throws, and nothing else of this transaction. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** What became of one item of a procedure. */
+export type ItemResult<R> = { ok: R } | { refused: PlainError };
+
+export interface Procedure<A, R> {
+  readonly name: string;
+  readonly run: (tx: Tx, items: readonly A[]) => Promise<ItemResult<R>[]>;
+}
+
+/** How many items of the 500 that a group may hold one call of a procedure counts for. */
+export interface WriteWeight {
+  rows: number;
+  bytes: number;
+}
+
+const procedures = new Map<string, Procedure<never, unknown>>();
+
+function register<A, R>(procedure: Procedure<A, R>): Procedure<A, R> {
+  if (procedures.has(procedure.name)) throw new Error(`procedure '${procedure.name}' is declared twice`);
+  procedures.set(procedure.name, procedure as Procedure<never, unknown>);
+  return procedure;
+}
+
+/**
+ * A hot procedure: sees all its items at once and answers for each. It decides expected conflicts per item and never
+ * throws for them; what it throws fails the group, which is then tried again in halves until the bad item is alone.
+ */
+export function procedureOfMany<A, R>(
+  name: string,
+  run: (tx: Tx, items: readonly A[]) => Promise<R[]>,
+): Procedure<A, R> {
+  return register({
+    name,
+    run: async (tx, items) => (await run(tx, items)).map((ok) => ({ ok })),
+  });
+}
+
+/** A cold procedure: one item at a time, each under a savepoint, so that it may simply throw a MillraceError. */
+export function procedureOfOne<A, R>(name: string, run: (tx: Tx, item: A) => Promise<R>): Procedure<A, R> {
+  return register({
+    name,
+    run: async (tx, items) => {
+      const results: ItemResult<R>[] = [];
+      for (const item of items) results.push(await runOne(tx, item, run));
+      return results;
+    },
+  });
+}
+
+async function runOne<A, R>(tx: Tx, item: A, run: (tx: Tx, item: A) => Promise<R>): Promise<ItemResult<R>> {
+  try {
+    return { ok: await tx.savepoint(() => run(tx, item)) };
+  } catch (error) {
+    if (error instanceof MillraceError) return { refused: error.toPlain() };
+    throw error;
+  }
+}
+
+export function procedureNamed(name: string): Procedure<never, unknown> {
+  const procedure = procedures.get(name);
+  if (!procedure) throw new Error(`no procedure is named '${name}'`);
+  return procedure;
+}
+
+export function declaredProcedures(): readonly string[] {
+  return [...procedures.keys()];
+}

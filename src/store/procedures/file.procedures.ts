@@ -1,0 +1,82 @@
+/** Files and their blobs. A file is a name for a blob; deleting it hides the name at once, the blob goes later. */
+import { type EntityManager, In, IsNull } from 'typeorm';
+import { MillraceError } from '../../kernel/errors.js';
+import { BlobRow } from '../entities/blob.entity.js';
+import { FileRow } from '../entities/file.entity.js';
+import { procedureOfOne } from '../procedure.js';
+import { statement } from '../statement.js';
+
+export interface NewFile {
+  id: string;
+  tenantSeq: number;
+  purpose: string;
+  filename: string;
+  blobKey: string;
+  bytes: number;
+  sha256: string;
+  /** Null: lives until it is deleted. */
+  ttlMs: number | null;
+}
+
+export async function findVisibleFile(
+  manager: EntityManager,
+  tenantSeq: number,
+  id: string,
+  now: number,
+): Promise<FileRow | null> {
+  const file = await manager.findOneBy(FileRow, { id, tenantSeq, deletedAt: IsNull() });
+  return file && (file.expiresAt === null || file.expiresAt > now) ? file : null;
+}
+
+export const createFile = procedureOfOne('file-create', async (tx, item: NewFile): Promise<FileRow> => {
+  const blob = tx.manager.create(BlobRow, {
+    key: item.blobKey,
+    bytes: item.bytes,
+    sha256: item.sha256,
+    createdAt: tx.now,
+  });
+  await tx.manager.insert(BlobRow, blob);
+  await tx.manager.insert(FileRow, {
+    id: item.id,
+    tenantSeq: item.tenantSeq,
+    blobSeq: blob.seq,
+    purpose: item.purpose,
+    filename: item.filename,
+    bytes: item.bytes,
+    createdAt: tx.now,
+    expiresAt: item.ttlMs === null ? null : tx.now + item.ttlMs,
+  });
+  return tx.manager.findOneByOrFail(FileRow, { id: item.id });
+});
+
+export const deleteFile = procedureOfOne(
+  'file-delete',
+  async (tx, { tenantSeq, id }: { tenantSeq: number; id: string }): Promise<void> => {
+    const file = await findVisibleFile(tx.manager, tenantSeq, id, tx.now);
+    if (!file) throw new MillraceError('not_found', `No such File object: ${id}`, { param: 'id' });
+    await tx.manager.update(FileRow, { seq: file.seq }, { deletedAt: tx.now });
+  },
+);
+
+const EXPIRE = statement<{ now: number; limit: number }>('file-expire');
+
+/** Hides files whose time is over; returns how many. */
+export const expireFiles = procedureOfOne('file-expire', async (tx, { limit }: { limit: number }) =>
+  tx.run(EXPIRE, { now: tx.now, limit }),
+);
+
+const DROP_DELETED_FILES = statement<{ limit: number }>('file-drop-deleted');
+const UNUSED_BLOBS = statement<{ limit: number }, { seq: number; key: string }>('blob-unused');
+
+/**
+ * Forgets hidden files whose blob no live batch pins, and returns the keys of blobs that nothing refers to any more. Their
+ * rows stay until `dropBlobs` says that the bytes are gone, so a crash between the two leaves no orphan.
+ */
+export const collectBlobs = procedureOfOne('blob-collect', async (tx, { limit }: { limit: number }) => {
+  await tx.run(DROP_DELETED_FILES, { limit });
+  return tx.all(UNUSED_BLOBS, { limit });
+});
+
+export const dropBlobs = procedureOfOne('blob-drop', async (tx, { seqs }: { seqs: number[] }): Promise<void> => {
+  await tx.manager.delete(BlobRow, { seq: In(seqs) });
+});

@@ -1,0 +1,43 @@
+import { MillraceError } from '../../kernel/errors.js';
+import { IdempotencyKeyRow } from '../entities/idempotency-key.entity.js';
+import type { Tx } from '../procedure.js';
+
+/** An `Idempotency-Key` header and a hash of the request it came with. */
+export interface IdempotencyClaim {
+  key: string;
+  requestHash: string;
+}
+
+/** How long a key is remembered. */
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
+
+/**
+ * Remembers that a key made `subjectId`, in the transaction that makes it. Returns the id that the same key made before, or
+ * null if it is new. The same key with another request is refused.
+ */
+export async function rememberKey(
+  tx: Tx,
+  tenantSeq: number,
+  scope: string,
+  claim: IdempotencyClaim | null,
+  subjectId: string,
+): Promise<string | null> {
+  if (!claim) return null;
+  const primaryKey = { tenantSeq, scope, key: claim.key };
+  const known = await tx.manager.findOneBy(IdempotencyKeyRow, primaryKey);
+  if (known && known.expiresAt > tx.now) {
+    if (known.requestHash === claim.requestHash) return known.subjectId;
+    throw new MillraceError(
+      'idempotency_key_reused',
+      `The Idempotency-Key '${claim.key}' was used with another request. Use a new key for a new request.`,
+    );
+  }
+  if (known) await tx.manager.delete(IdempotencyKeyRow, primaryKey);
+  await tx.manager.insert(IdempotencyKeyRow, {
+    ...primaryKey,
+    requestHash: claim.requestHash,
+    subjectId,
+    expiresAt: tx.now + IDEMPOTENCY_TTL_MS,
+  });
+  return null;
+}

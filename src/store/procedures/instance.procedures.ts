@@ -1,0 +1,20 @@
+/** Server processes. Each boot is a new instance, so that leases of an earlier life can be told from this one's. */
+import { InstanceRow } from '../entities/instance.entity.js';
+import { procedureOfOne } from '../procedure.js';
+
+export interface NewInstance {
+  id: string;
+  role: string;
+  host: string;
+  pid: number;
+}
+
+export const registerInstance = procedureOfOne('instance-register', async (tx, item: NewInstance) => {
+  const row = tx.manager.create(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
+  await tx.manager.insert(InstanceRow, row);
+  return row.seq;
+});
+
+export const endInstance = procedureOfOne('instance-end', async (tx, { seq }: { seq: number }): Promise<void> => {
+  await tx.manager.update(InstanceRow, { seq }, { endedAt: tx.now });
+});

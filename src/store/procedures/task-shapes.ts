@@ -1,0 +1,75 @@
+/** Plain shapes that cross the thread between stores and procedures. */
+
+/** Tokens of one answer, or of many added up. */
+export interface Usage {
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  totalTokens: number;
+}
+
+/** A request to lease up to `want` tasks from the head of a lane for a dispatcher. */
+export interface LeaseRequest {
+  laneSeq: number;
+  want: number;
+  /** The instance whose life the lease hangs on. */
+  ownerSeq: number;
+}
+
+/** What a dispatcher must know of a task to run it. */
+export interface LeasedTask {
+  seq: number;
+  epoch: number;
+  batchSeq: number | null;
+  bodyOffset: number | null;
+  bodyLength: number | null;
+  tries: number;
+}
+
+/** The end of a task with something to record: the model's answer, or why there is none. */
+export interface FinishedTask {
+  seq: number;
+  epoch: number;
+  laneSeq: number;
+  batchSeq: number | null;
+  state: 'completed' | 'failed';
+  /** Whether this end counts as a try. */
+  isTry: boolean;
+  statusCode: number | null;
+  requestId: string | null;
+  body: string | null;
+  /** Set instead of `body` when the answer was too large for a row. */
+  blobKey: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+  usage: Usage | null;
+}
+
+/** What came of handing in a FinishedTask. */
+export interface FinishResult {
+  /** False: the lease was lost meanwhile, nothing was written. */
+  isRecorded: boolean;
+  /** True when this was the last line its batch waited for. */
+  isBatchDone: boolean;
+}
+
+/** A task that goes back to its place in the lane, at once or at a time. */
+export interface ReturnedTask {
+  seq: number;
+  epoch: number;
+  laneSeq: number;
+  /** Null: ready again now. */
+  availableAt: number | null;
+  isTry: boolean;
+  isLoss: boolean;
+  /** Why, for the attempt log; null leaves no trace (released before it started, or only the upstream's pace). */
+  attempt: AttemptNote | null;
+}
+
+export interface AttemptNote {
+  outcome: 'failed' | 'lost';
+  startedAt: number | null;
+  statusCode: number | null;
+  detail: string | null;
+}

@@ -1,0 +1,101 @@
+/**
+ * The one writing connection, in the writer thread. Because every write of the process goes through it, one group at a
+ * time, transactions of different callers can never mix, which they do on a SQLite connection that TypeORM shares.
+ */
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { GroupConnection } from '../group-executor.js';
+import type { Tx } from '../procedure.js';
+import { SqlCatalog } from '../sql-catalog.js';
+import { statement, type SqlParams, type Statement } from '../statement.js';
+import { PreparedStatements } from './prepared-statements.js';
+import { handleOf } from './sqlite-data-source.js';
+
+export const SQLITE_FOLDER = new URL('../sql/sqlite/', import.meta.url);
+
+const WRITE_MARK = statement<{ writer: string; mark: number }>('commit-mark-write');
+const READ_MARK = statement<{ writer: string }, { mark: number }>('commit-mark-read');
+
+/** Pages of the log after which it is copied back into the file, between two groups rather than inside a commit. */
+const CHECKPOINT_PAGES = 4000;
+const WRITER = 'sqlite';
+
+export class SqliteConnection implements GroupConnection {
+  private readonly statements: PreparedStatements;
+  private readonly runner: QueryRunner;
+
+  constructor(private readonly dataSource: DataSource) {
+    const catalog = new SqlCatalog(SQLITE_FOLDER);
+    catalog.check();
+    this.statements = new PreparedStatements(handleOf(dataSource), catalog);
+    this.runner = dataSource.createQueryRunner();
+    handleOf(dataSource).pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  }
+
+  async begin(now: number): Promise<Tx> {
+    await this.runner.startTransaction();
+    return new SqliteTx(now, this.runner.manager, this.statements, this.dataSource);
+  }
+
+  async commit(mark: number): Promise<void> {
+    this.statements.of(WRITE_MARK).run({ writer: WRITER, mark });
+    await this.runner.commitTransaction();
+  }
+
+  async rollback(): Promise<void> {
+    // SQLite ends the transaction by itself on a full disk and on some I/O errors. TypeORM does not see that, so it is
+    // given a transaction to end.
+    const handle = handleOf(this.dataSource);
+    if (!handle.inTransaction) handle.exec('BEGIN');
+    await this.runner.rollbackTransaction();
+  }
+
+  committedMark(): Promise<number> {
+    // Inside a transaction that failed to commit this connection would read its own unwritten mark.
+    if (handleOf(this.dataSource).inTransaction) return Promise.resolve(-1);
+    const row = this.statements.of(READ_MARK).get({ writer: WRITER }) as { mark: number } | undefined;
+    return Promise.resolve(row?.mark ?? 0);
+  }
+
+  isTransient(error: unknown): boolean {
+    const code = (error as { code?: unknown }).code;
+    return code === 'SQLITE_BUSY' || code === 'SQLITE_BUSY_SNAPSHOT';
+  }
+}
+
+class SqliteTx implements Tx {
+  private savepoints = 0;
+
+  constructor(
+    readonly now: number,
+    readonly manager: EntityManager,
+    private readonly statements: PreparedStatements,
+    private readonly dataSource: DataSource,
+  ) {}
+
+  async all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]> {
+    return this.statements.of(statement).all(params) as R[];
+  }
+
+  async run<P extends SqlParams>(statement: Statement<P>, params: P): Promise<number> {
+    return this.statements.of(statement).run(params).changes;
+  }
+
+  async each<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<number[]> {
+    const prepared = this.statements.of(statement);
+    return items.map((item) => prepared.run(item).changes);
+  }
+
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const handle = handleOf(this.dataSource);
+    const name = `item_${(this.savepoints += 1)}`;
+    handle.exec(`SAVEPOINT ${name}`);
+    try {
+      const result = await work();
+      handle.exec(`RELEASE ${name}`);
+      return result;
+    } catch (error) {
+      if (handle.inTransaction) handle.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
+      throw error;
+    }
+  }
+}

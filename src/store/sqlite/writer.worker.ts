@@ -1,0 +1,50 @@
+/**
+ * The writer thread: owns the one writing connection, runs groups one after the other, answers after each commit.
+ * Being a thread of its own keeps fsync and SQL out of the event loop that serves HTTP.
+ */
+import 'reflect-metadata';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { DataSource } from 'typeorm';
+import { armCrashPoint } from '../../kernel/crash-point.js';
+import { messageOf } from '../../kernel/errors.js';
+import { GroupExecutor } from '../group-executor.js';
+import { migrate } from '../migrator.js';
+import '../procedures/all-procedures.js';
+import { SqliteConnection } from './sqlite-connection.js';
+import { handleOf, openSqlite } from './sqlite-data-source.js';
+import type { FromWriter, ToWriter, WriterOptions } from './writer-protocol.js';
+
+const MIGRATIONS = new URL('../../../migrations/sqlite/', import.meta.url);
+
+const port = parentPort;
+if (!port) throw new Error('the writer runs in a worker thread');
+const options = workerData as WriterOptions;
+const say = (message: FromWriter) => port.postMessage(message);
+
+function serve(dataSource: DataSource): void {
+  const executor = new GroupExecutor(new SqliteConnection(dataSource));
+  port!.on('message', (message: ToWriter) => {
+    if (message.kind === 'close') {
+      handleOf(dataSource).pragma('wal_checkpoint(TRUNCATE)');
+      void dataSource.destroy().then(() => say({ kind: 'closed' }));
+      return;
+    }
+    executor.execute(message.calls, message.now).then(
+      (outcomes) => say({ kind: 'done', id: message.id, outcomes }),
+      (error: unknown) => say({ kind: 'broken', id: message.id, message: messageOf(error) }),
+    );
+  });
+}
+
+try {
+  if (options.crashAt !== null) armCrashPoint(options.crashAt);
+  const dataSource = await openSqlite(options.file, 'write');
+  const migrations = await migrate(dataSource, MIGRATIONS, (runner, sql) => {
+    handleOf(runner.connection).exec(sql);
+    return Promise.resolve();
+  });
+  serve(dataSource);
+  say({ kind: 'ready', migrations });
+} catch (error) {
+  say({ kind: 'start-failed', message: messageOf(error) });
+}

@@ -1,0 +1,23 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessStore } from './access.store.js';
+import { BatchStore } from './batch.store.js';
+import { Database } from './database.js';
+import { FileStore } from './file.store.js';
+import { InstanceStore } from './instance.store.js';
+import { QueueStore } from './queue.store.js';
+import { TaskStore } from './task.store.js';
+
+const STORES = [AccessStore, BatchStore, FileStore, InstanceStore, QueueStore, TaskStore];
+
+/** What modules and engines call, over whichever database the composition root has opened. */
+@Module({})
+export class StoreModule {
+  static forRoot(database: Database): DynamicModule {
+    return {
+      module: StoreModule,
+      global: true,
+      providers: [{ provide: Database, useValue: database }, ...STORES],
+      exports: [Database, ...STORES],
+    };
+  }
+}

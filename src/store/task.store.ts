@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from './database.js';
+import {
+  finishTasks,
+  leaseTasks,
+  promoteTasks,
+  rescueLeases,
+  returnTasks,
+} from './procedures/task.procedures.js';
+import type { FinishedTask, FinishResult, LeasedTask, LeaseRequest, ReturnedTask } from './procedures/task-shapes.js';
+import { statement } from './statement.js';
+
+/** What waits in a lane and what runs. */
+export interface LaneDepth {
+  ready: number;
+  scheduled: number;
+  leased: number;
+  /** When the task at the head was enqueued, or null when none is ready. */
+  oldestReadyAt: number | null;
+}
+
+const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
+const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
+
+@Injectable()
+export class TaskStore {
+  constructor(private readonly database: Database) {}
+
+  lease(request: LeaseRequest): Promise<LeasedTask[]> {
+    return this.database.write(leaseTasks, request, { rows: request.want, bytes: 0 });
+  }
+
+  finish(task: FinishedTask): Promise<FinishResult> {
+    return this.database.write(finishTasks, task, { rows: 1, bytes: task.body?.length ?? 0 });
+  }
+
+  /** False when the lease was lost meanwhile. */
+  giveBack(task: ReturnedTask): Promise<boolean> {
+    return this.database.write(returnTasks, task);
+  }
+
+  promote(): Promise<{ laneSeqs: number[]; isMore: boolean }> {
+    return this.database.write(promoteTasks, null, { rows: 500, bytes: 0 });
+  }
+
+  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
+  rescue(ownerSeq: number): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
+    return this.database.write(rescueLeases, { ownerSeq }, { rows: 500, bytes: 0 });
+  }
+
+  async laneDepth(laneSeq: number): Promise<LaneDepth> {
+    const [depth] = await this.database.all(DEPTH, { laneSeq });
+    return depth!;
+  }
+
+  async hasReady(laneSeq: number): Promise<boolean> {
+    return (await this.database.all(HAS_READY, { laneSeq })).length > 0;
+  }
+}

@@ -1,0 +1,83 @@
+import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
+import pinoPretty from 'pino-pretty';
+import { redactLine } from './redaction.js';
+
+export interface LogOptions {
+  level: LevelWithSilent;
+  /** For people or for machines. */
+  format: 'pretty' | 'json';
+}
+
+/** What a line says beside its message. Errors go under `err`, the id of an HTTP request under `requestId`. */
+export type LogFields = object;
+
+/**
+ * Logs to `stream`, by default standard output. Lines are written before the call returns, so none is lost when the
+ * process ends.
+ */
+export function createLogger({ level, format }: LogOptions, stream?: DestinationStream): AppLogger {
+  const destination = stream ?? pino.destination({ dest: 1, sync: true });
+  const root = pino(
+    {
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+      hooks: { streamWrite: redactLine },
+    },
+    format === 'json' ? destination : prettyStream(destination, stream === undefined && pinoPretty.isColorSupported),
+  );
+  return new AppLogger(root);
+}
+
+/** pino-pretty's own stream writes later, and so loses lines at exit. */
+function prettyStream(destination: DestinationStream, colorize: boolean): DestinationStream {
+  const toText = pinoPretty.prettyFactory({
+    colorize,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return { write: (line) => destination.write(toText(line)) };
+}
+
+/** The log of one part of the server. Get one with `child`, and give each line its facts as fields, not as text. */
+export class AppLogger {
+  private readonly pino: Logger;
+
+  constructor(
+    private readonly root: Logger,
+    private readonly bindings: LogFields = {},
+  ) {
+    this.pino = root.child(bindings);
+  }
+
+  /** A log whose lines carry `name` and `fields`, and the fields of this one. */
+  child(name: string, fields: LogFields = {}): AppLogger {
+    return new AppLogger(this.root, { ...this.bindings, ...fields, name });
+  }
+
+  trace(fields: LogFields, message: string): void {
+    this.pino.trace(fields, message);
+  }
+
+  debug(fields: LogFields, message: string): void {
+    this.pino.debug(fields, message);
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.pino.info(fields, message);
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.pino.warn(fields, message);
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.pino.error(fields, message);
+  }
+
+  fatal(fields: LogFields, message: string): void {
+    this.pino.fatal(fields, message);
+  }
+}
