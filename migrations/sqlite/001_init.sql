@@ -4,7 +4,7 @@
 -- `auto_vacuum` can only be set before the first table; the store sets it before it runs this file.
 
 CREATE TABLE tenant (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   name TEXT NOT NULL,
   created_at INTEGER NOT NULL
@@ -14,7 +14,7 @@ CREATE UNIQUE INDEX ux_tenant_name ON tenant (name);
 
 -- Only a hash of a key is kept. `scopes` is a JSON array of strings.
 CREATE TABLE api_key (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -30,7 +30,7 @@ CREATE INDEX ix_api_key_tenant ON api_key (tenant_seq, seq);
 
 -- Stored bytes. A row exists for every finished blob that something may refer to.
 CREATE TABLE blob (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   key TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   sha256 TEXT,
@@ -40,7 +40,7 @@ CREATE UNIQUE INDEX ux_blob_key ON blob (key);
 
 -- `deleted_at` hides a file at once; its blob goes when no live batch pins it.
 CREATE TABLE file (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   blob_seq INTEGER NOT NULL,
@@ -59,7 +59,7 @@ CREATE INDEX ix_file_blob ON file (blob_seq);
 
 -- `sealed_key` is encrypted; only `key_last4` is ever shown. `source` is 'env' for the one made from MILLRACE_UPSTREAM_*.
 CREATE TABLE upstream (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -77,7 +77,7 @@ CREATE UNIQUE INDEX ux_upstream_name ON upstream (tenant_seq, name);
 
 -- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object.
 CREATE TABLE queue (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -101,7 +101,7 @@ CREATE UNIQUE INDEX ux_queue_name ON queue (tenant_seq, name);
 
 -- The row is the mutex of its lane where the database has row locks. `locked_*`: the sequential lock.
 CREATE TABLE lane (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   queue_seq INTEGER NOT NULL,
   level INTEGER NOT NULL,
   cleared_seq INTEGER NOT NULL DEFAULT 0,
@@ -119,7 +119,7 @@ CREATE UNIQUE INDEX ux_lane_level ON lane (queue_seq, level);
 -- `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a
 -- finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops.
 CREATE TABLE batch (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   queue_seq INTEGER,
@@ -169,7 +169,7 @@ CREATE INDEX ix_batch_stopped ON batch (seq) WHERE outcome IS NOT NULL AND settl
 -- `id` is null for batch lines: theirs is made of the batch's id and the line.
 -- States: 0 scheduled, 1 ready, 2 leased, 3 completed, 4 failed, 5 expired, 6 cancelled.
 CREATE TABLE task (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT,
   tenant_seq INTEGER NOT NULL,
   queue_seq INTEGER NOT NULL,
@@ -251,7 +251,7 @@ CREATE TABLE task_alias (
 
 -- Attempts that failed or lost their lease; the happy path writes none.
 CREATE TABLE attempt (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   task_seq INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
   owner_seq INTEGER,
@@ -266,7 +266,7 @@ CREATE INDEX ix_attempt_task ON attempt (task_seq, seq);
 
 -- Outbox: HTTP notices written with the state change, delivered later.
 CREATE TABLE callback (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   task_seq INTEGER,
@@ -289,7 +289,7 @@ CREATE INDEX ix_callback_task ON callback (task_seq) WHERE task_seq IS NOT NULL;
 
 -- One row per server process; a new one at each boot.
 CREATE TABLE instance (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   role TEXT NOT NULL,
   host TEXT NOT NULL,
@@ -303,7 +303,7 @@ CREATE UNIQUE INDEX ux_instance_id ON instance (id);
 
 -- Workers that pull over HTTP, as they name themselves.
 CREATE TABLE worker (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
   capacity INTEGER,
@@ -314,7 +314,7 @@ CREATE UNIQUE INDEX ux_worker_name ON worker (tenant_seq, name);
 
 -- Acts of people: keys made, queues changed, batches cancelled. Append-only.
 CREATE TABLE audit_entry (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   actor TEXT NOT NULL,
   action TEXT NOT NULL,

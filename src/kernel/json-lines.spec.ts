@@ -19,7 +19,9 @@ async function linesOf(chunks: Iterable<Buffer>, maxLineBytes = LIMIT): Promise<
 /** Each line as `number@offset:text`, or `number@offset too long`. */
 async function cut(text: string, maxLineBytes = LIMIT): Promise<string[]> {
   const lines = await linesOf([Buffer.from(text)], maxLineBytes);
-  return lines.map(({ number, offset, bytes }) => `${number}@${offset}${bytes === null ? ' too long' : `:${bytes}`}`);
+  return lines.map(
+    ({ number, offset, bytes }) => `${number}@${offset}${bytes === null ? ' too long' : `:${bytes.toString()}`}`,
+  );
 }
 
 describe('readLines', () => {

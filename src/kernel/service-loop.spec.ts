@@ -163,7 +163,7 @@ describe('ServiceLoop', () => {
       await Promise.all([loop.stop(), loop.stop()]);
       loop.wake();
       loop.start();
-      await steps.first(2);
+      expect(await steps.first(2)).toHaveLength(2);
     });
 
     it('keeps hold of a loop that is started while another stop returns', async () => {

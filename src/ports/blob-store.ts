@@ -10,7 +10,10 @@ export interface BlobStat {
   bytes: number;
 }
 
-/** An unfinished blob. Exactly one of `commit` and `abort` ends it; both are safe to call again. */
+/**
+ * An unfinished blob. Exactly one of `commit` and `abort` ends it, the first; both are safe to call again. After a write
+ * that failed (`insufficient_storage` when there is no room) only `abort` is left.
+ */
 export interface BlobWriter {
   /** Appends; resolves when the store can take more. The chunk must not be changed afterwards. */
   write(chunk: Buffer): Promise<void>;
@@ -26,13 +29,19 @@ export interface BlobKey {
 }
 
 export abstract class BlobStore {
-  /** Begins a blob. The key is an id of our own making, never a name somebody sent. */
+  /**
+   * Begins a blob. The key is an id of our own making, never a name somebody sent: letters, digits, `_` and `-`, at most
+   * 200 of them, else this and all other methods reject with a TypeError. A key that exists is replaced by the commit.
+   */
   abstract create(key: string): Promise<BlobWriter>;
 
-  /** Streams bytes `start` (inclusive) to `end` (exclusive), by default all. Rejects with `not_found` if there is no such blob. */
+  /**
+   * Streams bytes `start` (inclusive) to `end` (exclusive), by default all. Rejects with `not_found` if there is no such
+   * blob, before any byte. Goes on to its end even if the blob is deleted meanwhile; read it to its end or destroy it.
+   */
   abstract read(key: string, start?: number, end?: number): Promise<Readable>;
 
-  /** One range at once; shorter than asked for only where the blob ends. */
+  /** One range at once; shorter than asked for only where the blob ends. Rejects with `not_found` as `read` does. */
   abstract readRange(key: string, start: number, length: number): Promise<Buffer>;
 
   /** Null when there is no such blob. */

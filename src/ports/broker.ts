@@ -13,7 +13,10 @@ export interface Call {
 export abstract class Broker {
   /** Never throws and never waits. */
   abstract call(call: Call): void;
-  /** Registers the one consumer of this process; calls arrive lowest level first where several wait. */
+  /**
+   * Registers the one consumer of this process; calls arrive lowest level first where several wait. It runs once at a
+   * time for a lane, beside other lanes; when it rejects, that is logged and the lane goes on.
+   */
   abstract consume(onCall: (call: Call) => Promise<void>): void;
   /** Delivers no more calls; resolves when running consumers have returned. */
   abstract stop(): Promise<void>;

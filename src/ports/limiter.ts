@@ -12,19 +12,22 @@ export interface PermitLimits {
  * Permits to call an upstream, and pauses that an upstream asked for.
  *
  * Lower levels go first: while level 0 of a key has asked within the last 200 ms and was refused, higher levels get
- * nothing of that key. Permits of a process that died come back by themselves.
+ * nothing of that key. Refused is who got nothing; a grant in part is none, because who asks for 100 may need 3.
+ * Permits of a process that died come back by themselves.
  */
 export abstract class Limiter {
   /** Grants up to `want` permits; may be 0. */
   abstract acquire(key: string, level: number, want: number, limits: PermitLimits): Promise<number>;
-  /** Gives `count` permits back. */
-  abstract release(key: string, count: number): void;
+  /**
+   * Gives `count` permits back. `unused` of them never became a request, so they do not count against the rate.
+   */
+  abstract release(key: string, count: number, unused?: number): void;
   /** No permits of this key before `until` (epoch ms); an earlier pause is never shortened. */
   abstract pause(key: string, until: number): void;
   /** When the pause of this key ends (epoch ms), or null. */
   abstract pausedUntil(key: string): Promise<number | null>;
   /** Permits out now, over all processes. */
   abstract inUse(key: string): Promise<number>;
-  /** Emits a key when permits of it may be had again. Lossy. */
+  /** Emits a key when permits of it may be had again, after somebody got fewer than asked for or a pause ended. Lossy. */
   abstract readonly freed: Observable<string>;
 }

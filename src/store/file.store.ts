@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, LessThan, MoreThan, type FindOptionsWhere } from 'typeorm';
+import { IsNull, LessThan, LessThanOrEqual, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
 import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
 import { BlobRow } from './entities/blob.entity.js';
@@ -12,6 +12,7 @@ import {
   dropBlobs,
   expireFiles,
   findVisibleFile,
+  UNUSED_BLOBS,
   type NewFile,
 } from './procedures/file.procedures.js';
 import { SWEEP_ROWS } from './procedures/task.procedures.js';
@@ -79,6 +80,16 @@ export class FileStore {
   async isBlobKnown(key: string): Promise<boolean> {
     if (await this.database.reader.existsBy(BlobRow, { key })) return true;
     return this.database.reader.existsBy(TaskResultRow, { blobKey: key });
+  }
+
+  hasExpired(): Promise<boolean> {
+    return this.database.reader.existsBy(FileRow, { deletedAt: IsNull(), expiresAt: LessThanOrEqual(this.clock.now()) });
+  }
+
+  /** Whether any file is hidden but not forgotten, or any blob without a file. */
+  async hasDeleted(): Promise<boolean> {
+    if (await this.database.reader.existsBy(FileRow, { deletedAt: Not(IsNull()) })) return true;
+    return (await this.database.all(UNUSED_BLOBS, { limit: 1 })).length > 0;
   }
 
   /** Hides files whose time is over; returns how many. */

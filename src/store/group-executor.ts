@@ -19,9 +19,11 @@ export type WriteOutcome = { ok: unknown } | { refused: PlainError } | { failed:
 
 /** What the executor needs of a connection; SQLite's and MySQL's differ behind it. */
 export interface GroupConnection {
+  /** Also after a transaction that was never ended, because the connection broke in it. */
   begin(now: number): Promise<Tx>;
   /** Writes the mark of this group in the same transaction, then commits. */
   commit(mark: number): Promise<void>;
+  /** Ends what is left of the transaction, also after a commit that failed. */
   rollback(): Promise<void>;
   /** The last mark that reached the store, on a fresh connection if need be. */
   committedMark(): Promise<number>;
@@ -30,6 +32,13 @@ export interface GroupConnection {
 }
 
 const MAX_TRANSIENT_RETRIES = 10;
+
+/** Running such a group again could store it twice, and reporting it as done could lose it. */
+class UnknownOutcome extends Error {
+  constructor(cause: unknown) {
+    super('the answer to the commit was lost and nobody can tell whether it reached the store', { cause });
+  }
+}
 
 export class GroupExecutor {
   private mark: number | null = null;
@@ -41,7 +50,12 @@ export class GroupExecutor {
       try {
         return await this.runTransaction(calls, now);
       } catch (error) {
-        if (this.connection.isTransient(error) && retry < MAX_TRANSIENT_RETRIES) continue;
+        if (error instanceof UnknownOutcome) return calls.map(() => failureOf(error));
+        if (this.connection.isTransient(error)) {
+          if (retry < MAX_TRANSIENT_RETRIES) continue;
+          // No item's fault, so halving would only take longer to fail.
+          return calls.map(() => failureOf(new MillraceError('store_unavailable', 'The store is busy.', { cause: error })));
+        }
         if (calls.length === 1) return [failureOf(error)];
         const middle = calls.length >> 1;
         const first = await this.execute(calls.slice(0, middle), now);
@@ -51,6 +65,8 @@ export class GroupExecutor {
   }
 
   private async runTransaction(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+    this.mark ??= await this.connection.committedMark();
+    const mark = this.mark + 1;
     const tx = await this.connection.begin(now);
     let outcomes: WriteOutcome[];
     try {
@@ -59,19 +75,27 @@ export class GroupExecutor {
       await this.connection.rollback();
       throw error;
     }
-    const mark = (this.mark ?? (await this.connection.committedMark())) + 1;
     for (const call of calls) crashPoint(`write:${call.procedure}:before`);
     try {
       await this.connection.commit(mark);
     } catch (error) {
-      if ((await this.connection.committedMark()) !== mark) {
-        await this.connection.rollback();
-        throw error;
-      }
+      if (!(await this.hasReached(mark))) throw error;
     }
     this.mark = mark;
     for (const call of calls) crashPoint(`write:${call.procedure}:after`);
     return outcomes;
+  }
+
+  /** Settles a commit whose answer was lost, and leaves the connection ready for the next group. */
+  private async hasReached(mark: number): Promise<boolean> {
+    try {
+      const isStored = (await this.connection.committedMark()) === mark;
+      await this.connection.rollback();
+      return isStored;
+    } catch (cause) {
+      this.mark = null;
+      throw new UnknownOutcome(cause);
+    }
   }
 }
 

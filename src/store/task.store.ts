@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
 import {
   finishTasks,
@@ -20,11 +21,15 @@ export interface LaneDepth {
 }
 
 const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
+const HAS_DUE = statement<{ now: number }, { seq: number }>('task-has-due');
 const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
 
 @Injectable()
 export class TaskStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   lease(request: LeaseRequest): Promise<LeasedTask[]> {
     return this.database.write(leaseTasks, request, { rows: request.want, bytes: 0 });
@@ -41,6 +46,11 @@ export class TaskStore {
 
   promote(): Promise<{ laneSeqs: number[]; isMore: boolean }> {
     return this.database.write(promoteTasks, null, { rows: 500, bytes: 0 });
+  }
+
+  /** Whether any scheduled task is due; spares the writer a sweep that would find nothing. */
+  async hasDue(): Promise<boolean> {
+    return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
   }
 
   /** Takes back leases of all other instances; only for one that can prove that they are dead. */

@@ -43,6 +43,7 @@ export const MODULE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queues: ['upstreams'],
   files: [],
   upstreams: [],
+  instances: [],
   access: ['audit'],
   audit: [],
   callbacks: [],

@@ -1,9 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobStore } from '../../src/ports/blob-store.js';
+import {
+  contentOf,
+  expectAbsent,
+  expectBytes,
+  filledChunk,
+  keysOf,
+  put,
+  putBytes,
+  rangeOf,
+  textOf,
+} from '../support/blobs.js';
 
 export interface BlobStoreSubject {
   /** Empty at the start of a test. */
@@ -86,19 +96,22 @@ function exerciseVisibility(fixture: Fixture): void {
     expect(await contentOf(fixture.store, 'blob_1')).toBe('abc');
 
     const aborted = await fixture.store.create('blob_2');
-    await Promise.all([aborted.abort(), aborted.abort()]);
+    await aborted.write(Buffer.from('abc'));
+    const aborting = aborted.abort();
+    await expect(aborted.commit()).rejects.toThrow('aborted');
+    await Promise.all([aborting, aborted.abort()]);
     await aborted.abort();
-    await expect(aborted.commit()).rejects.toThrow();
+    await expect(aborted.commit()).rejects.toThrow('aborted');
     await expectAbsent(fixture.store, 'blob_2');
   });
 
   it('takes no writes after the end', async () => {
     const committed = await fixture.store.create('blob_1');
     await committed.commit();
-    await expect(committed.write(Buffer.from('late'))).rejects.toThrow();
+    await expect(committed.write(Buffer.from('late'))).rejects.toThrow('ended');
     const aborted = await fixture.store.create('blob_2');
     await aborted.abort();
-    await expect(aborted.write(Buffer.from('late'))).rejects.toThrow();
+    await expect(aborted.write(Buffer.from('late'))).rejects.toThrow('ended');
     expect(await fixture.store.stat('blob_1')).toEqual({ bytes: 0 });
   });
 
@@ -382,55 +395,4 @@ function exerciseKeys(fixture: Fixture): void {
     await expect(fixture.store.delete(key)).rejects.toThrow(TypeError);
     expect(await keysOf(fixture.store)).toEqual([]);
   });
-}
-
-async function put(store: BlobStore, key: string, text: string): Promise<void> {
-  await putBytes(store, key, Buffer.from(text));
-}
-
-async function putBytes(store: BlobStore, key: string, bytes: Buffer): Promise<void> {
-  const writer = await store.create(key);
-  await writer.write(bytes);
-  await writer.commit();
-}
-
-async function textOf(stream: Readable): Promise<string> {
-  return (await buffer(stream)).toString();
-}
-
-async function contentOf(store: BlobStore, key: string): Promise<string> {
-  return textOf(await store.read(key));
-}
-
-async function rangeOf(store: BlobStore, key: string, start: number, length: number): Promise<string> {
-  return (await store.readRange(key, start, length)).toString();
-}
-
-async function keysOf(store: BlobStore): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of store.keys()) keys.push(key);
-  return keys.sort();
-}
-
-async function expectBytes(store: BlobStore, key: string, expected: Buffer): Promise<void> {
-  // Not toEqual: it would take minutes to describe the difference of two such buffers.
-  expect(expected.equals(await buffer(await store.read(key)))).toBe(true);
-}
-
-async function expectAbsent(store: BlobStore, key: string): Promise<void> {
-  expect(await store.stat(key)).toBeNull();
-  await expect(store.read(key)).rejects.toMatchObject({ code: 'not_found' });
-  await expect(store.readRange(key, 0, 1)).rejects.toMatchObject({ code: 'not_found' });
-  expect(await keysOf(store)).not.toContain(key);
-}
-
-/** Bytes that differ from place to place, so that a shifted or repeated piece shows. */
-function filledChunk(bytes: number, seed = 1): Buffer {
-  const chunk = Buffer.allocUnsafe(bytes);
-  let state = (seed * 2_654_435_761 + bytes) >>> 0;
-  for (let at = 0; at < bytes; at += 1) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    chunk[at] = state >>> 24;
-  }
-  return chunk;
 }

@@ -1,4 +1,4 @@
-import { filter, map } from 'rxjs';
+import { filter, map, take } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventBus } from '../../src/ports/event-bus.js';
 import { Inbox } from '../support/inbox.js';
@@ -115,11 +115,14 @@ function exerciseListeners(fixture: EventBusSubject): void {
 
   it('may be asynchronous and reject', async () => {
     const inbox = new Inbox<number>();
-    fixture.bus.on('batch.ingest').subscribe(async ({ batchSeq }) => {
+    const reject = async (batchSeq: number): Promise<void> => {
       inbox.add(batchSeq);
       await Promise.resolve();
       throw new Error(`rejected at ${batchSeq}`);
-    });
+    };
+    // The linter would stop this; nothing stops a caller who does not run it.
+    const listener: (event: { batchSeq: number }) => unknown = ({ batchSeq }) => reject(batchSeq);
+    fixture.bus.on('batch.ingest').subscribe(listener);
     fixture.bus.publish('batch.ingest', { batchSeq: 1 });
     expect(await fixture.reported.first(1)).toMatchObject([{ message: 'rejected at 1' }]);
     fixture.bus.publish('batch.ingest', { batchSeq: 2 });
@@ -167,6 +170,20 @@ function exerciseListeners(fixture: EventBusSubject): void {
     fixture.bus.publish('batch.ingest', { batchSeq: 2 });
     await staying.first(2);
     expect(inbox.items).toEqual([1]);
+  });
+
+  it('are forgotten, with their operators, once unsubscribed', async () => {
+    const mapped: number[] = [];
+    const seen = map(({ batchSeq }: { batchSeq: number }) => mapped.push(batchSeq));
+    const subscription = fixture.bus.on('batch.ingest').pipe(seen).subscribe();
+    fixture.bus.on('batch.ingest').pipe(seen, take(1)).subscribe();
+    const staying = inboxOf(fixture.bus);
+    fixture.bus.publish('batch.ingest', { batchSeq: 1 });
+    await staying.first(1);
+    subscription.unsubscribe();
+    fixture.bus.publish('batch.ingest', { batchSeq: 2 });
+    await staying.first(2);
+    expect(mapped).toEqual([1, 1]);
   });
 
   it('may publish', async () => {

@@ -100,7 +100,7 @@ describe('EmbeddedModule', () => {
     const writer = await app.get(BlobStore).create('blob_1');
     await app.close();
     expect(completed.items).toEqual(['events', 'permits']);
-    await expect(writer.commit()).rejects.toThrow();
+    await expect(writer.commit()).rejects.toThrow('aborted');
   });
 
   it('clears up what a dead process left', async () => {

@@ -110,9 +110,9 @@ describe('FsBlobStore', () => {
 
     it('goes on where the disk took only a part', async () => {
       const prototype = await fileHandlePrototype(folder.path);
-      const original = prototype.write as unknown as (this: FileHandle, ...args: unknown[]) => Promise<unknown>;
+      const { write } = prototype as unknown as Record<'write', AnyMethod>;
       spyOnFiles(prototype, 'write').mockImplementation(function (this: FileHandle, bytes, from, length) {
-        return original.call(this, bytes, from, Math.min(length as number, 1_000));
+        return write.call(this, bytes, from, Math.min(length as number, 1_000));
       });
       await put('0123456789'.repeat(1_000));
       expect(await readFile(finalPath, 'utf8')).toBe('0123456789'.repeat(1_000));
@@ -206,7 +206,7 @@ describe('FsBlobStore', () => {
     await writers[0]!.write(Buffer.from('abc'));
     await store.close();
     expect(await unfinished()).toEqual([]);
-    for (const writer of writers) await expect(writer.commit()).rejects.toThrow();
+    for (const writer of writers) await expect(writer.commit()).rejects.toThrow('aborted');
   });
 });
 
@@ -220,7 +220,7 @@ async function fileHandlePrototype(path: string): Promise<FileHandle> {
 }
 
 function spyOnFiles(prototype: FileHandle, method: 'write' | 'datasync' | 'sync'): MockInstance<AnyMethod> {
-  return vi.spyOn(prototype as unknown as Record<string, AnyMethod>, method) as unknown as MockInstance<AnyMethod>;
+  return vi.spyOn(prototype as unknown as Record<string, AnyMethod>, method);
 }
 
 function diskError(code: string): Error {

@@ -73,7 +73,7 @@ export class InProcessBroker extends Broker {
 
   private drain(): void {
     const consumer = this.consumer;
-    if (this.isStopped || !consumer) return;
+    if (!consumer) return;
     const now = this.options.clock.now();
     const due: Lane[] = [];
     let nextAt = Number.POSITIVE_INFINITY;

@@ -1,9 +1,10 @@
-import { Observable, Subscriber, type Observer, type Operator, type Subscription } from 'rxjs';
+import { Observable, Subscriber, type Observer, type OperatorFunction, type Subscription } from 'rxjs';
 
 /**
  * An observable whose listeners may throw, or reject, without harm. RxJS on its own throws a listener's error again
  * from a timer, where nobody can catch it and the process dies; here it is reported, and the listener goes on listening.
- * This holds behind `pipe` too. An error inside an operator is reported, but ends that subscription, as always in RxJS.
+ * This holds behind `pipe` too, but not behind functions that make a new observable of several, such as `merge`.
+ * An error inside an operator is reported as well, but ends that subscription, as always in RxJS.
  */
 export class IsolatedObservable<T> extends Observable<T> {
   constructor(
@@ -13,9 +14,10 @@ export class IsolatedObservable<T> extends Observable<T> {
     super((subscriber) => source.subscribe(subscriber));
   }
 
-  override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    return new IsolatedObservable(super.lift(operator), this.onError);
-  }
+  override readonly pipe = ((...operators: Array<OperatorFunction<unknown, unknown>>): Observable<unknown> => {
+    const piped = operators.reduce<Observable<unknown>>((source, operator) => operator(source), this);
+    return new IsolatedObservable(piped, this.onError);
+  }) as Observable<T>['pipe'];
 
   override subscribe(
     observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null,

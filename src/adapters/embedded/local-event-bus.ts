@@ -19,7 +19,6 @@ export class LocalEventBus extends EventBus {
   }
 
   override publish<T extends Topic>(topic: T, event: EventMap[T]): void {
-    if (this.isClosed) return;
     const subject = this.subjectOf(topic);
     if (this.undelivered.length === 0) queueMicrotask(() => this.deliver());
     this.undelivered.push(() => subject.next(event));
@@ -32,7 +31,6 @@ export class LocalEventBus extends EventBus {
   /** Ends every subscription; what was not delivered yet is lost, as any event may be. */
   override async close(): Promise<void> {
     this.isClosed = true;
-    this.undelivered = [];
     for (const subject of this.subjects.values()) subject.complete();
   }
 

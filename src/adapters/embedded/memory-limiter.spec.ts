@@ -48,6 +48,31 @@ describe('MemoryLimiter', () => {
       expect(freed.items).toEqual([]);
     });
 
+    it('is not told again to one who then got all that was asked for', async () => {
+      await limiter.acquire(KEY, 0, 100, TEN);
+      limiter.release(KEY, 5);
+      await freed.first(1);
+      await limiter.acquire(KEY, 0, 5, TEN);
+      limiter.release(KEY, 5);
+      await settle();
+      expect(freed.items).toEqual([KEY]);
+    });
+
+    it('is told to a level that must yield when it need not any more, not before', async () => {
+      await limiter.acquire(KEY, 0, 10, TEN);
+      await limiter.acquire(KEY, 0, 1, TEN);
+      limiter.release(KEY, 1);
+      await freed.first(1);
+      await limiter.acquire(KEY, 1, 1, TEN);
+      await time.advance(199);
+      await settle();
+      expect(await limiter.acquire(KEY, 5, 1, TEN)).toBe(0);
+      expect(freed.items).toEqual([KEY]);
+      await time.advance(1);
+      expect(await freed.first(2)).toEqual([KEY, KEY]);
+      expect(await limiter.acquire(KEY, 1, 1, TEN)).toBe(1);
+    });
+
     it('is not told while a lowered limit is still exceeded', async () => {
       await limiter.acquire(KEY, 0, 10, TEN);
       await limiter.acquire(KEY, 0, 1, { concurrency: 2, perMinute: null });
@@ -113,6 +138,17 @@ describe('MemoryLimiter', () => {
       expect(time.timers()).toBe(0);
     });
 
+    it('are set anew when the key opens earlier than it seemed', async () => {
+      const slow = { concurrency: 10, perMinute: 1 };
+      await limiter.acquire(KEY, 0, 1, slow);
+      await limiter.acquire(KEY, 0, 1, slow);
+      await limiter.acquire(KEY, 1, 1, TEN);
+      expect(time.timers()).toBe(1);
+      await time.advance(200);
+      expect(await freed.first(1)).toEqual([KEY]);
+      expect(time.timers()).toBe(0);
+    });
+
     it('do not keep the process alive', () => {
       time.stop();
       const real = new MemoryLimiter({ clock: new SystemClock(), onError: errors.add });
@@ -131,6 +167,13 @@ describe('MemoryLimiter', () => {
       expect(completed.items).toEqual(['done']);
       expect(time.timers()).toBe(0);
     });
+  });
+
+  it('is not confused by a pause until no time at all', async () => {
+    limiter.pause(KEY, Number.NaN);
+    expect(await limiter.acquire(KEY, 0, 1, TEN)).toBe(1);
+    limiter.pause(KEY, time.clock.now() + 1_000);
+    expect(await limiter.acquire(KEY, 0, 1, TEN)).toBe(0);
   });
 
   it('uncounts permits from the rate that come back unused', async () => {

@@ -66,7 +66,7 @@ export const expireFiles = procedureOfOne('file-expire', async (tx, { limit }: {
 );
 
 const DROP_DELETED_FILES = statement<{ limit: number }>('file-drop-deleted');
-const UNUSED_BLOBS = statement<{ limit: number }, { seq: number; key: string }>('blob-unused');
+export const UNUSED_BLOBS = statement<{ limit: number }, { seq: number; key: string }>('blob-unused');
 
 /**
  * Forgets hidden files whose blob no live batch pins, and returns the keys of blobs that nothing refers to any more. Their

@@ -22,6 +22,7 @@ const WRITER = 'sqlite';
 export class SqliteConnection implements GroupConnection {
   private readonly statements: PreparedStatements;
   private readonly runner: QueryRunner;
+  private isOpen = false;
 
   constructor(private readonly dataSource: DataSource) {
     const catalog = new SqlCatalog(SQLITE_FOLDER);
@@ -32,13 +33,17 @@ export class SqliteConnection implements GroupConnection {
   }
 
   async begin(now: number): Promise<Tx> {
+    // Else TypeORM would nest this transaction in the last one, and its commit would be none.
+    if (this.isOpen) await this.rollback();
     await this.runner.startTransaction();
+    this.isOpen = true;
     return new SqliteTx(now, this.runner.manager, this.statements, this.dataSource);
   }
 
   async commit(mark: number): Promise<void> {
     this.statements.of(WRITE_MARK).run({ writer: WRITER, mark });
     await this.runner.commitTransaction();
+    this.isOpen = false;
   }
 
   async rollback(): Promise<void> {
@@ -47,6 +52,7 @@ export class SqliteConnection implements GroupConnection {
     const handle = handleOf(this.dataSource);
     if (!handle.inTransaction) handle.exec('BEGIN');
     await this.runner.rollbackTransaction();
+    this.isOpen = false;
   }
 
   committedMark(): Promise<number> {

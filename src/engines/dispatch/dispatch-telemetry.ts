@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '../../kernel/errors.js';
+import type { Lane } from '../../modules/queues/queues.service.js';
+import type { FinishedTask } from '../../store/procedures/task-shapes.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { Metrics } from '../../telemetry/metrics.js';
+
+/** A store that is down is reported once in a while, not once per task. */
+const STORE_REPORT_MS = 5000;
+
+/** What the dispatch engine tells the log and the metrics. */
+@Injectable()
+export class DispatchTelemetry {
+  private reportedAt = -STORE_REPORT_MS;
+
+  constructor(
+    private readonly logger: AppLogger,
+    private readonly metrics: Metrics,
+  ) {}
+
+  called(upstream: string, code: string, startedAt: number): void {
+    this.metrics.upstreamRequests.inc({ upstream, code });
+    this.metrics.upstreamRequestSeconds.observe({ upstream }, (performance.now() - startedAt) / 1000);
+  }
+
+  finished(lane: Lane, end: FinishedTask, isRecorded: boolean): void {
+    if (!isRecorded) {
+      this.metrics.staleCompletionsRejected.inc();
+      return;
+    }
+    this.metrics.tasksCompleted.inc({ queue: lane.queue.name, outcome: end.state });
+    if (end.batchSeq !== null) {
+      const isGood = end.statusCode !== null && end.statusCode < 400;
+      this.metrics.batchLines.inc({ outcome: isGood ? 'completed' : 'failed' });
+    }
+  }
+
+  retried(reason: string): void {
+    this.metrics.tasksRetried.inc({ reason });
+  }
+
+  limits(upstream: string, limit: number): void {
+    this.metrics.upstreamConcurrencyLimit.set({ upstream }, limit);
+  }
+
+  paced(upstream: string, detail: Record<string, unknown>): void {
+    this.logger.debug({ upstream, ...detail }, 'the upstream asked for a slower pace');
+  }
+
+  storeFailed(error: unknown): void {
+    const now = performance.now();
+    if (now - this.reportedAt < STORE_REPORT_MS) return;
+    this.reportedAt = now;
+    this.logger.error({ err: error }, `a result could not be stored and is tried again: ${messageOf(error)}`);
+  }
+
+  failed(error: unknown, what: string): void {
+    this.logger.error({ err: error }, what);
+  }
+}

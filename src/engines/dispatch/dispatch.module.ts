@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { InstancesModule } from '../../modules/instances/instances.module.js';
+import { QueuesModule } from '../../modules/queues/queues.module.js';
+import { BatchSources } from './batch-sources.js';
+import { DispatchTelemetry } from './dispatch-telemetry.js';
+import { DispatcherEngine, DispatchPorts } from './dispatcher.engine.js';
+import { Recorder } from './recorder.js';
+import { TaskRunner } from './task-runner.js';
+import { UpstreamClient } from './upstream-client.js';
+
+@Module({
+  imports: [InstancesModule, QueuesModule],
+  providers: [
+    BatchSources,
+    DispatcherEngine,
+    DispatchPorts,
+    DispatchTelemetry,
+    Recorder,
+    TaskRunner,
+    UpstreamClient,
+  ],
+})
+export class DispatchModule {}

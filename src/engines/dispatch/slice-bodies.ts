@@ -1,0 +1,57 @@
+/**
+ * Reads the bodies of a slice. Neighbours in the file are read together, front to back, in a few large ranges; a body that
+ * is large by itself is streamed from the blob when its turn comes, so that memory stays flat.
+ */
+import type { Readable } from 'node:stream';
+import type { BlobStore } from '../../ports/blob-store.js';
+import type { LeasedTask } from '../../store/procedures/task-shapes.js';
+
+/** One range holds at most this, whatever the number of lines. */
+const MAX_RANGE_BYTES = 1024 * 1024;
+/** Bytes between two bodies that are cheaper read along than skipped: the rest of a line. */
+const MAX_GAP_BYTES = 4096;
+/** From this size a body is streamed. */
+const STREAM_FROM_BYTES = 256 * 1024;
+
+interface Range {
+  start: number;
+  end: number;
+  tasks: LeasedTask[];
+}
+
+export type LoadBody = () => Promise<Buffer | Readable>;
+
+/** A loader for each task's body, in the order of the tasks. Ranges are read when first asked for. */
+export function bodyLoaders(blobs: BlobStore, blobKey: string, tasks: readonly LeasedTask[]): LoadBody[] {
+  const loaders = new Map<LeasedTask, LoadBody>();
+  const small = tasks.filter((task) => task.bodyLength! < STREAM_FROM_BYTES);
+  for (const range of rangesOf(small)) {
+    let bytes: Promise<Buffer> | null = null;
+    for (const task of range.tasks) {
+      loaders.set(task, async () => {
+        bytes ??= blobs.readRange(blobKey, range.start, range.end - range.start);
+        const from = task.bodyOffset! - range.start;
+        return (await bytes).subarray(from, from + task.bodyLength!);
+      });
+    }
+  }
+  return tasks.map(
+    (task) => loaders.get(task) ?? (() => blobs.read(blobKey, task.bodyOffset!, task.bodyOffset! + task.bodyLength!)),
+  );
+}
+
+function rangesOf(tasks: readonly LeasedTask[]): Range[] {
+  const ranges: Range[] = [];
+  for (const task of tasks.toSorted((a, b) => a.bodyOffset! - b.bodyOffset!)) {
+    const start = task.bodyOffset!;
+    const end = start + task.bodyLength!;
+    const last = ranges.at(-1);
+    if (last && start - last.end <= MAX_GAP_BYTES && end - last.start <= MAX_RANGE_BYTES) {
+      last.end = Math.max(last.end, end);
+      last.tasks.push(task);
+    } else {
+      ranges.push({ start, end, tasks: [task] });
+    }
+  }
+  return ranges;
+}

@@ -1,0 +1,45 @@
+/** What an upstream said: any HTTP answer, whole. */
+export interface UpstreamAnswer {
+  status: number;
+  contentType: string;
+  /** The upstream's own id of the request, or null. */
+  requestId: string | null;
+  /** How long it asked us to wait, in ms, or null. */
+  retryAfterMs: number | null;
+  body: string;
+}
+
+/**
+ * Why there is no answer.
+ *
+ * - `no_body`: the request could not be made, because the input blob could not be read
+ * - `unreachable`: nothing was sent: refused, no such host, no connection in time, or the breaker is open
+ * - `broken`: the request was sent and the connection failed
+ * - `timeout`: the request was sent and the answer did not come, or stopped coming, in time
+ * - `too_large`: the answer was larger than allowed
+ * - `aborted`: we gave it up ourselves
+ */
+export type FailureKind = 'no_body' | 'unreachable' | 'broken' | 'timeout' | 'too_large' | 'aborted';
+
+export class UpstreamFailure extends Error {
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = 'UpstreamFailure';
+  }
+}
+
+/** Reads `Retry-After` (seconds or an HTTP date) and OpenAI's `retry-after-ms`. */
+export function retryAfterMsOf(headers: Record<string, string | string[] | undefined>, now: number): number | null {
+  const exact = Number(headers['retry-after-ms']);
+  if (headers['retry-after-ms'] !== undefined && exact >= 0) return exact;
+  const text = headers['retry-after'];
+  if (typeof text !== 'string') return null;
+  const seconds = Number(text);
+  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : null;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}

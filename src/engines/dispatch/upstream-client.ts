@@ -1,0 +1,102 @@
+/**
+ * Calls upstreams: connections are kept alive, and every call has an end. Silence is bounded by undici's own timers, the
+ * whole call by a sweep over what is in flight, which costs nothing per call.
+ */
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { Agent } from 'undici';
+import { AppConfig } from '../../config/app-config.js';
+import { Clock } from '../../kernel/clock.js';
+import type { Upstream } from '../../modules/upstreams/upstream.js';
+import { UpstreamExchange } from './upstream-exchange.js';
+import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
+
+export interface UpstreamRequest {
+  upstream: Upstream;
+  /** As in a batch line, e.g. `/v1/chat/completions`. */
+  endpoint: string;
+  /** JSON, as it is to be sent. */
+  body: Buffer | Readable;
+  bodyLength: number;
+}
+
+/** A call under way. */
+export interface UpstreamCall {
+  /** Resolves with any HTTP answer; rejects with an UpstreamFailure. */
+  readonly answer: Promise<UpstreamAnswer>;
+  abort(reason: string): void;
+}
+
+const SWEEP_MS = 1000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+@Injectable()
+export class UpstreamClient implements OnApplicationShutdown {
+  private readonly agent: Agent;
+  private readonly inFlight = new Map<UpstreamExchange, number>();
+  private readonly sweeper: NodeJS.Timeout;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly clock: Clock,
+  ) {
+    this.agent = new Agent({
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: config.times.idleTimeoutMs,
+      bodyTimeout: config.times.idleTimeoutMs,
+      // How many calls there may be at a time is the permits' business.
+      connections: null,
+      pipelining: 1,
+    });
+    this.sweeper = setInterval(() => this.endOverdue(), SWEEP_MS);
+    this.sweeper.unref();
+  }
+
+  post({ upstream, endpoint, body, bodyLength }: UpstreamRequest): UpstreamCall {
+    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, () => this.clock.now());
+    const { origin, path } = locate(upstream.baseUrl, endpoint);
+    this.inFlight.set(exchange, this.clock.now() + this.config.times.requestTimeoutMs);
+    this.agent.dispatch({ origin, path, method: 'POST', headers: headersOf(upstream, bodyLength), body }, exchange);
+    const forget = () => this.inFlight.delete(exchange);
+    exchange.answer.then(forget, forget);
+    return {
+      answer: exchange.answer,
+      abort: (reason) => exchange.abort(new UpstreamFailure('aborted', reason)),
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.sweeper);
+    await this.agent.destroy();
+  }
+
+  private endOverdue(): void {
+    const now = this.clock.now();
+    for (const [exchange, deadline] of this.inFlight) {
+      if (deadline <= now) exchange.abort(new UpstreamFailure('timeout', 'Request timed out.'));
+    }
+  }
+}
+
+const located = new Map<string, { origin: string; path: string }>();
+const MAX_LOCATED = 1000;
+
+/** A line's `/v1/x` goes to the base URL, which normally ends in `/v1`, plus `/x`. */
+export function locate(baseUrl: string, endpoint: string): { origin: string; path: string } {
+  const key = `${baseUrl} ${endpoint}`;
+  let place = located.get(key);
+  if (!place) {
+    const base = new URL(baseUrl);
+    const path = base.pathname.replace(/\/+$/, '') + endpoint.replace(/^\/v1(?=\/)/, '');
+    place = { origin: base.origin, path };
+    if (located.size >= MAX_LOCATED) located.clear();
+    located.set(key, place);
+  }
+  return place;
+}
+
+function headersOf(upstream: Upstream, bodyLength: number): string[] {
+  const headers = ['content-type', 'application/json', 'accept', 'application/json', 'content-length', String(bodyLength)];
+  if (upstream.key !== null) headers.push('authorization', `Bearer ${upstream.key}`);
+  return headers;
+}

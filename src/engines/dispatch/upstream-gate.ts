@@ -1,0 +1,115 @@
+/**
+ * How many calls an upstream gets: its configured concurrency, less after it said "too many" (additive increase,
+ * multiplicative decrease), one probe at a time while its breaker is not closed, none during a pause.
+ */
+import {
+  circuitBreaker,
+  CircuitState,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  type CircuitBreakerPolicy,
+  type IBackoff,
+} from 'cockatiel';
+import { backoffMs } from '../../kernel/backoff.js';
+import type { Clock } from '../../kernel/clock.js';
+import type { Upstream } from '../../modules/upstreams/upstream.js';
+import type { Limiter, PermitLimits } from '../../ports/limiter.js';
+import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
+
+/** Failures in a row that open the breaker: enough to tell a dead upstream from a bad moment. */
+const FAILURES_TO_OPEN = 5;
+const BREAK = { initialDelay: 1000, maxDelay: 30_000 };
+const PACE_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** What is kept of the concurrency after "too many". */
+const DECREASE = 0.7;
+/** One slow-down per this time: the calls that were in flight together say the same thing once. */
+const SLOW_DOWN_ONCE_MS = 1000;
+/** The breaker counts on the wall clock; the pause must not end before it. */
+const CLOCK_SLACK_MS = 20;
+/** Gateways that stand before a dead server answer with these. */
+const GATEWAY_FAILURES = new Set([502, 504]);
+
+export class UpstreamGate {
+  private readonly breaker: CircuitBreakerPolicy;
+  private limit: number;
+  private slowDowns = 0;
+  private slowedAt = -SLOW_DOWN_ONCE_MS;
+
+  constructor(
+    private upstream: Upstream,
+    private readonly limiter: Limiter,
+    private readonly clock: Clock,
+  ) {
+    this.limit = upstream.concurrency;
+    this.breaker = circuitBreaker(
+      handleWhen(isUpstreamsFault).orWhenResult((result) => GATEWAY_FAILURES.has((result as UpstreamAnswer).status)),
+      { breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN), halfOpenAfter: { next: () => this.pauseBreak(null) } },
+    );
+  }
+
+  /** The key of its permits. */
+  get key(): string {
+    return keyOf(this.upstream);
+  }
+
+  /** Takes over a changed configuration. */
+  update(upstream: Upstream): void {
+    if (upstream.concurrency !== this.upstream.concurrency) this.limit = upstream.concurrency;
+    this.upstream = upstream;
+  }
+
+  get limits(): PermitLimits {
+    const isClosed = this.breaker.state === CircuitState.Closed;
+    return { concurrency: isClosed ? Math.max(1, Math.floor(this.limit)) : 1, perMinute: this.upstream.perMinute };
+  }
+
+  get isBroken(): boolean {
+    return this.breaker.state === CircuitState.Open;
+  }
+
+  /** Runs a call under the breaker; an open one fails it as `unreachable` with nothing sent. */
+  async run(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+    try {
+      return await this.breaker.execute(call);
+    } catch (error) {
+      if (error instanceof UpstreamFailure) throw error;
+      throw new UpstreamFailure('unreachable', 'The upstream failed too often and is given a rest.', error);
+    }
+  }
+
+  /** An answer came at the upstream's own pace. */
+  speedUp(): void {
+    this.slowDowns = 0;
+    if (this.limit < this.upstream.concurrency) {
+      this.limit = Math.min(this.upstream.concurrency, this.limit + 1 / this.limit);
+    }
+  }
+
+  /** The upstream said "too many", perhaps with how long to wait. */
+  slowDown(retryAfterMs: number | null): void {
+    const now = this.clock.now();
+    if (now - this.slowedAt >= SLOW_DOWN_ONCE_MS) {
+      this.slowedAt = now;
+      this.slowDowns += 1;
+      this.limit = Math.max(1, this.limit * DECREASE);
+    }
+    this.limiter.pause(this.key, now + (retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF)));
+  }
+
+  /** The library asks how long the breaker stays open; for as long there are no permits either. */
+  private pauseBreak(previous: IBackoff<unknown> | null): IBackoff<unknown> {
+    const backoff = (previous ?? new ExponentialBackoff<unknown>(BREAK)).next(undefined);
+    this.limiter.pause(this.key, this.clock.now() + backoff.duration + CLOCK_SLACK_MS);
+    return { duration: backoff.duration, next: () => this.pauseBreak(backoff) };
+  }
+}
+
+/** Calls that we gave up, and answers that were merely too long, say nothing against the upstream. */
+function isUpstreamsFault(error: Error): boolean {
+  return error instanceof UpstreamFailure && ['unreachable', 'broken', 'timeout'].includes(error.kind);
+}
+
+export function keyOf(upstream: Upstream): string {
+  return `upstream:${upstream.seq}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * What an answer, or the lack of one, means for a task. Pure. A try is an answer of the model, or an attempt that failed
+ * after its request was sent; the upstream's pace (429, 503, not reachable) is none, and only the task's expiry ends that.
+ */
+import { backoffMs } from '../../kernel/backoff.js';
+import type { UpstreamAnswer, UpstreamFailure } from './upstream-answer.js';
+
+export type Verdict =
+  /** Record the answer, whatever its status. `json` is its parsed body. */
+  | { kind: 'record'; json: unknown }
+  /** Try again after a while; this was a try. */
+  | { kind: 'retry'; afterMs: number; statusCode: number | null; detail: string }
+  /** Not now: back to its place, and the upstream gets a rest. */
+  | { kind: 'pace'; retryAfterMs: number | null; statusCode: number | null }
+  /** Back to its place; the breaker has seen to the rest. */
+  | { kind: 'unreachable' }
+  /** No answer that could be recorded will come. */
+  | { kind: 'give_up'; code: string; message: string }
+  /** We ended the call ourselves. */
+  | { kind: 'aborted' };
+
+/** Busy, says the upstream: too many requests, unavailable, and the "overloaded" of some providers. */
+const PACE = new Set([429, 503, 529]);
+/** Answers below 500 that another try may better. */
+const RETRYABLE = new Set([408]);
+
+export interface Tries {
+  /** Before this one. */
+  tries: number;
+  maxTries: number;
+}
+
+export function judgeAnswer(answer: UpstreamAnswer, { tries, maxTries }: Tries): Verdict {
+  const { status } = answer;
+  if (PACE.has(status)) return { kind: 'pace', retryAfterMs: answer.retryAfterMs, statusCode: status };
+  const isLast = tries + 1 >= maxTries;
+  if ((status >= 500 || RETRYABLE.has(status)) && !isLast) {
+    return { kind: 'retry', afterMs: retryMs(tries, answer), statusCode: status, detail: `HTTP ${status}` };
+  }
+  const json = parse(answer.body);
+  if (status >= 400) return { kind: 'record', json };
+  if (status < 300 && isObject(json)) return { kind: 'record', json };
+  const message = `The upstream answered with status ${status} and ${describe(answer, json)} instead of a JSON object.`;
+  if (isLast) return { kind: 'give_up', code: 'invalid_upstream_response', message };
+  return { kind: 'retry', afterMs: retryMs(tries, answer), statusCode: status, detail: message };
+}
+
+const GIVE_UP_CODE = {
+  no_body: 'input_unreadable',
+  broken: 'upstream_connection_failed',
+  timeout: 'request_timeout',
+  too_large: 'response_too_large',
+} as const;
+
+export function judgeFailure(failure: UpstreamFailure, { tries, maxTries }: Tries): Verdict {
+  if (failure.kind === 'aborted') return { kind: 'aborted' };
+  if (failure.kind === 'unreachable') return { kind: 'unreachable' };
+  // The next answer would be as large.
+  const isHopeless = failure.kind === 'too_large';
+  if (!isHopeless && tries + 1 < maxTries) {
+    return { kind: 'retry', afterMs: backoffMs(tries + 1), statusCode: null, detail: failure.message };
+  }
+  return { kind: 'give_up', code: GIVE_UP_CODE[failure.kind], message: failure.message };
+}
+
+function retryMs(tries: number, answer: UpstreamAnswer): number {
+  return Math.max(answer.retryAfterMs ?? 0, backoffMs(tries + 1));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // that it does not parse is the answer
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describe(answer: UpstreamAnswer, json: unknown): string {
+  if (answer.body === '') return 'an empty body';
+  if (json === undefined) return `a body that is not JSON (${answer.contentType || 'no content type'})`;
+  return 'other JSON';
+}

@@ -1,0 +1,133 @@
+/**
+ * In: batches whose last line has ended, or that were stopped. Out: their output and error files, in the order of the input
+ * file, and the terminal state, all made visible in one transaction.
+ *
+ * Invariant: a result file is seen whole or not at all. A finalize that was cut off leaves blobs that nobody names; the next
+ * one starts anew under the same file ids.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import type { BatchOutcome } from '../../kernel/batch-state.js';
+import { crashPoint } from '../../kernel/crash-point.js';
+import { newId } from '../../kernel/ids.js';
+import { ServiceLoop } from '../../kernel/service-loop.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { BatchStore, type EndedLine, type StoredBatch } from '../../store/batch.store.js';
+import type { ResultFile } from '../../store/procedures/batch-shapes.js';
+import { FinalizeTelemetry } from './finalize-telemetry.js';
+import { ResultFileWriter, type WrittenFile } from './result-file-writer.js';
+import { resultLine } from './result-line.js';
+import { Settler } from './settler.js';
+
+/** Rows a read: longer reads keep the log from being reset. */
+const PAGE_LINES = 500;
+const POLL_MS = 1000;
+
+@Injectable()
+export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly loop: ServiceLoop;
+  private isStopping = false;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly batches: BatchStore,
+    private readonly blobs: BlobStore,
+    private readonly settler: Settler,
+    private readonly events: EventBus,
+    private readonly telemetry: FinalizeTelemetry,
+  ) {
+    this.loop = new ServiceLoop({
+      name: 'finalize',
+      intervalMs: POLL_MS,
+      step: () => this.finalizeWaiting(),
+      onError: (error) => telemetry.failed(error),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.events.on('batch.finalize').subscribe(() => this.loop.wake());
+    this.loop.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopping = true;
+    await this.loop.stop();
+  }
+
+  private async finalizeWaiting(): Promise<void> {
+    for (const batch of await this.batches.inStates(['finalizing', 'cancelling'])) {
+      if (this.isStopping) return;
+      if (await this.settler.settle(batch)) await this.finalize(batch.seq);
+    }
+  }
+
+  private async finalize(batchSeq: number): Promise<void> {
+    const batch = await this.batches.planResultFiles(batchSeq, newId('file'), newId('file'));
+    const outcome = batch.outcome as BatchOutcome;
+    const written = await this.writeFiles(batch);
+    if (!written) return;
+    crashPoint('finalize:written');
+    const isEnded = await this.batches.finish({
+      batchSeq,
+      outcome,
+      output: this.resultFile(batch, batch.plannedOutputId!, 'output', written.output),
+      error: this.resultFile(batch, batch.plannedErrorId!, 'error', written.error),
+    });
+    crashPoint('finalize:finished');
+    if (isEnded) this.telemetry.ended(batch, outcome);
+  }
+
+  /** Null when the server is stopping; the next one begins anew. */
+  private async writeFiles(batch: StoredBatch): Promise<{ output: WrittenFile | null; error: WrittenFile | null } | null> {
+    const output = new ResultFileWriter(this.blobs);
+    const error = new ResultFileWriter(this.blobs);
+    try {
+      for (let after = 0; after < batch.total; after += PAGE_LINES) {
+        if (this.isStopping) throw new Stopping();
+        const page = await this.batches.endedLines(batch.seq, after, after + PAGE_LINES);
+        for (const line of page) await this.writeLine(batch.id, line, output, error);
+        await nextTurn(); // reads and appends may all have been answered from memory: let others run
+        crashPoint('finalize:page');
+      }
+      return { output: await output.commit(), error: await error.commit() };
+    } catch (failure) {
+      await Promise.all([output.abort(), error.abort()]);
+      if (failure instanceof Stopping) return null;
+      throw failure;
+    }
+  }
+
+  private async writeLine(
+    batchId: string,
+    line: EndedLine,
+    output: ResultFileWriter,
+    error: ResultFileWriter,
+  ): Promise<void> {
+    const body = line.blobKey === null ? line.body : await this.readSpilled(line.blobKey);
+    const { isGood, text } = resultLine(batchId, line, body);
+    const file = isGood ? output : error;
+    file.add(text);
+    if (file.isFull) await file.flush();
+  }
+
+  private async readSpilled(key: string): Promise<string> {
+    const stat = await this.blobs.stat(key);
+    if (!stat) throw new Error(`the stored answer ${key} is missing`);
+    return (await this.blobs.readRange(key, 0, stat.bytes)).toString('utf8');
+  }
+
+  private resultFile(
+    batch: StoredBatch,
+    fileId: string,
+    kind: 'output' | 'error',
+    written: WrittenFile | null,
+  ): ResultFile | null {
+    if (!written) return null;
+    const ttlMs = batch.outputTtlMs ?? this.config.times.fileTtlMs;
+    return { ...written, fileId, filename: `${batch.id}_${kind}.jsonl`, ttlMs };
+  }
+}
+
+class Stopping extends Error {}

@@ -1,0 +1,147 @@
+/**
+ * In: batches that are `validating`, or whose lines are not all in. Out: their lines as ready tasks and a call to the
+ * dispatchers, or a `failed` batch that names every fault of its file.
+ *
+ * Invariant: nothing runs before the last line has passed. How far a batch has come is in its row, so a start after a crash
+ * reads the file again and goes on behind the last line that is in.
+ */
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { crashPoint } from '../../kernel/crash-point.js';
+import { ServiceLoop } from '../../kernel/service-loop.js';
+import { QueuesService } from '../../modules/queues/queues.service.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { BatchStore, type StoredBatch } from '../../store/batch.store.js';
+import { FileStore } from '../../store/file.store.js';
+import type { NewLine } from '../../store/procedures/batch-shapes.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { Metrics } from '../../telemetry/metrics.js';
+import { readBatch, type RouteLine } from './read-batch.js';
+
+/** Lines a transaction: as many as a group commit takes. */
+const LINES_PER_WRITE = 500;
+/** How often batches are looked for that no event announced. */
+const POLL_MS = 1000;
+
+@Injectable()
+export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly loop: ServiceLoop;
+  private isStopping = false;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly batches: BatchStore,
+    private readonly files: FileStore,
+    private readonly blobs: BlobStore,
+    private readonly queues: QueuesService,
+    private readonly events: EventBus,
+    private readonly telemetry: IngestTelemetry,
+  ) {
+    this.loop = new ServiceLoop({
+      name: 'ingest',
+      intervalMs: POLL_MS,
+      step: () => this.ingestWaiting(),
+      onError: (error) => telemetry.logger.error({ err: error }, 'a batch could not be read in; it is tried again'),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.events.on('batch.ingest').subscribe(() => this.loop.wake());
+    this.loop.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopping = true;
+    await this.loop.stop();
+  }
+
+  private async ingestWaiting(): Promise<void> {
+    const live = await this.batches.live();
+    for (const batch of live) {
+      const isWaiting = batch.state === 'validating' || (batch.total > 0 && batch.ingested < batch.total);
+      if (isWaiting && !this.isStopping) await this.ingest(batch);
+    }
+  }
+
+  private async ingest(batch: StoredBatch): Promise<void> {
+    const blob = await this.files.blob(batch.inputBlobSeq);
+    const input = { blobKey: blob.key, bytes: blob.bytes, endpoint: batch.endpoint };
+    crashPoint('ingest:reading');
+    const read = await readBatch(this.blobs, input, this.config.limits, this.routeOf(batch));
+    if (!read.isFit) {
+      if (await this.batches.fail(batch.seq, read.errorsJson)) this.telemetry.failed(batch);
+      return;
+    }
+    await this.insert(batch, read.lines, read.model);
+  }
+
+  private async insert(batch: StoredBatch, lines: NewLine[], model: string | null): Promise<void> {
+    const startedAt = performance.now();
+    for (let from = batch.ingested; from < lines.length && !this.isStopping; from += LINES_PER_WRITE) {
+      const chunk = lines.slice(from, from + LINES_PER_WRITE);
+      const isAccepted = await this.batches.insertLines({
+        batchSeq: batch.seq,
+        tenantSeq: batch.tenantSeq,
+        from,
+        total: lines.length,
+        model,
+        lines: chunk,
+      });
+      if (!isAccepted) return; // it was cancelled or expired before its first line
+      crashPoint('ingest:inserted');
+      this.queues.call(new Set(chunk.map((line) => line.laneSeq)));
+    }
+    this.telemetry.started(batch, lines.length, performance.now() - startedAt);
+    this.warnIfStuck(batch, lines);
+  }
+
+  /** Lines of one model all go the same way, so each model is asked for once. */
+  private routeOf(batch: StoredBatch): RouteLine {
+    const known = new Map<string, ReturnType<RouteLine>>();
+    const route: RouteLine = async (model) => {
+      const query = { tenantSeq: batch.tenantSeq, endpoint: batch.endpoint, model };
+      const queue = batch.queueSeq === null ? this.queues.route(query) : this.queues.bySeq(batch.queueSeq);
+      if (!queue) return null;
+      const lane = await this.queues.lane(queue, batch.level);
+      return { queueSeq: queue.seq, laneSeq: lane.seq };
+    };
+    return (model) => {
+      let answer = known.get(model);
+      if (!answer) known.set(model, (answer = route(model)));
+      return answer;
+    };
+  }
+
+  private warnIfStuck(batch: StoredBatch, lines: NewLine[]): void {
+    for (const laneSeq of new Set(lines.map((line) => line.laneSeq))) {
+      const queue = this.queues.laneBySeq(laneSeq)?.queue;
+      if (queue && queue.consumers.size === 0) this.telemetry.stuck(batch, queue.name);
+    }
+  }
+}
+
+/** What the ingest engine tells the log and the metrics. */
+@Injectable()
+export class IngestTelemetry {
+  constructor(
+    readonly logger: AppLogger,
+    private readonly metrics: Metrics,
+  ) {}
+
+  failed(batch: StoredBatch): void {
+    this.metrics.batchesEnded.inc({ status: 'failed' });
+    this.logger.info({ batch: batch.id }, 'the batch failed validation');
+  }
+
+  started(batch: StoredBatch, lines: number, tookMs: number): void {
+    this.logger.info({ batch: batch.id, lines, tookMs: Math.round(tookMs) }, 'the batch is in progress');
+  }
+
+  stuck(batch: StoredBatch, queue: string): void {
+    this.logger.warn(
+      { batch: batch.id, queue },
+      `the batch waits: nothing consumes the queue '${queue}'. Set MILLRACE_UPSTREAM_URL, or give the queue an upstream`,
+    );
+  }
+}

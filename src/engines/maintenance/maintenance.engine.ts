@@ -1,0 +1,44 @@
+/** Runs the sweeps, each in a loop of its own, so that a slow one holds up no other. */
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { ServiceLoop } from '../../kernel/service-loop.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { BatchExpirer } from './batch-expirer.js';
+import { CallSweep } from './call-sweep.js';
+import { FileCleaner } from './file-cleaner.js';
+import { OrphanCleaner } from './orphan-cleaner.js';
+import { Promoter } from './promoter.js';
+import type { Sweep } from './sweep.js';
+
+@Injectable()
+export class MaintenanceEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly loops: ServiceLoop[];
+
+  constructor(
+    batchExpirer: BatchExpirer,
+    callSweep: CallSweep,
+    fileCleaner: FileCleaner,
+    orphanCleaner: OrphanCleaner,
+    promoter: Promoter,
+    private readonly logger: AppLogger,
+  ) {
+    const sweeps = [batchExpirer, callSweep, fileCleaner, orphanCleaner, promoter];
+    this.loops = sweeps.map((sweep) => this.loopOf(sweep));
+  }
+
+  onApplicationBootstrap(): void {
+    for (const loop of this.loops) loop.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.loops.map((loop) => loop.stop()));
+  }
+
+  private loopOf(sweep: Sweep): ServiceLoop {
+    return new ServiceLoop({
+      name: sweep.name,
+      intervalMs: sweep.intervalMs,
+      step: () => sweep.run(),
+      onError: (error) => this.logger.error({ err: error, sweep: sweep.name }, 'a sweep failed; it is tried again'),
+    });
+  }
+}

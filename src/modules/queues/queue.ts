@@ -1,0 +1,43 @@
+import type { StoredQueue } from '../../store/queue.store.js';
+
+/** Who works a queue off: outside workers, an upstream, or functions in this process. */
+export type Consumer = 'pull' | 'upstream' | 'handler';
+
+/** A queue as the rules see it. */
+export interface Queue {
+  seq: number;
+  id: string;
+  tenantSeq: number;
+  name: string;
+  /** Whether all tenants may submit to it. */
+  isShared: boolean;
+  /** The one endpoint it takes, such as `/v1/chat/completions`; null for any. */
+  endpoint: string | null;
+  /** The models it serves; empty for any. */
+  models: readonly string[];
+  consumers: ReadonlySet<Consumer>;
+  upstreamSeq: number | null;
+  isPaused: boolean;
+}
+
+export function queueOf(row: StoredQueue): Queue {
+  return {
+    seq: row.seq,
+    id: row.id,
+    tenantSeq: row.tenantSeq,
+    name: row.name,
+    isShared: row.visibility === 'shared',
+    endpoint: row.endpoint,
+    models: JSON.parse(row.models) as string[],
+    consumers: new Set(JSON.parse(row.consumers) as Consumer[]),
+    upstreamSeq: row.upstreamSeq,
+    isPaused: row.pausedAt !== null,
+  };
+}
+
+/** Whether tasks of this queue are run by dispatchers of our own, which want calls. */
+export function isDispatched(queue: Queue): boolean {
+  return queue.consumers.has('upstream') || queue.consumers.has('handler');
+}
+
+export const DEFAULT_QUEUE = 'default';

@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { UpstreamsModule } from '../upstreams/upstreams.module.js';
+import { DefaultQueueService } from './default-queue.service.js';
+import { QueuesService } from './queues.service.js';
+
+@Module({ imports: [UpstreamsModule], providers: [QueuesService, DefaultQueueService], exports: [QueuesService] })
+export class QueuesModule {}

@@ -1,0 +1,124 @@
+/**
+ * The queues, their lanes and their upstreams, held in memory because every line of a batch asks for them. The copy is
+ * made anew when anybody changes a queue, and every few seconds in case the notice was lost.
+ */
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ServiceLoop } from '../../kernel/service-loop.js';
+import { Broker } from '../../ports/broker.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { QueueStore } from '../../store/queue.store.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import type { Upstream } from '../upstreams/upstream.js';
+import { UpstreamsService } from '../upstreams/upstreams.service.js';
+import { isDispatched, queueOf, type Queue } from './queue.js';
+import { queueNamed, routeTask, type RouteQuery } from './routing.js';
+
+const REFRESH_MS = 5000;
+
+/** A lane with all that a dispatcher must know to work on it. */
+export interface Lane {
+  seq: number;
+  level: number;
+  queue: Queue;
+  upstream: Upstream | null;
+}
+
+@Injectable()
+export class QueuesService implements OnModuleInit, OnModuleDestroy {
+  private queues: Queue[] = [];
+  private upstreams = new Map<number, Upstream>();
+  private lanes = new Map<number, Lane>();
+  private readonly refresher: ServiceLoop;
+
+  constructor(
+    private readonly store: QueueStore,
+    private readonly upstreamsService: UpstreamsService,
+    private readonly broker: Broker,
+    private readonly events: EventBus,
+    logger: AppLogger,
+  ) {
+    this.refresher = new ServiceLoop({
+      name: 'queue-refresh',
+      intervalMs: REFRESH_MS,
+      step: () => this.refresh(),
+      onError: (error) => logger.error({ err: error }, 'could not read the queues; the last known ones stay in use'),
+    });
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.refresh();
+    this.events.on('queues.changed').subscribe(() => this.refresher.wake());
+    this.refresher.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.refresher.stop();
+  }
+
+  /** Reads everything anew; whoever changed a queue and needs to see it at once calls this. */
+  async refresh(): Promise<void> {
+    const [queues, upstreams, lanes] = await Promise.all([
+      this.store.queues(),
+      this.upstreamsService.all(),
+      this.store.lanes(),
+    ]);
+    this.queues = queues.map(queueOf);
+    this.upstreams = new Map(upstreams.map((upstream) => [upstream.seq, upstream]));
+    const bySeq = new Map(this.queues.map((queue) => [queue.seq, queue]));
+    this.lanes = new Map(
+      lanes.flatMap(({ seq, level, queueSeq }) => {
+        const queue = bySeq.get(queueSeq);
+        return queue ? [[seq, this.laneOf(seq, level, queue)]] : [];
+      }),
+    );
+  }
+
+  all(): readonly Queue[] {
+    return this.queues;
+  }
+
+  allLanes(): readonly Lane[] {
+    return [...this.lanes.values()];
+  }
+
+  /** The caller's own queue of that name, then a shared one. */
+  named(tenantSeq: number, name: string): Queue | null {
+    return queueNamed(this.queues, tenantSeq, name);
+  }
+
+  route(query: RouteQuery): Queue | null {
+    return routeTask(this.queues, query);
+  }
+
+  bySeq(seq: number): Queue | null {
+    return this.queues.find((queue) => queue.seq === seq) ?? null;
+  }
+
+  /** The lane of a queue at a level, made when it is first used. */
+  async lane(queue: Queue, level: number): Promise<Lane> {
+    for (const lane of this.lanes.values()) {
+      if (lane.queue.seq === queue.seq && lane.level === level) return lane;
+    }
+    const seq = await this.store.ensureLane(queue.seq, level);
+    const lane = this.laneOf(seq, level, queue);
+    this.lanes.set(seq, lane);
+    return lane;
+  }
+
+  laneBySeq(seq: number): Lane | null {
+    return this.lanes.get(seq) ?? null;
+  }
+
+  /** Tells the dispatchers that these lanes have ready tasks; lanes that only outside workers serve want no calls. */
+  call(laneSeqs: Iterable<number>): void {
+    for (const laneSeq of laneSeqs) {
+      const lane = this.lanes.get(laneSeq);
+      if (lane && isDispatched(lane.queue) && !lane.queue.isPaused) this.broker.call({ laneId: laneSeq, level: lane.level });
+    }
+  }
+
+  private laneOf(seq: number, level: number, queue: Queue): Lane {
+    const upstream = queue.upstreamSeq === null ? null : (this.upstreams.get(queue.upstreamSeq) ?? null);
+    return { seq, level, queue, upstream };
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Which queue a task goes to when nobody names one. The caller's own queues come before shared ones at each step.
+ *
+ *   the queue of the endpoint that lists the model → the queue named like the model → the only queue of the endpoint
+ *   → `default`
+ */
+import { DEFAULT_QUEUE, type Queue } from './queue.js';
+
+export interface RouteQuery {
+  tenantSeq: number;
+  endpoint: string;
+  model: string | null;
+}
+
+export function routeTask(queues: readonly Queue[], query: RouteQuery): Queue | null {
+  const { tenantSeq, endpoint, model } = query;
+  const fitting = queues.filter((queue) => queue.endpoint === null || queue.endpoint === endpoint);
+  const own = fitting.filter((queue) => queue.tenantSeq === tenantSeq);
+  const shared = fitting.filter((queue) => queue.isShared && queue.tenantSeq !== tenantSeq);
+  const visible = [...own, ...shared];
+  const takesModel = (queue: Queue) => queue.models.length === 0 || (model !== null && queue.models.includes(model));
+
+  const listing = visible.find((queue) => model !== null && queue.models.includes(model));
+  if (listing) return listing;
+  const namesake = visible.find((queue) => queue.name === model && takesModel(queue));
+  if (namesake) return namesake;
+  const ofEndpoint = visible.filter((queue) => queue.endpoint === endpoint && takesModel(queue));
+  if (ofEndpoint.length === 1) return ofEndpoint[0]!;
+  return visible.find((queue) => queue.name === DEFAULT_QUEUE && takesModel(queue)) ?? null;
+}
+
+/** The queue of that name: the caller's own, then a shared one. */
+export function queueNamed(queues: readonly Queue[], tenantSeq: number, name: string): Queue | null {
+  const named = queues.filter((queue) => queue.name === name);
+  return named.find((queue) => queue.tenantSeq === tenantSeq) ?? named.find((queue) => queue.isShared) ?? null;
+}
