@@ -88,7 +88,7 @@ export class BatchStore {
   /** False when the batch is not where the caller believes it to be. */
   insertLines(chunk: NewLines): Promise<boolean> {
     const rows = chunk.lines.length;
-    return this.database.write(insertLines, chunk, { rows, bytes: rows * LINE_ROW_BYTES });
+    return this.database.write(insertLines, chunk, { weight: { rows, bytes: rows * LINE_ROW_BYTES } });
   }
 
   fail(batchSeq: number, errors: string): Promise<boolean> {
@@ -104,7 +104,7 @@ export class BatchStore {
   }
 
   settle(window: SettleWindow): Promise<{ settled: number; live: number }> {
-    return this.database.write(settleLines, window, { rows: window.until - window.after, bytes: 0 });
+    return this.database.write(settleLines, window, { weight: { rows: window.until - window.after, bytes: 0 } });
   }
 
   planResultFiles(batchSeq: number, outputId: string, errorId: string): Promise<StoredBatch> {

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import type { Procedure, WriteWeight } from './procedure.js';
+import type { WriteOptions } from './group-commit.js';
+import type { Procedure } from './procedure.js';
 import type { SqlParams, Statement } from './statement.js';
 
 /**
@@ -8,7 +9,7 @@ import type { SqlParams, Statement } from './statement.js';
  */
 export abstract class Database {
   /** Resolves once the result is durable; rejects with the MillraceError the procedure refused with. */
-  abstract write<A, R>(procedure: Procedure<A, R>, args: A, weight?: WriteWeight): Promise<R>;
+  abstract write<A, R>(procedure: Procedure<A, R>, args: A, options?: WriteOptions): Promise<R>;
 
   /** For reads of entities on cold paths. Never write through it. */
   abstract readonly reader: EntityManager;

@@ -1,8 +1,12 @@
 /**
  * Joins the writes of many callers into groups, one transaction each.
  *
- * A group starts at the end of the current turn when none runs; what arrives meanwhile is the next group. There is no
- * timer: under load groups grow by themselves, alone a write waits for nothing. A caller is answered after its commit.
+ * A group starts at the end of the current turn when none runs; what arrives meanwhile is the next group. A caller is
+ * answered after its commit.
+ *
+ * Writes that nobody waits for may be patient: a group of nothing but patient writes waits a few milliseconds for company.
+ * Each commit costs system calls, page writes and two thread wake-ups whatever its size, so on a fast disk, where groups
+ * would stay small by themselves, patience more than halves the CPU time of a recorded line.
  */
 import { MillraceError } from '../kernel/errors.js';
 import type { Procedure, WriteWeight } from './procedure.js';
@@ -13,6 +17,9 @@ export type RunGroup = (calls: WriteCall[]) => Promise<WriteOutcome[]>;
 /** Bounds of one group: more rows make no commit cheaper, and a huge one would hold everybody up. */
 export const MAX_GROUP_ROWS = 500;
 export const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+/** How long a group of patient writes waits for company, and with how many rows it waits no more. */
+export const PATIENCE_MS = 4;
+export const PATIENT_ROWS = 200;
 /** Rows that may wait before callers are held back. */
 export const MAX_WAITING_ROWS = 20_000;
 
@@ -24,16 +31,25 @@ export interface GroupCommitHooks {
 interface Waiting {
   call: WriteCall;
   weight: WriteWeight;
+  isPatient: boolean;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
 
 const ONE_ROW: WriteWeight = { rows: 1, bytes: 0 };
 
+export interface WriteOptions {
+  weight?: WriteWeight;
+  /** Whether this write may wait a few milliseconds for others; false when somebody waits for its answer. */
+  isPatient?: boolean;
+}
+
 export class GroupCommit {
   private waiting: Waiting[] = [];
   private waitingRows = 0;
+  private impatient = 0;
   private isScheduled = false;
+  private patience: NodeJS.Timeout | null = null;
   private running: Promise<void> | null = null;
   private heldBack: (() => void)[] = [];
   private isClosed = false;
@@ -44,7 +60,8 @@ export class GroupCommit {
   ) {}
 
   /** Resolves with the procedure's result once it is durable; rejects with the MillraceError it refused with. */
-  async write<A, R>(procedure: Procedure<A, R>, args: A, weight: WriteWeight = ONE_ROW): Promise<R> {
+  async write<A, R>(procedure: Procedure<A, R>, args: A, options: WriteOptions = {}): Promise<R> {
+    const { weight = ONE_ROW, isPatient = false } = options;
     while (this.waitingRows >= MAX_WAITING_ROWS && !this.isClosed) {
       await new Promise<void>((resume) => this.heldBack.push(resume));
     }
@@ -53,10 +70,12 @@ export class GroupCommit {
       this.waiting.push({
         call: { procedure: procedure.name, args },
         weight,
+        isPatient,
         resolve: resolve as (value: unknown) => void,
         reject,
       });
       this.waitingRows += weight.rows;
+      if (!isPatient) this.impatient += 1;
       this.schedule();
     });
   }
@@ -65,6 +84,7 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.isClosed = true;
     this.resumeHeldBack();
+    if (this.waiting.length > 0) this.start();
     while (this.waiting.length > 0 || this.running) {
       await (this.running ?? new Promise<void>((resolve) => setImmediate(resolve)));
     }
@@ -72,13 +92,23 @@ export class GroupCommit {
 
   private schedule(): void {
     if (this.isScheduled || this.running) return;
+    const isPatient = this.impatient === 0 && this.waitingRows < PATIENT_ROWS && !this.isClosed;
+    if (isPatient) {
+      this.patience ??= setTimeout(() => this.start(), PATIENCE_MS);
+      return;
+    }
     this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      this.running = this.commitNext().finally(() => {
-        this.running = null;
-        if (this.waiting.length > 0) this.schedule();
-      });
+    setImmediate(() => this.start());
+  }
+
+  private start(): void {
+    if (this.patience) clearTimeout(this.patience);
+    this.patience = null;
+    this.isScheduled = false;
+    if (this.running || this.waiting.length === 0) return;
+    this.running = this.commitNext().finally(() => {
+      this.running = null;
+      if (this.waiting.length > 0) this.schedule();
     });
   }
 
@@ -112,6 +142,7 @@ export class GroupCommit {
     const group = this.waiting.slice(0, count);
     this.waiting = this.waiting.slice(count);
     this.waitingRows -= rows;
+    this.impatient -= group.filter((member) => !member.isPatient).length;
     this.resumeHeldBack();
     return group;
   }
@@ -124,7 +155,7 @@ export class GroupCommit {
 }
 
 function settle(member: Waiting, outcome: WriteOutcome): void {
-  if ('ok' in outcome) member.resolve(outcome.ok);
-  else if ('refused' in outcome) member.reject(MillraceError.fromPlain(outcome.refused));
-  else member.reject(new Error(`write '${member.call.procedure}' failed: ${outcome.failed}`));
+  if ('refused' in outcome) member.reject(MillraceError.fromPlain(outcome.refused));
+  else if ('failed' in outcome) member.reject(new Error(`write '${member.call.procedure}' failed: ${outcome.failed}`));
+  else member.resolve(outcome.ok); // a procedure of no result comes back as an outcome without `ok`
 }

@@ -174,15 +174,18 @@ describe('GroupExecutor', () => {
   });
 
   describe('a broken item', () => {
-    it.each([0, 1, 249, 250, 498, 499])('at place %i of 500 fails alone; the others are stored, once each', async (bad) => {
-      const args = range(1, 500);
-      args[bad] = -1;
-      const outcomes = await run(calls('executor-add', args));
-      expect(outcomes[bad]).toMatchObject({ failed: expect.stringContaining('row -1 broke a constraint') });
-      const others = args.filter((arg) => arg > 0);
-      expect(outcomes.filter((_, place) => place !== bad)).toEqual(tenTimes(others));
-      expect(store.rows).toEqual(others);
-    });
+    it.each([0, 1, 249, 250, 498, 499])(
+      'at place %i of 500 fails alone; the others are stored, once each',
+      async (bad) => {
+        const args = range(1, 500);
+        args[bad] = -1;
+        const outcomes = await run(calls('executor-add', args));
+        expect(outcomes[bad]).toMatchObject({ failed: expect.stringContaining('row -1 broke a constraint') });
+        const others = args.filter((arg) => arg > 0);
+        expect(outcomes.filter((_, place) => place !== bad)).toEqual(tenTimes(others));
+        expect(store.rows).toEqual(others);
+      },
+    );
 
     it('is found in few transactions', async () => {
       await run(calls('executor-add', [-1, ...range(1, 499)]));

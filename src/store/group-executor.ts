@@ -15,7 +15,7 @@ export interface WriteCall {
   args: unknown;
 }
 
-export type WriteOutcome = { ok: unknown } | { refused: PlainError } | { failed: string };
+export type WriteOutcome = { ok?: unknown } | { refused: PlainError } | { failed: string };
 
 /** What the executor needs of a connection; SQLite's and MySQL's differ behind it. */
 export interface GroupConnection {

@@ -3,11 +3,12 @@ import { AccessStore } from './access.store.js';
 import { BatchStore } from './batch.store.js';
 import { Database } from './database.js';
 import { FileStore } from './file.store.js';
+import { HealthStore } from './health.store.js';
 import { InstanceStore } from './instance.store.js';
 import { QueueStore } from './queue.store.js';
 import { TaskStore } from './task.store.js';
 
-const STORES = [AccessStore, BatchStore, FileStore, InstanceStore, QueueStore, TaskStore];
+const STORES = [AccessStore, BatchStore, FileStore, HealthStore, InstanceStore, QueueStore, TaskStore];
 
 /** What modules and engines call, over whichever database the composition root has opened. */
 @Module({})

@@ -24,6 +24,9 @@ const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
 const HAS_DUE = statement<{ now: number }, { seq: number }>('task-has-due');
 const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
 
+/** A sweep fills a group by itself. */
+const SWEEP_WEIGHT = { rows: 500, bytes: 0 };
+
 @Injectable()
 export class TaskStore {
   constructor(
@@ -31,21 +34,28 @@ export class TaskStore {
     private readonly clock: Clock,
   ) {}
 
-  lease(request: LeaseRequest): Promise<LeasedTask[]> {
-    return this.database.write(leaseTasks, request, { rows: request.want, bytes: 0 });
+  /** `isAhead`: for later; nothing waits for it yet. */
+  lease(request: LeaseRequest, isAhead: boolean): Promise<LeasedTask[]> {
+    return this.database.write(leaseTasks, request, {
+      weight: { rows: request.want, bytes: 0 },
+      isPatient: isAhead,
+    });
   }
 
   finish(task: FinishedTask): Promise<FinishResult> {
-    return this.database.write(finishTasks, task, { rows: 1, bytes: task.body?.length ?? 0 });
+    return this.database.write(finishTasks, task, {
+      weight: { rows: 1, bytes: task.body?.length ?? 0 },
+      isPatient: task.batchSeq !== null, // nobody waits for the line of a batch
+    });
   }
 
   /** False when the lease was lost meanwhile. */
   giveBack(task: ReturnedTask): Promise<boolean> {
-    return this.database.write(returnTasks, task);
+    return this.database.write(returnTasks, task, { isPatient: true });
   }
 
   promote(): Promise<{ laneSeqs: number[]; isMore: boolean }> {
-    return this.database.write(promoteTasks, null, { rows: 500, bytes: 0 });
+    return this.database.write(promoteTasks, null, { weight: SWEEP_WEIGHT });
   }
 
   /** Whether any scheduled task is due; spares the writer a sweep that would find nothing. */
@@ -55,7 +65,7 @@ export class TaskStore {
 
   /** Takes back leases of all other instances; only for one that can prove that they are dead. */
   rescue(ownerSeq: number): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
-    return this.database.write(rescueLeases, { ownerSeq }, { rows: 500, bytes: 0 });
+    return this.database.write(rescueLeases, { ownerSeq }, { weight: SWEEP_WEIGHT });
   }
 
   async laneDepth(laneSeq: number): Promise<LaneDepth> {

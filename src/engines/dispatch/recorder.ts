@@ -52,28 +52,34 @@ export class Recorder {
     this.isStopping = true;
   }
 
-  async answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
-    const usage = answer.status < 400 ? usageOf(json) : null;
-    const isLarge = answer.body.length > INLINE_RESULT_BYTES;
+  async answer({ task, lane }: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
     crashPoint('dispatch:answered');
-    await this.finish(held, {
-      ...endOf(held),
+    const body = jsonBody(answer, json);
+    const isLarge = body.length > INLINE_RESULT_BYTES;
+    await this.finish(lane, {
+      seq: task.seq,
+      epoch: task.epoch,
+      laneSeq: lane.seq,
+      batchSeq: task.batchSeq,
       state: 'completed',
       isTry: true,
       statusCode: answer.status,
       requestId: answer.requestId,
-      body: isLarge ? null : jsonBody(answer, json),
-      blobKey: isLarge ? await this.untilStored(() => this.spill(jsonBody(answer, json))) : null,
+      body: isLarge ? null : body,
+      blobKey: isLarge ? await this.untilStored(() => this.spill(body)) : null,
       errorCode: null,
       errorMessage: null,
-      usage,
+      usage: answer.status < 400 ? usageOf(json) : null,
     });
   }
 
   /** Ends a task to which no answer will come. */
-  async giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
-    await this.finish(held, {
-      ...endOf(held),
+  async giveUp({ task, lane }: Held, errorCode: string, errorMessage: string): Promise<void> {
+    await this.finish(lane, {
+      seq: task.seq,
+      epoch: task.epoch,
+      laneSeq: lane.seq,
+      batchSeq: task.batchSeq,
       state: 'failed',
       isTry: true,
       statusCode: null,
@@ -103,11 +109,11 @@ export class Recorder {
     this.queues.call([held.lane.seq]);
   }
 
-  private async finish(held: Held, end: FinishedTask): Promise<void> {
+  private async finish(lane: Lane, end: FinishedTask): Promise<void> {
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
-    this.telemetry.finished(held.lane, end, isRecorded);
-    if (isBatchDone) this.events.publish('batch.finalize', { batchSeq: held.task.batchSeq! });
+    this.telemetry.finished(lane, end, isRecorded);
+    if (isBatchDone) this.events.publish('batch.finalize', { batchSeq: end.batchSeq! });
   }
 
   private async giveBack(
@@ -142,10 +148,6 @@ export class Recorder {
       }
     }
   }
-}
-
-function endOf({ task, lane }: Held): Pick<FinishedTask, 'seq' | 'epoch' | 'laneSeq' | 'batchSeq'> {
-  return { seq: task.seq, epoch: task.epoch, laneSeq: lane.seq, batchSeq: task.batchSeq };
 }
 
 /** The answer's own bytes, or, for an error page that is not JSON, an error object that quotes its beginning. */

@@ -37,6 +37,7 @@ interface Running extends Held {
 @Injectable()
 export class TaskRunner {
   private readonly running = new Map<number, Running>();
+  private pending = 0;
   private idle: (() => void) | null = null;
 
   constructor(
@@ -60,9 +61,17 @@ export class TaskRunner {
       const prepared = this.prepare(batchSeq, tasks);
       tasks.forEach((task, index) => {
         const prepare = async () => (await prepared)[index]!;
-        void this.run({ task, lane, startedAt, gate, upstream, prepare, call: null, abortReason: null });
+        const running = { task, lane, startedAt, gate, upstream, prepare, call: null, abortReason: null };
+        this.running.set(task.seq, running);
+        this.track(task, this.run(running));
       });
     }
+  }
+
+  /** Puts tasks that were leased but not started back into their places. */
+  release(lane: Lane, tasks: readonly LeasedTask[]): void {
+    const startedAt = this.clock.now();
+    for (const task of tasks) this.track(task, this.recorder.release({ task, lane, startedAt }, 'not_started'));
   }
 
   /** Ends the calls of tasks that nobody waits for any more. */
@@ -76,7 +85,7 @@ export class TaskRunner {
 
   /** Resolves when nothing runs. */
   async drained(): Promise<void> {
-    if (this.running.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    if (this.pending > 0) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
   private abort(which: (running: Running) => boolean, reason: string): void {
@@ -92,20 +101,25 @@ export class TaskRunner {
     return bodyLoaders(this.blobs, source.blobKey, tasks).map((loadBody) => ({ source, loadBody }));
   }
 
-  private async run(running: Running): Promise<void> {
-    const { seq } = running.task;
-    this.running.set(seq, running);
-    try {
-      const tries = { tries: running.task.tries, maxTries: this.recorder.maxTries };
-      const result = await this.call(running);
-      if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
-      else await this.apply(running, judgeAnswer(result, tries), result);
-    } catch (error) {
+  /** Keeps count of work whose end nobody else waits for. */
+  private track(task: LeasedTask, work: Promise<void>): void {
+    this.pending += 1;
+    const end = () => {
+      this.running.delete(task.seq);
+      this.pending -= 1;
+      if (this.pending === 0) this.idle?.();
+    };
+    work.then(end, (error: unknown) => {
       this.telemetry.failed(error, 'a task stays leased until the next start, because its end could not be stored');
-    } finally {
-      this.running.delete(seq);
-      if (this.running.size === 0) this.idle?.();
-    }
+      end();
+    });
+  }
+
+  private async run(running: Running): Promise<void> {
+    const tries = { tries: running.task.tries, maxTries: this.recorder.maxTries };
+    const result = await this.call(running);
+    if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
+    else await this.apply(running, judgeAnswer(result, tries), result);
   }
 
   /** Gives the permit back when the call has ended, however. */

@@ -15,8 +15,7 @@ import { EventBus } from '../../ports/event-bus.js';
 import { BatchStore, type StoredBatch } from '../../store/batch.store.js';
 import { FileStore } from '../../store/file.store.js';
 import type { NewLine } from '../../store/procedures/batch-shapes.js';
-import { AppLogger } from '../../telemetry/logger.js';
-import { Metrics } from '../../telemetry/metrics.js';
+import { IngestTelemetry } from './ingest-telemetry.js';
 import { readBatch, type RouteLine } from './read-batch.js';
 
 /** Lines a transaction: as many as a group commit takes. */
@@ -118,30 +117,5 @@ export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationSh
       const queue = this.queues.laneBySeq(laneSeq)?.queue;
       if (queue && queue.consumers.size === 0) this.telemetry.stuck(batch, queue.name);
     }
-  }
-}
-
-/** What the ingest engine tells the log and the metrics. */
-@Injectable()
-export class IngestTelemetry {
-  constructor(
-    readonly logger: AppLogger,
-    private readonly metrics: Metrics,
-  ) {}
-
-  failed(batch: StoredBatch): void {
-    this.metrics.batchesEnded.inc({ status: 'failed' });
-    this.logger.info({ batch: batch.id }, 'the batch failed validation');
-  }
-
-  started(batch: StoredBatch, lines: number, tookMs: number): void {
-    this.logger.info({ batch: batch.id, lines, tookMs: Math.round(tookMs) }, 'the batch is in progress');
-  }
-
-  stuck(batch: StoredBatch, queue: string): void {
-    this.logger.warn(
-      { batch: batch.id, queue },
-      `the batch waits: nothing consumes the queue '${queue}'. Set MILLRACE_UPSTREAM_URL, or give the queue an upstream`,
-    );
   }
 }

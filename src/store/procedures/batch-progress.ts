@@ -14,7 +14,7 @@ interface BatchDelta extends Record<string, number> {
   totalTokens: number;
 }
 
-const ADD = statement<BatchDelta & { now: number }, { state: string }>('batch-progress');
+const ADD = statement<BatchDelta & { now: number }, { outcome: string | null }>('batch-progress');
 
 export class BatchProgress {
   private readonly deltas = new Map<number, BatchDelta>();
@@ -38,7 +38,8 @@ export class BatchProgress {
     const deltas = [...this.deltas.values()].sort((a, b) => a.seq - b.seq);
     for (const delta of deltas) {
       const [row] = await tx.all(ADD, { ...delta, now: tx.now });
-      if (row?.state === 'finalizing') done.add(delta.seq);
+      // One that expired is finalizing too, and waits for no line.
+      if (row?.outcome === 'completed') done.add(delta.seq);
     }
     return done;
   }

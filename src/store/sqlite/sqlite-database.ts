@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../kernel/clock.js';
 import { Database } from '../database.js';
-import { GroupCommit, type GroupCommitHooks } from '../group-commit.js';
-import type { Procedure, WriteWeight } from '../procedure.js';
+import { GroupCommit, type GroupCommitHooks, type WriteOptions } from '../group-commit.js';
+import type { Procedure } from '../procedure.js';
 import { SqlCatalog } from '../sql-catalog.js';
 import type { SqlParams, Statement } from '../statement.js';
 import { FolderLock } from './folder-lock.js';
@@ -54,8 +54,8 @@ export class SqliteDatabase extends Database {
     }
   }
 
-  write<A, R>(procedure: Procedure<A, R>, args: A, weight?: WriteWeight): Promise<R> {
-    return this.commits.write(procedure, args, weight);
+  write<A, R>(procedure: Procedure<A, R>, args: A, options?: WriteOptions): Promise<R> {
+    return this.commits.write(procedure, args, options);
   }
 
   async all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]> {

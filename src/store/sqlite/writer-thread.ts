@@ -46,7 +46,7 @@ export class WriterThread {
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
-      this.say({ kind: 'group', id, now, calls });
+      this.say({ kind: 'group', id, now, callsJson: JSON.stringify(calls) });
     });
   }
 
@@ -72,7 +72,7 @@ export class WriterThread {
     if (message.kind !== 'done' && message.kind !== 'broken') return;
     const pending = this.pending.get(message.id);
     this.pending.delete(message.id);
-    if (message.kind === 'done') pending?.resolve(message.outcomes);
+    if (message.kind === 'done') pending?.resolve(JSON.parse(message.outcomesJson) as WriteOutcome[]);
     else pending?.reject(new Error(message.message));
   }
 

@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DataSource } from 'typeorm';
 import { armCrashPoint } from '../../kernel/crash-point.js';
 import { messageOf } from '../../kernel/errors.js';
-import { GroupExecutor } from '../group-executor.js';
+import { GroupExecutor, type WriteCall } from '../group-executor.js';
 import { migrate } from '../migrator.js';
 import '../procedures/all-procedures.js';
 import { SqliteConnection } from './sqlite-connection.js';
@@ -29,8 +29,8 @@ function serve(dataSource: DataSource): void {
       void dataSource.destroy().then(() => say({ kind: 'closed' }));
       return;
     }
-    executor.execute(message.calls, message.now).then(
-      (outcomes) => say({ kind: 'done', id: message.id, outcomes }),
+    executor.execute(JSON.parse(message.callsJson) as WriteCall[], message.now).then(
+      (outcomes) => say({ kind: 'done', id: message.id, outcomesJson: JSON.stringify(outcomes) }),
       (error: unknown) => say({ kind: 'broken', id: message.id, message: messageOf(error) }),
     );
   });

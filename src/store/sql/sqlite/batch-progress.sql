@@ -14,4 +14,4 @@ UPDATE batch SET
   finalizing_at = CASE WHEN state = 'in_progress' AND completed + failed + :completed + :failed >= total
     THEN :now ELSE finalizing_at END
 WHERE seq = :seq
-RETURNING state
+RETURNING outcome

@@ -1,0 +1,18 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { Clock } from '../../kernel/clock.js';
+import { Broker } from '../../ports/broker.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { Limiter } from '../../ports/limiter.js';
+
+/** The ports a dispatcher stands between. */
+@Injectable()
+export class DispatchPorts {
+  constructor(
+    readonly broker: Broker,
+    readonly limiter: Limiter,
+    readonly events: EventBus,
+    readonly clock: Clock,
+    readonly config: AppConfig,
+  ) {}
+}

@@ -1,0 +1,70 @@
+/**
+ * Tasks of one lane that are leased and wait a moment for a permit. While an upstream is fast, a permit that comes free must
+ * not wait for the commit that leases its next task; so as many are leased ahead as are started in a few milliseconds at the
+ * present pace. A slow upstream gets none ahead.
+ */
+import type { LeasedTask } from '../../store/procedures/task-shapes.js';
+
+/** How far ahead: a few commits. */
+const AHEAD_MS = 25;
+const PACE_WINDOW_MS = 100;
+/** Tasks that wait longer go back: the upstream has stopped, and others should see them as ready. */
+const STALE_MS = 2000;
+/** Fewer are not worth a lease of their own. */
+const MIN_AHEAD = 4;
+const MAX_AHEAD = 100;
+
+export class LaneStock {
+  private tasks: LeasedTask[] = [];
+  private filledAt = 0;
+  private windowStartedAt = 0;
+  private startedInWindow = 0;
+  private startedBefore = 0;
+  /** Whether the lane may have ready tasks beyond those in stock. */
+  mayHaveMore = true;
+  /** Whether a lease for this lane is under way. */
+  isLeasing = false;
+
+  get size(): number {
+    return this.tasks.length;
+  }
+
+  add(tasks: readonly LeasedTask[], now: number): void {
+    this.filledAt = now;
+    this.tasks.push(...tasks);
+  }
+
+  /** Takes out the first `count` tasks, to be started now. */
+  take(count: number, now: number): LeasedTask[] {
+    this.notePace(now, count);
+    return this.tasks.splice(0, count);
+  }
+
+  /** How many more to lease ahead now; 0 until half of what should be there is used up. */
+  missing(now: number): number {
+    this.notePace(now, 0);
+    const perWindow = Math.max(this.startedInWindow, this.startedBefore);
+    const ahead = Math.min(MAX_AHEAD, Math.floor((perWindow * AHEAD_MS) / PACE_WINDOW_MS));
+    if (ahead < MIN_AHEAD || this.tasks.length > ahead / 2) return 0;
+    return ahead - this.tasks.length;
+  }
+
+  /** Takes out tasks that are to go back: all, those that waited too long, or those of one batch. */
+  giveUp(which: { all: true } | { staleAt: number } | { batchSeq: number }): LeasedTask[] {
+    if ('staleAt' in which && which.staleAt - this.filledAt < STALE_MS) return [];
+    const isGone = (task: LeasedTask) => !('batchSeq' in which) || task.batchSeq === which.batchSeq;
+    const gone = this.tasks.filter(isGone);
+    if (gone.length > 0) this.tasks = this.tasks.filter((task) => !isGone(task));
+    return gone;
+  }
+
+  private notePace(now: number, started: number): void {
+    const elapsed = now - this.windowStartedAt;
+    if (elapsed >= PACE_WINDOW_MS) {
+      this.startedBefore = elapsed < 2 * PACE_WINDOW_MS ? this.startedInWindow : 0;
+      this.startedInWindow = 0;
+      this.windowStartedAt = now;
+    }
+    this.startedInWindow += started;
+  }
+}
