@@ -48,6 +48,12 @@ export class FileStore {
     return findVisibleFile(this.database.reader, tenantSeq, id, this.clock.now());
   }
 
+  /** The place of a file in lists, also of one that is hidden by now: clients delete what a page after it starts from. */
+  async seqOf(tenantSeq: number, id: string): Promise<number | null> {
+    const file = await this.database.reader.findOne(FileRow, { select: { seq: true }, where: { id, tenantSeq } });
+    return file?.seq ?? null;
+  }
+
   /** Visible files of a tenant in the order they were made. */
   page(query: FilePageQuery): Promise<StoredFile[]> {
     const { tenantSeq, afterSeq, order, purpose, limit } = query;

@@ -1,7 +1,14 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeTime } from '../../test/support/fake-time.js';
 import { Gate, Inbox, settle } from '../../test/support/inbox.js';
-import { GroupCommit, MAX_GROUP_BYTES, MAX_GROUP_ROWS, MAX_WAITING_ROWS } from './group-commit.js';
+import {
+  GroupCommit,
+  MAX_GROUP_BYTES,
+  MAX_GROUP_ROWS,
+  MAX_WAITING_ROWS,
+  PATIENCE_MS,
+  PATIENT_ROWS,
+} from './group-commit.js';
 import type { WriteCall, WriteOutcome } from './group-executor.js';
 import { procedureOfMany } from './procedure.js';
 
@@ -126,7 +133,7 @@ describe('GroupCommit', () => {
       expect(isAnswered).toBe(true);
     });
 
-    it('waits for no timer', async () => {
+    it('waits for no timer when the writes are in a hurry', async () => {
       const time = FakeTime.start();
       try {
         groups.answerAll();
@@ -151,14 +158,14 @@ describe('GroupCommit', () => {
       groups.answerAll();
       const half = { rows: MAX_GROUP_ROWS / 2, bytes: 0 };
       const more = { rows: MAX_GROUP_ROWS / 2 + 1, bytes: 0 };
-      await Promise.all([half, half, half, more].map((weight, arg) => commits.write(note, arg, weight)));
+      await Promise.all([half, half, half, more].map((weight, arg) => commits.write(note, arg, { weight })));
       expect(groups.started.items.map(({ args }) => args)).toEqual([[0, 1], [2], [3]]);
     });
 
     it('puts at most 4 MiB into a group', async () => {
       groups.answerAll();
       const half = { rows: 1, bytes: MAX_GROUP_BYTES / 2 };
-      await Promise.all(range(0, 5).map((arg) => commits.write(note, arg, half)));
+      await Promise.all(range(0, 5).map((arg) => commits.write(note, arg, { weight: half })));
       expect(groups.sizes).toEqual([2, 2, 1]);
     });
 
@@ -170,11 +177,91 @@ describe('GroupCommit', () => {
       ];
       await Promise.all([
         commits.write(note, 0),
-        commits.write(note, 1, heavy[0]),
-        commits.write(note, 2, heavy[1]),
+        commits.write(note, 1, { weight: heavy[0]! }),
+        commits.write(note, 2, { weight: heavy[1]! }),
         commits.write(note, 3),
       ]);
       expect(groups.started.items.map(({ args }) => args)).toEqual([[0], [1], [2], [3]]);
+    });
+  });
+
+  describe('patience', () => {
+    const PATIENT = { isPatient: true };
+    let time: FakeTime;
+
+    beforeEach(() => {
+      time = FakeTime.start();
+    });
+    afterEach(() => time.stop());
+
+    it('lets a group of patient writes wait for company, from the first of them on', async () => {
+      const first = commits.write(note, 1, PATIENT);
+      await time.advance(PATIENCE_MS - 1);
+      const second = commits.write(note, 2, PATIENT);
+      await settle();
+      expect(groups.sizes).toEqual([]);
+      await time.advance(1);
+      const group = await groups.nth(0);
+      expect(group.args).toEqual([1, 2]);
+      group.succeed();
+      expect(await Promise.all([first, second])).toEqual([1, 2]);
+      expect(time.timers()).toBe(0);
+    });
+
+    it('ends with the first write that has none, which takes the others along', async () => {
+      const answers = Promise.all([
+        commits.write(note, 1, PATIENT),
+        commits.write(note, 2),
+        commits.write(note, 3, PATIENT),
+      ]);
+      const group = await groups.nth(0);
+      expect(group.args).toEqual([1, 2, 3]);
+      expect(time.timers()).toBe(0);
+      group.succeed();
+      expect(await answers).toEqual([1, 2, 3]);
+    });
+
+    it('ends with enough rows', async () => {
+      groups.answerAll();
+      const few = Promise.all(range(1, PATIENT_ROWS - 1).map((arg) => commits.write(note, arg, PATIENT)));
+      await settle();
+      expect(groups.sizes).toEqual([]);
+      await Promise.all([few, commits.write(note, 0, PATIENT)]);
+      expect(groups.sizes).toEqual([PATIENT_ROWS]);
+    });
+
+    it('begins anew for what comes during a run', async () => {
+      const first = commits.write(note, 1);
+      const running = await groups.nth(0);
+      const second = commits.write(note, 2, PATIENT);
+      running.succeed();
+      await first;
+      await settle();
+      expect(groups.sizes).toEqual([1]);
+      groups.answerAll();
+      await time.advance(PATIENCE_MS);
+      expect(await second).toBe(2);
+    });
+
+    it('is over when no patient write is left: the next hurried one waits for nothing', async () => {
+      groups.answerAll();
+      const patient = commits.write(note, 1, PATIENT);
+      await time.advance(PATIENCE_MS);
+      await patient;
+      expect(await commits.write(note, 2)).toBe(2);
+      const again = commits.write(note, 3, PATIENT);
+      await settle();
+      expect(groups.sizes).toEqual([1, 1]);
+      await time.advance(PATIENCE_MS);
+      expect(await again).toBe(3);
+    });
+
+    it('ends with closing', async () => {
+      groups.answerAll();
+      const answer = commits.write(note, 1, PATIENT);
+      await commits.close();
+      expect(await answer).toBe(1);
+      expect(time.timers()).toBe(0);
     });
   });
 
@@ -218,14 +305,14 @@ describe('GroupCommit', () => {
       const told = new Inbox<number>();
       commits = new GroupCommit(groups.run, { onGroup: told.add });
       groups.answerAll();
-      await Promise.all([commits.write(note, 1), commits.write(note, 2, { rows: 30, bytes: 0 })]);
+      await Promise.all([commits.write(note, 1), commits.write(note, 2, { weight: { rows: 30, bytes: 0 } })]);
       await commits.write(note, 3);
       expect(await told.first(2)).toEqual([31, 1]);
     });
   });
 
   describe('back-pressure', () => {
-    const HEAVY = { rows: MAX_GROUP_ROWS, bytes: 0 };
+    const HEAVY = { weight: { rows: MAX_GROUP_ROWS, bytes: 0 } };
     const FILLING = MAX_WAITING_ROWS / MAX_GROUP_ROWS;
 
     it('holds writers while enough rows wait, and resumes them in order; none is lost', async () => {

@@ -11,14 +11,6 @@ import { UpstreamClient } from './upstream-client.js';
 
 @Module({
   imports: [InstancesModule, QueuesModule],
-  providers: [
-    BatchSources,
-    DispatcherEngine,
-    DispatchPorts,
-    DispatchTelemetry,
-    Recorder,
-    TaskRunner,
-    UpstreamClient,
-  ],
+  providers: [BatchSources, DispatcherEngine, DispatchPorts, DispatchTelemetry, Recorder, TaskRunner, UpstreamClient],
 })
 export class DispatchModule {}

@@ -175,4 +175,3 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
     return gate;
   }
 }
-

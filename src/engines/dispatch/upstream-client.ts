@@ -96,7 +96,14 @@ export function locate(baseUrl: string, endpoint: string): { origin: string; pat
 }
 
 function headersOf(upstream: Upstream, bodyLength: number): string[] {
-  const headers = ['content-type', 'application/json', 'accept', 'application/json', 'content-length', String(bodyLength)];
+  const headers = [
+    'content-type',
+    'application/json',
+    'accept',
+    'application/json',
+    'content-length',
+    String(bodyLength),
+  ];
   if (upstream.key !== null) headers.push('authorization', `Bearer ${upstream.key}`);
   return headers;
 }

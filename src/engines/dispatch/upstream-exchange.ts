@@ -98,5 +98,9 @@ export function failureOf(error: Error): UpstreamFailure {
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
     return new UpstreamFailure('timeout', 'Request timed out.', error);
   }
-  return new UpstreamFailure('broken', `The connection to the upstream failed (${String(code ?? error.message)}).`, error);
+  return new UpstreamFailure(
+    'broken',
+    `The connection to the upstream failed (${String(code ?? error.message)}).`,
+    error,
+  );
 }

@@ -13,7 +13,7 @@ import {
 } from 'cockatiel';
 import { backoffMs } from '../../kernel/backoff.js';
 import type { Clock } from '../../kernel/clock.js';
-import type { Upstream } from '../../modules/upstreams/upstream.js';
+import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import type { Limiter, PermitLimits } from '../../ports/limiter.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 
@@ -50,7 +50,7 @@ export class UpstreamGate {
 
   /** The key of its permits. */
   get key(): string {
-    return keyOf(this.upstream);
+    return permitKeyOf(this.upstream);
   }
 
   /** Takes over a changed configuration. */
@@ -108,8 +108,4 @@ export class UpstreamGate {
 /** Calls that we gave up, and answers that were merely too long, say nothing against the upstream. */
 function isUpstreamsFault(error: Error): boolean {
   return error instanceof UpstreamFailure && ['unreachable', 'broken', 'timeout'].includes(error.kind);
-}
-
-export function keyOf(upstream: Upstream): string {
-  return `upstream:${upstream.seq}`;
 }

@@ -80,7 +80,9 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
   }
 
   /** Null when the server is stopping; the next one begins anew. */
-  private async writeFiles(batch: StoredBatch): Promise<{ output: WrittenFile | null; error: WrittenFile | null } | null> {
+  private async writeFiles(
+    batch: StoredBatch,
+  ): Promise<{ output: WrittenFile | null; error: WrittenFile | null } | null> {
     const output = new ResultFileWriter(this.blobs);
     const error = new ResultFileWriter(this.blobs);
     try {

@@ -43,7 +43,8 @@ const NOT_JSON: Problem = {
 
 /** `line` has no line feed; a trailing carriage return is white space to JSON. */
 export function checkLine(line: Buffer, endpoint: string): CheckedLine | Problem[] {
-  if (!isUtf8(line)) return [{ ...NOT_JSON, message: 'This line is not parseable as valid JSON: it is not valid UTF-8.' }];
+  if (!isUtf8(line))
+    return [{ ...NOT_JSON, message: 'This line is not parseable as valid JSON: it is not valid UTF-8.' }];
   const value = parseObject(line);
   if (!value) return [NOT_JSON];
   const problems = [
@@ -55,7 +56,9 @@ export function checkLine(line: Buffer, endpoint: string): CheckedLine | Problem
   if (problems.length > 0) return problems;
   const span = findBody(line.toString('latin1'))!;
   if (span.depth > MAX_BODY_DEPTH) {
-    return [{ code: 'invalid_request', message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`, param: 'body' }];
+    return [
+      { code: 'invalid_request', message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`, param: 'body' },
+    ];
   }
   return {
     customId: own(value, 'custom_id') as string,

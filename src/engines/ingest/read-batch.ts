@@ -18,9 +18,7 @@ export interface BatchInput {
 /** Where a line of this model goes, or null when no queue takes it. */
 export type RouteLine = (model: string) => Promise<{ queueSeq: number; laneSeq: number } | null>;
 
-export type ReadResult =
-  | { isFit: true; lines: NewLine[]; model: string | null }
-  | { isFit: false; errorsJson: string };
+export type ReadResult = { isFit: true; lines: NewLine[]; model: string | null } | { isFit: false; errorsJson: string };
 
 export async function readBatch(
   blobs: BlobStore,

@@ -8,7 +8,8 @@ import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { AccessStore, type StoredKey } from '../../store/access.store.js';
-import { DEFAULT_TENANT, type Caller } from './caller.js';
+import { DEFAULT_TENANT } from '../../kernel/default-names.js';
+import type { Caller } from './caller.js';
 import { KeyCache } from './key-cache.js';
 import { SCOPES, type Scope } from './scopes.js';
 

@@ -1,8 +1,5 @@
 import type { Scope } from './scopes.js';
 
-/** The tenant of the admin key, and of everybody where authentication is off. */
-export const DEFAULT_TENANT = 'default';
-
 /** Who a request comes from. */
 export interface Caller {
   tenantSeq: number;

@@ -90,11 +90,9 @@ export class BatchesService {
 
 function checkBatchId(id: string): void {
   if (id.startsWith('batch')) return;
-  throw new MillraceError(
-    'invalid_value',
-    `Invalid 'batch_id': '${id}'. Expected an ID that begins with 'batch'.`,
-    { param: 'batch_id' },
-  );
+  throw new MillraceError('invalid_value', `Invalid 'batch_id': '${id}'. Expected an ID that begins with 'batch'.`, {
+    param: 'batch_id',
+  });
 }
 
 function hashOf(request: BatchRequest): string {

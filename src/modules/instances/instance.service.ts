@@ -45,7 +45,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
 
   private async rescueAll(ownSeq: number): Promise<void> {
     let rescued = 0;
-    for (let isMore = true; isMore; ) {
+    for (let isMore = true; isMore;) {
       const step = await this.tasks.rescue(ownSeq);
       for (const batchSeq of step.doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
       rescued += step.rescued;

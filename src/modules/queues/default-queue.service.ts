@@ -5,16 +5,14 @@
  */
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
+import { DEFAULT_QUEUE, DEFAULT_TENANT } from '../../kernel/default-names.js';
 import { newId } from '../../kernel/ids.js';
 import { AccessStore } from '../../store/access.store.js';
 import { QueueStore } from '../../store/queue.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { UpstreamsService } from '../upstreams/upstreams.service.js';
-import { DEFAULT_QUEUE, type Consumer } from './queue.js';
+import type { Consumer } from './queue.js';
 import { QueuesService } from './queues.service.js';
-
-/** The tenant of the admin key and of everything that is set up by variables. */
-export const DEFAULT_TENANT = 'default';
 
 const NO_CONSUMER =
   "nothing consumes the queue 'default' yet: set MILLRACE_UPSTREAM_URL to an OpenAI-compatible base URL, such as " +

@@ -39,5 +39,3 @@ export function queueOf(row: StoredQueue): Queue {
 export function isDispatched(queue: Queue): boolean {
   return queue.consumers.has('upstream') || queue.consumers.has('handler');
 }
-
-export const DEFAULT_QUEUE = 'default';

@@ -1,7 +1,12 @@
 import { Module } from '@nestjs/common';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { DefaultQueueService } from './default-queue.service.js';
+import { QueueStatsService } from './queue-stats.service.js';
 import { QueuesService } from './queues.service.js';
 
-@Module({ imports: [UpstreamsModule], providers: [QueuesService, DefaultQueueService], exports: [QueuesService] })
+@Module({
+  imports: [UpstreamsModule],
+  providers: [QueuesService, DefaultQueueService, QueueStatsService],
+  exports: [QueuesService, QueueStatsService],
+})
 export class QueuesModule {}

@@ -113,7 +113,8 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
   call(laneSeqs: Iterable<number>): void {
     for (const laneSeq of laneSeqs) {
       const lane = this.lanes.get(laneSeq);
-      if (lane && isDispatched(lane.queue) && !lane.queue.isPaused) this.broker.call({ laneId: laneSeq, level: lane.level });
+      if (lane && isDispatched(lane.queue) && !lane.queue.isPaused)
+        this.broker.call({ laneId: laneSeq, level: lane.level });
     }
   }
 

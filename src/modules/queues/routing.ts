@@ -4,7 +4,8 @@
  *   the queue of the endpoint that lists the model → the queue named like the model → the only queue of the endpoint
  *   → `default`
  */
-import { DEFAULT_QUEUE, type Queue } from './queue.js';
+import { DEFAULT_QUEUE } from '../../kernel/default-names.js';
+import type { Queue } from './queue.js';
 
 export interface RouteQuery {
   tenantSeq: number;

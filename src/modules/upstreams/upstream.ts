@@ -11,3 +11,8 @@ export interface Upstream {
   /** Requests started per minute at most; null for no limit. */
   perMinute: number | null;
 }
+
+/** The limiter's key for the permits to call this upstream. */
+export function permitKeyOf(upstream: Upstream): string {
+  return `upstream:${upstream.seq}`;
+}

@@ -1,0 +1,34 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import { AccessService } from '../../modules/access/access.service.js';
+import './caller.decorator.js';
+import { ACCESS_METADATA, type Access } from './scopes.decorator.js';
+
+/** Lets nobody through but callers whose key has the scope of the route; routes get them with `@CurrentCaller()`. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly access: AccessService,
+    private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const needed = this.reflector.getAllAndOverride<Access | undefined>(ACCESS_METADATA, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (needed === 'public') return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = await this.access.authenticate(request.headers.authorization);
+    if (needed === undefined || !caller.scopes.has(needed)) {
+      throw new MillraceError(
+        'insufficient_scope',
+        `You have insufficient permissions for this operation. Missing scopes: ${needed}.`,
+      );
+    }
+    request.caller = caller;
+    return true;
+  }
+}

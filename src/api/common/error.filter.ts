@@ -1,0 +1,106 @@
+/**
+ * Every error of a request ends here, whoever threw it: the framework, a guard, a controller. It is turned into a
+ * MillraceError; how that looks on the wire is the dialect's business.
+ */
+import { HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import type { AppLogger } from '../../telemetry/logger.js';
+import { finishReading } from './finish-reading.js';
+import type { RouteTable } from './route-table.js';
+
+/** An answer that says what went wrong. */
+export interface ErrorAnswer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: unknown;
+}
+
+export abstract class ErrorFilter implements ExceptionFilter {
+  constructor(
+    private readonly routes: RouteTable,
+    private readonly logger: AppLogger,
+  ) {}
+
+  /** In the words of the dialect. */
+  protected abstract render(error: MillraceError): ErrorAnswer;
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const error = this.toMillraceError(thrown, request);
+    if (error.status >= 500) this.report(error, request);
+    if (reply.sent || reply.raw.destroyed) return;
+    finishReading(request, reply);
+    if (error.code === 'method_not_allowed') reply.header('allow', this.methodsOf(request).join(', '));
+    if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+    const { status, headers, body } = this.render(error);
+    void reply.code(status).headers(headers).header('content-type', 'application/json').send(body);
+  }
+
+  private toMillraceError(thrown: unknown, request: FastifyRequest): MillraceError {
+    if (thrown instanceof MillraceError) return thrown;
+    if (request.is404) return this.unknownRoute(request);
+    const cause = thrown instanceof HttpException ? (thrown.cause ?? thrown) : thrown;
+    const status = thrown instanceof HttpException ? thrown.getStatus() : 500;
+    return errorOfFramework(cause, status, request);
+  }
+
+  private unknownRoute(request: FastifyRequest): MillraceError {
+    const path = pathOf(request);
+    if (this.methodsOf(request).length > 0) {
+      return new MillraceError('method_not_allowed', `Not allowed to ${request.method} on ${path}`);
+    }
+    return new MillraceError('unknown_url', `Invalid URL (${request.method} ${path})`);
+  }
+
+  private methodsOf(request: FastifyRequest): string[] {
+    return this.routes.methodsOf(pathOf(request));
+  }
+
+  private report(error: MillraceError, request: FastifyRequest): void {
+    const fields = { requestId: request.id, method: request.method, path: pathOf(request), code: error.code };
+    const err = error.cause ?? error;
+    if (error.code === 'internal') this.logger.error({ ...fields, err }, 'a request failed because of a defect');
+    else this.logger.warn({ ...fields, err }, 'a request was refused');
+  }
+}
+
+/** Without the query, which may hold what must not be logged or repeated. */
+export function pathOf(request: FastifyRequest): string {
+  const { url } = request;
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+/** By the codes of Fastify's errors; whatever is not known to be the caller's fault is ours. */
+function errorOfFramework(cause: unknown, status: number, request: FastifyRequest): MillraceError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new MillraceError('payload_too_large', 'The request body is too large.', { cause });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return unsupportedMediaType(request, 'application/json or, for uploads, multipart/form-data');
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new MillraceError('invalid_request', 'The request body does not have the length of its Content-Length.');
+    case 'FST_ERR_BAD_URL':
+      return new MillraceError('invalid_request', 'The URL of the request has a wrong percent-encoding.');
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new MillraceError('unknown_url', `Invalid URL (${request.method}): a part of the path is too long.`);
+    default:
+  }
+  if (status >= 400 && status < 500) {
+    return new MillraceError('invalid_request', cause instanceof Error ? cause.message : 'Bad request.', { cause });
+  }
+  return new MillraceError('internal', 'The server had an error while processing your request. Sorry about that!', {
+    cause,
+  });
+}
+
+/** `wanted`: the types that would be right. */
+export function unsupportedMediaType(request: FastifyRequest, wanted: string): MillraceError {
+  const given = request.headers['content-type'];
+  const but = given === undefined ? 'there is none' : `it is '${given}'`;
+  return new MillraceError('unsupported_media_type', `The Content-Type of the request must be ${wanted}, but ${but}.`);
+}

@@ -1,0 +1,100 @@
+/** The HTTP server itself: Fastify, with limits on everything that a client can send. */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import multipart from '@fastify/multipart';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import { newId } from '../../kernel/ids.js';
+import type { ErrorAnswer } from './error.filter.js';
+import { readJsonBodies } from './json-body.js';
+import { addRequestHooks, type RequestHookOptions } from './request-hooks.js';
+import type { RouteTable } from './route-table.js';
+
+export interface HttpServerOptions extends RequestHookOptions {
+  /** Bytes of a JSON body, at most. */
+  maxBodyBytes: number;
+  /** Learns of every route. */
+  routes: RouteTable;
+  /** How an error looks where no route, and so no dialect, is known yet. */
+  renderError: (error: MillraceError) => ErrorAnswer;
+}
+
+/** Room for thousands of connections that are opened at once. */
+export const BACKLOG = 4_096;
+/** From the first byte of a connection or request to the end of its headers. */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** From the first byte of a request to its last: a big upload over a slow line, but not for ever. */
+const REQUEST_TIMEOUT_MS = 60 * 60_000;
+/** Longer than proxies keep their end open, so that none finds its connection closed as it sends. */
+const KEEP_ALIVE_MS = 75_000;
+const TIMEOUT_CHECK_MS = 5_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_PATH_PARAMETER_LENGTH = 512;
+/** What a client may ask to have its request called in our log. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    return503OnClosing: false,
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      answerBadPath(options, error, request, reply),
+    clientErrorHandler: (error, socket) => answerBadRequest(options, error, socket),
+  });
+  const instance = adapter.getInstance() as unknown as FastifyInstance;
+  instance.addHook('onRoute', ({ method, url }) => options.routes.add(method, url));
+  readJsonBodies(instance);
+  void instance.register(multipart);
+  addRequestHooks(instance, options);
+  return adapter;
+}
+
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('request');
+}
+
+/** A path that the router cannot even read; no hook has run yet. */
+function answerBadPath(options: HttpServerOptions, error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, headers, body } = options.renderError(
+    new MillraceError('invalid_request', error.message, { cause: error }),
+  );
+  void reply
+    .code(status)
+    .headers({ ...headers, 'x-request-id': request.id, 'content-type': 'application/json' })
+    .send(JSON.stringify(body));
+}
+
+/** What is no HTTP, too long or too slow. There is no request yet, so the answer is written by hand. */
+function answerBadRequest({ renderError }: HttpServerOptions, error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, text] = REFUSALS[error.code ?? ''] ?? ['400 Bad Request', 'This is not a valid HTTP request.'];
+  const body = JSON.stringify(renderError(new MillraceError('invalid_request', text)).body);
+  const lines = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${newId('request')}`,
+    'connection: close',
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+const REFUSALS: Readonly<Record<string, [status: string, text: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers of the request are too long.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request took too long to arrive.'],
+};

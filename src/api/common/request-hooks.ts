@@ -1,0 +1,78 @@
+/** What happens to every request, whatever its route: before anything else, and when its answer is out. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import type { AppLogger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import { pathOf } from './error.filter.js';
+import { refuseForeigners } from './loopback-only.js';
+import type { ServerPhase } from './server-phase.js';
+
+export interface RequestHookOptions {
+  phase: ServerPhase;
+  metrics: Metrics;
+  logger: AppLogger;
+  /** Where nobody needs a key, only programs of this machine may call. */
+  isLoopbackOnly: boolean;
+}
+
+const REQUEST_ID_HEADER = 'x-request-id';
+/** Names under which people put a key into a URL, where proxies and browsers write it down. */
+const KEY_PARAMETERS = new Set(['api_key', 'api-key', 'apikey', 'key', 'authorization', 'access_token', 'token']);
+const KEY_IN_QUERY =
+  'An API key must not be part of the URL, where it ends up in logs. Send it in an Authorization header using Bearer ' +
+  'auth (i.e. Authorization: Bearer YOUR_KEY), and think of the one you sent as known to others.';
+
+export function addRequestHooks(instance: FastifyInstance, options: RequestHookOptions): void {
+  const log = options.logger.child('http');
+  instance.addHook('onRequest', (request, reply, done) => {
+    reply.header(REQUEST_ID_HEADER, request.id);
+    try {
+      admit(request, options);
+      done();
+    } catch (error) {
+      done(error as MillraceError);
+    }
+  });
+  instance.addHook('onSend', (_request, reply, payload, done) => {
+    // Some clients compare the whole value; JSON is UTF-8 without being told.
+    if (reply.getHeader('content-type') === 'application/json; charset=utf-8') {
+      reply.header('content-type', 'application/json');
+    }
+    done(null, payload);
+  });
+  instance.addHook('onResponse', (request, reply, done) => {
+    options.metrics.httpRequestSeconds.observe(labelsOf(request, reply), reply.elapsedTime / 1e3);
+    const fields = { requestId: request.id, method: request.method, path: pathOf(request), status: reply.statusCode };
+    log.debug({ ...fields, tookMs: Math.round(reply.elapsedTime) }, 'answered');
+    done();
+  });
+}
+
+/** Throws for a request that no route shall see. */
+function admit(request: FastifyRequest, { phase, isLoopbackOnly }: RequestHookOptions): void {
+  if (isLoopbackOnly) refuseForeigners(request.headers);
+  if (request.url.includes('?') && Object.keys(request.query as object).some(isKeyParameter)) {
+    throw new MillraceError('api_key_in_query', KEY_IN_QUERY);
+  }
+  if (phase.current === 'stopping' && !isProbe(request)) {
+    throw new MillraceError('shutting_down', 'The server is shutting down; try again shortly.', {
+      retryAfterMs: 1_000,
+    });
+  }
+}
+
+function isKeyParameter(name: string): boolean {
+  return KEY_PARAMETERS.has(name.toLowerCase());
+}
+
+function isProbe({ url }: FastifyRequest): boolean {
+  return url === '/livez' || url.startsWith('/readyz');
+}
+
+function labelsOf(request: FastifyRequest, reply: FastifyReply) {
+  return {
+    http_request_method: request.method,
+    http_route: request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown'),
+    http_response_status_code: String(reply.statusCode),
+  };
+}

@@ -1,0 +1,132 @@
+/** What the server is made of, and the only place that asks for the mode. */
+import { Module, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
+import { ApiCommonModule } from './api/common/api-common.module.js';
+import { RouteTable } from './api/common/route-table.js';
+import { ServerPhase } from './api/common/server-phase.js';
+import { ConsoleModule } from './api/console/console.module.js';
+import { HealthModule } from './api/health/health.module.js';
+import { OpenAiModule } from './api/openai/openai.module.js';
+import type { AppConfig } from './config/app-config.js';
+import { ConfigModule } from './config/config.module.js';
+import { loadSecrets, prepareDataFolder, Secrets } from './config/generated-secrets.js';
+import { VERSION } from './config/version.js';
+import { Clock, SystemClock } from './kernel/clock.js';
+import { SecretSealer } from './kernel/secret-sealer.js';
+import { DispatchModule } from './engines/dispatch/dispatch.module.js';
+import { FinalizeModule } from './engines/finalize/finalize.module.js';
+import { IngestModule } from './engines/ingest/ingest.module.js';
+import { MaintenanceModule } from './engines/maintenance/maintenance.module.js';
+import type { Database } from './store/database.js';
+import { StoreModule } from './store/store.module.js';
+import type { AppLogger } from './telemetry/logger.js';
+import { Metrics } from './telemetry/metrics.js';
+import { TelemetryModule } from './telemetry/telemetry.module.js';
+
+type Imported = Type | DynamicModule | ForwardReference;
+
+/** The features, in no particular order: each says itself what it needs. */
+const FEATURES: readonly Imported[] = [
+  IngestModule,
+  DispatchModule,
+  FinalizeModule,
+  MaintenanceModule,
+  ApiCommonModule,
+  OpenAiModule,
+  ConsoleModule,
+  HealthModule,
+];
+
+/** What exists before Nest does, because it is needed to start Nest or outlives it. */
+export interface AppParts {
+  module: DynamicModule;
+  database: Database;
+  metrics: Metrics;
+  phase: ServerPhase;
+  routes: RouteTable;
+  secrets: Secrets;
+}
+
+@Module({})
+export class AppModule {}
+
+/** Opens the store and puts everything together. Whoever calls it closes the store, after the app. */
+export async function assembleApp(config: AppConfig, logger: AppLogger): Promise<AppParts> {
+  const clock = new SystemClock();
+  const metrics = new Metrics({ version: VERSION, mode: config.mode });
+  prepareDataFolder(config.dataDir);
+  const { database, adapters } = await openMode(config, { clock, metrics, logger });
+  try {
+    const parts = {
+      database,
+      metrics,
+      phase: new ServerPhase(),
+      routes: new RouteTable(),
+      secrets: loadSecrets(config),
+    };
+    const imports: Imported[] = [
+      ConfigModule.forRoot(config),
+      TelemetryModule.forRoot(logger, metrics),
+      StoreModule.forRoot(database),
+      sharedModule(clock, parts),
+      adapters,
+      ...FEATURES,
+    ];
+    return { ...parts, module: { module: AppModule, imports } };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+interface Foundation {
+  clock: Clock;
+  metrics: Metrics;
+  logger: AppLogger;
+}
+
+/** Loads one set of adapters only, so that one mode never needs the libraries of the other. */
+async function openMode(
+  config: AppConfig,
+  foundation: Foundation,
+): Promise<{ database: Database; adapters: Imported }> {
+  switch (config.mode) {
+    case 'embedded': {
+      const { EmbeddedModule } = await import('./adapters/embedded/embedded.module.js');
+      return { database: await openSqliteStore(config, foundation), adapters: EmbeddedModule };
+    }
+    case 'distributed':
+      throw new Error('this build has no distributed mode yet');
+  }
+}
+
+async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Foundation): Promise<Database> {
+  const { SqliteDatabase } = await import('./store/sqlite/sqlite-database.js');
+  return SqliteDatabase.open({
+    dataDir: config.dataDir,
+    clock,
+    crashAt: config.crashAt,
+    onDeath: (error) => {
+      logger.fatal({ err: error }, 'the store has died; only a new start tells what its last writes became');
+      process.exit(1);
+    },
+    hooks: {
+      onGroup: (rows, tookMs) => {
+        metrics.storeGroupSize.observe(rows);
+        metrics.storeOpSeconds.observe({ op: 'commit' }, tookMs / 1e3);
+      },
+    },
+  });
+}
+
+class SharedModule {}
+
+function sharedModule(clock: Clock, parts: Pick<AppParts, 'phase' | 'routes' | 'secrets'>): DynamicModule {
+  const providers = [
+    { provide: Clock, useValue: clock },
+    { provide: ServerPhase, useValue: parts.phase },
+    { provide: RouteTable, useValue: parts.routes },
+    { provide: Secrets, useValue: parts.secrets },
+    { provide: SecretSealer, useValue: new SecretSealer(parts.secrets.sealing.text) },
+  ];
+  return { module: SharedModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
+}

@@ -1,0 +1,47 @@
+import { Command, InvalidArgumentError } from 'commander';
+
+const ABOUT = `run a whole batch on this machine: a made-up model, a server and the official OpenAI client`;
+
+const MORE = `
+What happens: a simulated model and a server start, examples/support-tickets.jsonl is uploaded and run as a batch, and
+the results are fetched and checked line by line. No key, no network and no cost. Then the server stays up to be tried,
+until Ctrl-C; its data is removed unless --data-dir says where to keep it.
+
+Examples:
+  millrace demo
+  millrace demo --exit && echo all lines came back
+  millrace demo --data-dir ./demo-data --port 9000`;
+
+export interface DemoOptions {
+  /** End after the results instead of leaving the server up. */
+  exit: boolean;
+  /** Null: a temporary folder, removed at the end. */
+  dataDir: string | null;
+  /** Null: 8080 if it is free, else any free one. */
+  port: number | null;
+}
+
+/** The command `demo`. Ends with 0 only if every line of the batch came back exactly once and as expected. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(ABOUT)
+    .option('--exit', 'stop after the results')
+    .option('--data-dir <folder>', 'where the server keeps its data (default: a temporary folder, removed at the end)')
+    .option('--port <n>', 'port of the server (default: 8080, or a free one if that is taken)', toPort)
+    .addHelpText('after', MORE)
+    .action(async (given: { exit?: true; dataDir?: string; port?: number }) => {
+      const { runDemo } = await import('../demo/demo.js');
+      const options: DemoOptions = {
+        exit: given.exit ?? false,
+        dataDir: given.dataDir ?? null,
+        port: given.port ?? null,
+      };
+      await runDemo(options);
+    });
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('It must be 1 to 65535.');
+  return port;
+}

@@ -1,0 +1,124 @@
+/**
+ * Where the demo plays: a folder, a simulator that stands in for a model, and a server that calls it. The server gets
+ * its settings from here alone, neither from the environment nor from a `.env` file.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CliError } from '../cli-error.js';
+import type { DemoOptions } from '../commands/demo.command.js';
+import { isPortFree, RunningProgram } from './demo-processes.js';
+
+export interface DemoServer {
+  /** Such as `http://127.0.0.1:8080`. */
+  url: string;
+  key: string;
+  keyPath: string;
+  logPath: string;
+}
+
+const SIM_FILE = fileURLToPath(new URL('../../sim/main.js', import.meta.url));
+const SERVER_FILE = fileURLToPath(new URL('../../main.js', import.meta.url));
+
+/** About what a small model takes for a short answer; slow enough for the bar to be seen moving. */
+const SIM_ARGS = ['--latency-ms', '600', '--latency-p99-ms', '1800'];
+const CONCURRENCY = '64';
+const USUAL_PORT = 8080;
+/** Where the server keeps the key that it makes at its first start. */
+const KEY_FILE = 'admin.key';
+const SIM_LOG = 'sim.log';
+
+/** Everything that was opened is closed by `close`, and by the end of this process should it never get there. */
+export class DemoStage {
+  /** Absolute. */
+  readonly folder: string;
+  private readonly isTemporary: boolean;
+  private readonly programs: RunningProgram[] = [];
+
+  /**
+   * @param ending aborts whatever is waited for; a program that dies aborts it too
+   * @throws CliError when the chosen folder holds something else
+   */
+  constructor(
+    private readonly options: DemoOptions,
+    private readonly ending: AbortController,
+  ) {
+    this.isTemporary = options.dataDir === null;
+    this.folder = options.dataDir === null ? makeTemporaryFolder() : prepareFolder(resolve(options.dataDir));
+  }
+
+  /** Resolves with the simulator's OpenAI base URL when it listens. */
+  startSim(): Promise<string> {
+    return this.start('simulator', SIM_FILE, SIM_ARGS, SIM_LOG, {}).url(this.ending.signal);
+  }
+
+  /** Resolves when the server is ready for work. */
+  async startServer(upstreamUrl: string): Promise<DemoServer> {
+    const { signal } = this.ending;
+    const server = this.start('server', SERVER_FILE, [], 'server.log', {
+      MILLRACE_HOST: '127.0.0.1',
+      MILLRACE_PORT: String(await this.choosePort()),
+      MILLRACE_DATA_DIR: this.folder,
+      MILLRACE_UPSTREAM_URL: upstreamUrl,
+      MILLRACE_UPSTREAM_CONCURRENCY: CONCURRENCY,
+      MILLRACE_LOG_FORMAT: 'pretty',
+      NO_COLOR: '1', // The log goes to a file.
+      MILLRACE_MIN_FREE_DISK: '32MiB', // All that a demo writes is a few of them.
+      MILLRACE_SHUTDOWN_GRACE: '1s', // Nobody misses the answers of the simulator.
+    });
+    const url = await server.url(signal);
+    await server.answer(`${url}/readyz`, signal);
+    const keyPath = join(this.folder, KEY_FILE);
+    return { url, key: readFileSync(keyPath, 'utf8').trim(), keyPath, logPath: join(this.folder, 'server.log') };
+  }
+
+  /** Stops the server, then what it calls, and removes the folder if it was made for this demo. */
+  async close(): Promise<void> {
+    for (const program of this.programs.toReversed()) await program.stop();
+    if (this.isTemporary) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private start(name: string, file: string, args: string[], log: string, settings: Record<string, string>) {
+    const program = RunningProgram.start(
+      {
+        name,
+        file,
+        args,
+        env: { ...environment(), ...settings },
+        folder: this.folder,
+        logPath: join(this.folder, log),
+      },
+      (death) => this.ending.abort(death),
+    );
+    this.programs.push(program);
+    return program;
+  }
+
+  /** 0 lets the server take any free one. */
+  private async choosePort(): Promise<number> {
+    const { port } = this.options;
+    if (port === null) return (await isPortFree(USUAL_PORT)) ? USUAL_PORT : 0;
+    if (await isPortFree(port)) return port;
+    throw new CliError(`Port ${port} is taken; leave out --port to get a free one.`);
+  }
+}
+
+function makeTemporaryFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A server that is in use would be turned to the simulator, so only what is empty or of a demo already will do. */
+function prepareFolder(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const names = readdirSync(path);
+  if (names.length === 0 || names.includes(SIM_LOG)) return path;
+  throw new CliError(`${path} is in use; --data-dir takes a new folder, or that of an earlier demo.`);
+}
+
+/** What the programs need of our environment: all but the settings of some other server. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')));
+}

@@ -1,0 +1,149 @@
+/** Files that tenants upload and download. The bytes are in the blob store, everything else is in SQL. */
+import type { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { crashPoint } from '../../kernel/crash-point.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { newId } from '../../kernel/ids.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { FileStore, type FilePageQuery, type StoredFile } from '../../store/file.store.js';
+import type { NewFile } from '../../store/procedures/file.procedures.js';
+import { Metrics } from '../../telemetry/metrics.js';
+import { checkBatchFile } from './batch-file.js';
+import { cleanFileName } from './file-name.js';
+import { DOWNLOAD_PURPOSES, type UploadPurpose } from './purpose.js';
+import { SpooledFile } from './spooled-file.js';
+
+export interface FileSpec {
+  tenantSeq: number;
+  purpose: UploadPurpose;
+  filename: string;
+  /** Null: what is usual for the purpose. */
+  ttlMs: number | null;
+}
+
+export interface FileQuery {
+  tenantSeq: number;
+  /** The id after which the page starts, exclusive. */
+  after: string | null;
+  order: 'asc' | 'desc';
+  purpose: string | null;
+  limit: number;
+}
+
+export interface FilePage {
+  files: StoredFile[];
+  hasMore: boolean;
+}
+
+/** A page is read in pieces, so that no single read is long. */
+const READ_ROWS = 500;
+
+@Injectable()
+export class FilesService {
+  constructor(
+    private readonly config: AppConfig,
+    private readonly store: FileStore,
+    private readonly blobs: BlobStore,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** Begins to take in bytes; end it with `create`, or with `abort` on what it returned. Refuses with `insufficient_storage`. */
+  async spool(): Promise<SpooledFile> {
+    await this.checkSpace();
+    const blobKey = newId('blob');
+    return new SpooledFile({
+      blobKey,
+      writer: await this.blobs.create(blobKey),
+      maxBytes: this.config.limits.maxFileBytes,
+      checkSpace: () => this.checkSpace(),
+    });
+  }
+
+  /** Makes a file of spooled bytes. Durable when it resolves; when it rejects the bytes are still to be aborted. */
+  async create(spooled: SpooledFile, { tenantSeq, purpose, filename, ttlMs }: FileSpec): Promise<StoredFile> {
+    const name = cleanFileName(filename);
+    if (purpose === 'batch') checkBatchFile(name, spooled.bytes, spooled.firstLine);
+    const sha256 = await spooled.commit();
+    crashPoint('upload:before-row');
+    const file = await this.insert({
+      id: newId('file'),
+      tenantSeq,
+      purpose,
+      filename: name,
+      blobKey: spooled.blobKey,
+      bytes: spooled.bytes,
+      sha256,
+      ttlMs: ttlMs ?? (purpose === 'batch' ? this.config.times.fileTtlMs : null),
+    });
+    this.metrics.filesUploaded.inc({ purpose });
+    this.metrics.fileBytes.inc({ direction: 'in' }, spooled.bytes);
+    return file;
+  }
+
+  /** Refuses with `not_found`, also for a file of another tenant; so do all others that take an id. */
+  async get(tenantSeq: number, id: string): Promise<StoredFile> {
+    const file = await this.store.find(tenantSeq, id);
+    if (file === null) throw new MillraceError('not_found', `No such File object: ${id}`, { param: 'id' });
+    return file;
+  }
+
+  async list({ tenantSeq, after, limit, ...filter }: FileQuery): Promise<FilePage> {
+    let afterSeq = after === null ? null : await this.store.seqOf(tenantSeq, after);
+    if (after !== null && afterSeq === null)
+      throw new MillraceError('not_found', 'Resource not found.', { param: 'after' });
+    const files: StoredFile[] = [];
+    // One more than asked for tells whether there is more.
+    while (files.length <= limit) {
+      const query: FilePageQuery = {
+        tenantSeq,
+        afterSeq,
+        ...filter,
+        limit: Math.min(READ_ROWS, limit + 1 - files.length),
+      };
+      const rows = await this.store.page(query);
+      files.push(...rows);
+      if (rows.length < query.limit) break;
+      afterSeq = rows.at(-1)!.seq;
+    }
+    return { files: files.slice(0, limit), hasMore: files.length > limit };
+  }
+
+  /** Hides the file at once; its bytes go when no batch needs them any more. */
+  async delete(tenantSeq: number, id: string): Promise<void> {
+    await this.store.delete(tenantSeq, id);
+  }
+
+  /** Whether the bytes of this file may be had back. Refuses with `invalid_request`. */
+  checkReadable({ purpose }: StoredFile): void {
+    if (DOWNLOAD_PURPOSES.includes(purpose)) return;
+    throw new MillraceError('invalid_request', `Not allowed to download files of purpose: ${purpose}`);
+  }
+
+  /** Bytes `start` (inclusive) to `end` (exclusive). Destroy the stream unless it is read to its end. */
+  async read(file: StoredFile, { start, end }: { start: number; end: number }): Promise<Readable> {
+    const { key } = await this.store.blobOf(file);
+    this.metrics.fileBytes.inc({ direction: 'out' }, end - start);
+    return this.blobs.read(key, start, end);
+  }
+
+  private async insert(file: NewFile): Promise<StoredFile> {
+    try {
+      return await this.store.create(file);
+    } catch (error) {
+      // A refusal is certain. After anything else the row may be there, so the bytes stay; if it is not, they are
+      // cleaned up as an orphan.
+      if (error instanceof MillraceError) await this.blobs.delete(file.blobKey);
+      throw error;
+    }
+  }
+
+  private async checkSpace(): Promise<void> {
+    const free = await this.blobs.freeBytes();
+    if (free === null || free >= this.config.limits.minFreeDiskBytes) return;
+    throw new MillraceError(
+      'insufficient_storage',
+      'This server has too little free disk space. Delete files or add space.',
+    );
+  }
+}
