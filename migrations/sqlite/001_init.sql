@@ -1,6 +1,7 @@
 -- The first schema. `seq` is primary key and order; `id` is the public, opaque, time-ordered name of a row.
 -- Instants are epoch milliseconds. Rows refer to each other by seq; there are no foreign keys, because every write goes
 -- through a procedure that holds both ends, and a check per row would cost more than the row.
+-- `seq` is quoted where it numbers rows: only then does TypeORM see that it does, which the check for drift needs.
 -- `auto_vacuum` can only be set before the first table; the store sets it before it runs this file.
 
 CREATE TABLE tenant (

@@ -119,7 +119,7 @@ export class EnvDto {
   })
   MILLRACE_LOG_FORMAT: LogConfig['format'] | 'auto';
 
-  @Text(/^[A-Za-z][A-Za-z0-9._-]*(:[1-9]\d*)?$/, 'the name of a crash point, or `name:n` for the nth time', {
+  @Text(/^[a-z][a-z._-]*(:[a-z][a-z._-]*)*(:[1-9]\d*)?$/i, 'the name of a crash point, or `name:n` for the nth time', {
     about: 'For fault tests only: the process kills itself at this crash point.',
   })
   MILLRACE_TEST_CRASH_AT: string | null;

@@ -55,7 +55,7 @@ const GOOD: [name: string, text: string, pick: (config: ReturnType<typeof load>)
   ['MILLRACE_RETENTION', '1d', (c) => c.times.retentionMs, 86_400_000],
   ['MILLRACE_LOG_LEVEL', 'debug', (c) => c.log.level, 'debug'],
   ['MILLRACE_LOG_FORMAT', 'pretty', (c) => c.log.format, 'pretty'],
-  ['MILLRACE_TEST_CRASH_AT', 'after-commit:5', (c) => c.crashAt, 'after-commit:5'],
+  ['MILLRACE_TEST_CRASH_AT', 'write:batch-lines:after:5', (c) => c.crashAt, 'write:batch-lines:after:5'],
 ];
 
 /** Values that each variable refuses by itself. */
@@ -99,7 +99,7 @@ const BAD: Record<string, string[]> = {
   MILLRACE_RETENTION: ['0d', '1y'],
   MILLRACE_LOG_LEVEL: ['verbose', 'INFO'],
   MILLRACE_LOG_FORMAT: ['xml'],
-  MILLRACE_TEST_CRASH_AT: ['a b', 'name:0', ':5'],
+  MILLRACE_TEST_CRASH_AT: ['a b', 'name:0', ':5', 'name:5:'],
 };
 /** Any text is a path. */
 const TAKES_ANYTHING = ['MILLRACE_DATA_DIR'];

@@ -60,12 +60,12 @@ export class GroupCommit {
   ) {}
 
   /** Resolves with the procedure's result once it is durable; rejects with the MillraceError it refused with. */
-  async write<A, R>(procedure: Procedure<A, R>, args: A, options: WriteOptions = {}): Promise<R> {
-    const { weight = ONE_ROW, isPatient = false } = options;
-    while (this.waitingRows >= MAX_WAITING_ROWS && !this.isClosed) {
-      await new Promise<void>((resume) => this.heldBack.push(resume));
+  write<A, R>(procedure: Procedure<A, R>, args: A, options: WriteOptions = {}): Promise<R> {
+    if (this.isClosed) {
+      return Promise.reject(new MillraceError('shutting_down', 'The server is shutting down; try again shortly.'));
     }
-    if (this.isClosed) throw new MillraceError('shutting_down', 'The server is shutting down; try again shortly.');
+    if (this.waitingRows >= MAX_WAITING_ROWS) return this.writeLater(procedure, args, options);
+    const { weight = ONE_ROW, isPatient = false } = options;
     return new Promise<R>((resolve, reject) => {
       this.waiting.push({
         call: { procedure: procedure.name, args },
@@ -88,6 +88,11 @@ export class GroupCommit {
     while (this.waiting.length > 0 || this.running) {
       await (this.running ?? new Promise<void>((resolve) => setImmediate(resolve)));
     }
+  }
+
+  private async writeLater<A, R>(procedure: Procedure<A, R>, args: A, options: WriteOptions): Promise<R> {
+    await new Promise<void>((resume) => this.heldBack.push(resume));
+    return this.write(procedure, args, options);
   }
 
   private schedule(): void {

@@ -207,7 +207,8 @@ describe('GroupExecutor', () => {
     it('does not fail those of another procedure', async () => {
       const outcomes = await run([...calls('executor-add', [1, -1]), ...calls('executor-add-even', [2])]);
       expect(outcomes).toMatchObject([{ ok: 10 }, { failed: expect.any(String) }, { ok: 20 }]);
-      expect(store.rows.toSorted()).toEqual([1, 2]);
+      expect(new Set(store.rows)).toEqual(new Set([1, 2]));
+      expect(store.rows).toHaveLength(2);
     });
 
     it('may be every one', async () => {

@@ -42,7 +42,7 @@ const procedures = new Map<string, Procedure<never, unknown>>();
 
 function register<A, R>(procedure: Procedure<A, R>): Procedure<A, R> {
   if (procedures.has(procedure.name)) throw new Error(`procedure '${procedure.name}' is declared twice`);
-  procedures.set(procedure.name, procedure as Procedure<never, unknown>);
+  procedures.set(procedure.name, procedure);
   return procedure;
 }
 

@@ -19,25 +19,27 @@ interface Range {
   tasks: LeasedTask[];
 }
 
-export type LoadBody = () => Promise<Buffer | Readable>;
-
-/** A loader for each task's body, in the order of the tasks. Ranges are read when first asked for. */
-export function bodyLoaders(blobs: BlobStore, blobKey: string, tasks: readonly LeasedTask[]): LoadBody[] {
-  const loaders = new Map<LeasedTask, LoadBody>();
+/** The body of each task, in their order; null for those that are to be streamed with `streamBody`. */
+export async function readBodies(
+  blobs: BlobStore,
+  blobKey: string,
+  tasks: readonly LeasedTask[],
+): Promise<(Buffer | null)[]> {
+  const bodies = new Map<LeasedTask, Buffer>();
   const small = tasks.filter((task) => task.bodyLength! < STREAM_FROM_BYTES);
-  for (const range of rangesOf(small)) {
-    let bytes: Promise<Buffer> | null = null;
-    for (const task of range.tasks) {
-      loaders.set(task, async () => {
-        bytes ??= blobs.readRange(blobKey, range.start, range.end - range.start);
-        const from = task.bodyOffset! - range.start;
-        return (await bytes).subarray(from, from + task.bodyLength!);
-      });
+  for (const { start, end, tasks: neighbours } of rangesOf(small)) {
+    const bytes = await blobs.readRange(blobKey, start, end - start);
+    if (bytes.length < end - start) throw new Error(`the blob ${blobKey} ends before ${end}`);
+    for (const task of neighbours) {
+      const from = task.bodyOffset! - start;
+      bodies.set(task, bytes.subarray(from, from + task.bodyLength!));
     }
   }
-  return tasks.map(
-    (task) => loaders.get(task) ?? (() => blobs.read(blobKey, task.bodyOffset!, task.bodyOffset! + task.bodyLength!)),
-  );
+  return tasks.map((task) => bodies.get(task) ?? null);
+}
+
+export function streamBody(blobs: BlobStore, blobKey: string, task: LeasedTask): Promise<Readable> {
+  return blobs.read(blobKey, task.bodyOffset!, task.bodyOffset! + task.bodyLength!);
 }
 
 function rangesOf(tasks: readonly LeasedTask[]): Range[] {

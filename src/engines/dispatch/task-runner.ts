@@ -2,6 +2,7 @@
  * Runs leased tasks: body in, call to the upstream, verdict, record. A task's permit goes back when its call has ended, not
  * when its result is stored, so the upstream is never idle for the disk's sake.
  */
+import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { crashPoint } from '../../kernel/crash-point.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
@@ -13,22 +14,21 @@ import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { BatchSources, type BatchSource } from './batch-sources.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { Recorder, type Held } from './recorder.js';
-import { bodyLoaders, type LoadBody } from './slice-bodies.js';
+import { readBodies, streamBody } from './slice-bodies.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
-import { UpstreamClient, type UpstreamCall, type UpstreamRequest } from './upstream-client.js';
+import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
 import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
 
-/** A task's own part of what is read once per slice. */
+/** What is read once for the tasks of a slice that belong to one batch. */
 interface Prepared {
   source: BatchSource;
-  loadBody: LoadBody;
+  bodies: (Buffer | null)[];
 }
 
 interface Running extends Held {
   gate: UpstreamGate;
   upstream: Upstream;
-  prepare: () => Promise<Prepared>;
   call: UpstreamCall | null;
   /** Set when the task is to be given up before its call has begun. */
   abortReason: string | null;
@@ -50,21 +50,16 @@ export class TaskRunner {
     private readonly telemetry: DispatchTelemetry,
   ) {}
 
-  get count(): number {
-    return this.running.size;
-  }
-
   /** Starts a slice; each of its tasks holds a permit of the gate. */
   start(lane: Lane, upstream: Upstream, gate: UpstreamGate, slice: readonly LeasedTask[]): void {
     const startedAt = this.clock.now();
     for (const [batchSeq, tasks] of groupByBatch(slice)) {
-      const prepared = this.prepare(batchSeq, tasks);
-      tasks.forEach((task, index) => {
-        const prepare = async () => (await prepared)[index]!;
-        const running = { task, lane, startedAt, gate, upstream, prepare, call: null, abortReason: null };
+      const group = tasks.map((task): Running => {
+        const running = { task, lane, startedAt, gate, upstream, call: null, abortReason: null };
         this.running.set(task.seq, running);
-        this.track(task, this.run(running));
+        return running;
       });
+      void this.startGroup(batchSeq, group, tasks);
     }
   }
 
@@ -85,7 +80,7 @@ export class TaskRunner {
 
   /** Resolves when nothing runs. */
   async drained(): Promise<void> {
-    if (this.pending > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    if (this.pending > 0 || this.running.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
   private abort(which: (running: Running) => boolean, reason: string): void {
@@ -96,9 +91,19 @@ export class TaskRunner {
     }
   }
 
-  private async prepare(batchSeq: number, tasks: readonly LeasedTask[]): Promise<Prepared[]> {
+  private async startGroup(batchSeq: number, group: readonly Running[], tasks: readonly LeasedTask[]): Promise<void> {
+    const prepared = await this.prepare(batchSeq, tasks).catch((error: unknown) => this.unreadable(error));
+    group.forEach((running, index) => this.track(running.task, this.run(running, prepared, index)));
+  }
+
+  private async prepare(batchSeq: number, tasks: readonly LeasedTask[]): Promise<Prepared> {
     const source = await this.sources.of(batchSeq);
-    return bodyLoaders(this.blobs, source.blobKey, tasks).map((loadBody) => ({ source, loadBody }));
+    return { source, bodies: await readBodies(this.blobs, source.blobKey, tasks) };
+  }
+
+  private unreadable(error: unknown): UpstreamFailure {
+    this.telemetry.failed(error, 'the input of a batch could not be read');
+    return new UpstreamFailure('no_body', 'The input file could not be read.', error);
   }
 
   /** Keeps count of work whose end nobody else waits for. */
@@ -107,7 +112,7 @@ export class TaskRunner {
     const end = () => {
       this.running.delete(task.seq);
       this.pending -= 1;
-      if (this.pending === 0) this.idle?.();
+      if (this.pending === 0 && this.running.size === 0) this.idle?.();
     };
     work.then(end, (error: unknown) => {
       this.telemetry.failed(error, 'a task stays leased until the next start, because its end could not be stored');
@@ -115,21 +120,26 @@ export class TaskRunner {
     });
   }
 
-  private async run(running: Running): Promise<void> {
+  private async run(running: Running, prepared: Prepared | UpstreamFailure, index: number): Promise<void> {
     const tries = { tries: running.task.tries, maxTries: this.recorder.maxTries };
-    const result = await this.call(running);
+    const result = await this.call(running, prepared, index);
     if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
     else await this.apply(running, judgeAnswer(result, tries), result);
   }
 
   /** Gives the permit back when the call has ended, however. */
-  private async call(running: Running): Promise<UpstreamAnswer | UpstreamFailure> {
+  private async call(
+    running: Running,
+    prepared: Prepared | UpstreamFailure,
+    index: number,
+  ): Promise<UpstreamAnswer | UpstreamFailure> {
     const { gate, upstream } = running;
     const startedAt = performance.now();
     try {
-      const request = await this.requestOf(running);
+      if (prepared instanceof UpstreamFailure) throw prepared;
+      const body = prepared.bodies[index] ?? (await this.stream(prepared.source, running.task));
       crashPoint('dispatch:leased');
-      const answer = await gate.run(() => this.send(running, request));
+      const answer = await gate.run(() => this.send(running, prepared.source.endpoint, body));
       this.telemetry.called(upstream.name, String(answer.status), startedAt);
       return answer;
     } catch (error) {
@@ -141,18 +151,15 @@ export class TaskRunner {
     }
   }
 
-  private async requestOf({ prepare, upstream, task }: Running): Promise<UpstreamRequest> {
-    try {
-      const { source, loadBody } = await prepare();
-      return { upstream, endpoint: source.endpoint, body: await loadBody(), bodyLength: task.bodyLength! };
-    } catch (error) {
-      this.telemetry.failed(error, 'the body of a task could not be read');
-      throw new UpstreamFailure('no_body', 'The input file could not be read.', error);
-    }
+  private stream(source: BatchSource, task: LeasedTask): Promise<Readable> {
+    return streamBody(this.blobs, source.blobKey, task).catch((error: unknown) => {
+      throw this.unreadable(error);
+    });
   }
 
-  private send(running: Running, request: UpstreamRequest): Promise<UpstreamAnswer> {
-    const call = this.client.post(request);
+  private send(running: Running, endpoint: string, body: Buffer | Readable): Promise<UpstreamAnswer> {
+    const { upstream, task } = running;
+    const call = this.client.post({ upstream, endpoint, body, bodyLength: task.bodyLength! });
     running.call = call;
     if (running.abortReason !== null) call.abort(running.abortReason);
     return call.answer;

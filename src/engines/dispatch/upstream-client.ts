@@ -35,6 +35,8 @@ export class UpstreamClient implements OnApplicationShutdown {
   private readonly agent: Agent;
   private readonly inFlight = new Map<UpstreamExchange, number>();
   private readonly sweeper: NodeJS.Timeout;
+  private readonly now = () => this.clock.now();
+  private readonly forget = (exchange: UpstreamExchange) => void this.inFlight.delete(exchange);
 
   constructor(
     private readonly config: AppConfig,
@@ -53,12 +55,10 @@ export class UpstreamClient implements OnApplicationShutdown {
   }
 
   post({ upstream, endpoint, body, bodyLength }: UpstreamRequest): UpstreamCall {
-    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, () => this.clock.now());
+    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, this.now, this.forget);
     const { origin, path } = locate(upstream.baseUrl, endpoint);
     this.inFlight.set(exchange, this.clock.now() + this.config.times.requestTimeoutMs);
     this.agent.dispatch({ origin, path, method: 'POST', headers: headersOf(upstream, bodyLength), body }, exchange);
-    const forget = () => this.inFlight.delete(exchange);
-    exchange.answer.then(forget, forget);
     return {
       answer: exchange.answer,
       abort: (reason) => exchange.abort(new UpstreamFailure('aborted', reason)),

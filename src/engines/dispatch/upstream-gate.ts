@@ -33,6 +33,7 @@ const GATEWAY_FAILURES = new Set([502, 504]);
 export class UpstreamGate {
   private readonly breaker: CircuitBreakerPolicy;
   private limit: number;
+  private isUntroubled = true;
   private slowDowns = 0;
   private slowedAt = -SLOW_DOWN_ONCE_MS;
 
@@ -64,14 +65,36 @@ export class UpstreamGate {
     return { concurrency: isClosed ? Math.max(1, Math.floor(this.limit)) : 1, perMinute: this.upstream.perMinute };
   }
 
-  get isBroken(): boolean {
-    return this.breaker.state === CircuitState.Open;
+  /**
+   * Runs a call under the breaker; an open one fails it as `unreachable` with nothing sent. While all goes well the library is
+   * not asked: it would cost more than the rest of our part of a call.
+   */
+  async run(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+    if (!this.isUntroubled) return this.runUnderBreaker(call);
+    try {
+      const answer = await call();
+      if (GATEWAY_FAILURES.has(answer.status)) this.noteFault(() => answer);
+      return answer;
+    } catch (error) {
+      this.noteFault(() => {
+        throw error;
+      });
+      throw error;
+    }
   }
 
-  /** Runs a call under the breaker; an open one fails it as `unreachable` with nothing sent. */
-  async run(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+  /** Lets the breaker count a fault that has happened; what the call came to is not its business any more. */
+  private noteFault(outcome: () => UpstreamAnswer): void {
+    this.isUntroubled = false;
+    this.breaker.execute(outcome).catch(() => undefined);
+  }
+
+  private async runUnderBreaker(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
     try {
-      return await this.breaker.execute(call);
+      const answer = await this.breaker.execute(call);
+      // Closed and just succeeded: the library's count of failures in a row is back at none.
+      this.isUntroubled = this.breaker.state === CircuitState.Closed && !GATEWAY_FAILURES.has(answer.status);
+      return answer;
     } catch (error) {
       if (error instanceof UpstreamFailure) throw error;
       throw new UpstreamFailure('unreachable', 'The upstream failed too often and is given a rest.', error);

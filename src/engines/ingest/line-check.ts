@@ -1,9 +1,9 @@
 /**
- * Checks one line of a batch input file. Pure: bytes in, either what a task needs of it or everything that is wrong with it.
- * Codes and texts are those that OpenAI was seen to send; where none are known they are ours in the same form.
+ * Checks one line of a batch input file. Pure: bytes in; out come what a task needs of it and everything that is wrong with
+ * it. Codes and texts are those that OpenAI was seen to send; where none are known they are ours in the same form.
  */
 import { isUtf8 } from 'node:buffer';
-import { findBody } from './body-span.js';
+import { findBody, type BodySpan } from './body-span.js';
 
 /** One entry of `batch.errors.data`. `line` is 1-based; null for the file as a whole. `param` is in dots from the line's root. */
 export interface LineError {
@@ -13,15 +13,17 @@ export interface LineError {
   line: number | null;
 }
 
-export interface CheckedLine {
-  customId: string;
-  model: string;
-  /** Of the `body` value, in bytes from the start of the line. */
-  bodyStart: number;
-  bodyLength: number;
-}
+export type Problem = Omit<LineError, 'line'>;
 
-type Problem = Omit<LineError, 'line'>;
+/** Whatever could be read is given, also of a line with problems, so that it can be compared with the other lines. */
+export interface CheckedLine {
+  problems: Problem[];
+  /** Null when there is none, or it is wrong. */
+  customId: string | null;
+  model: string | null;
+  /** Where the `body` value stands, in bytes from the start of the line. */
+  body: BodySpan | null;
+}
 
 /** Deeper bodies are refused: no model needs them, and they are how parsers are attacked. */
 export const MAX_BODY_DEPTH = 200;
@@ -35,45 +37,49 @@ const REQUIRED_FIELD: Record<string, { name: string; message: string }> = {
   '/v1/moderations': { name: 'input', message: 'Input parameter is required.' },
 };
 
-const NOT_JSON: Problem = {
-  code: 'invalid_json_line',
-  message: 'This line is not parseable as valid JSON.',
-  param: null,
-};
+/** How OpenAI opens its sentence about `stream`, where that is known. */
+const STREAMING: Record<string, string> = { '/v1/chat/completions': 'Chat Completions: ' };
 
 /** `line` has no line feed; a trailing carriage return is white space to JSON. */
-export function checkLine(line: Buffer, endpoint: string): CheckedLine | Problem[] {
-  if (!isUtf8(line))
-    return [{ ...NOT_JSON, message: 'This line is not parseable as valid JSON: it is not valid UTF-8.' }];
-  const value = parseObject(line);
-  if (!value) return [NOT_JSON];
+export function checkLine(line: Buffer, endpoint: string): CheckedLine {
+  if (!isUtf8(line)) return unreadable('This line is not parseable as valid JSON: it is not valid UTF-8.');
+  const value = parse(line);
+  if (value === undefined) return unreadable('This line is not parseable as valid JSON.');
+  if (!isObject(value)) return unreadable('This line is not a JSON object.');
+  const body = own(value, 'body');
+  const span = isObject(body) ? findBody(line.toString('latin1')) : null;
+  const wrongCustomId = customIdProblems(value);
   const problems = [
-    ...customIdProblems(value),
+    ...wrongCustomId,
     ...methodProblems(value),
     ...urlProblems(value, endpoint),
-    ...bodyProblems(value, endpoint),
+    ...bodyProblems(body, endpoint),
   ];
-  if (problems.length > 0) return problems;
-  const span = findBody(line.toString('latin1'))!;
-  if (span.depth > MAX_BODY_DEPTH) {
-    return [
-      { code: 'invalid_request', message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`, param: 'body' },
-    ];
-  }
+  if (span && span.depth > MAX_BODY_DEPTH) problems.push(TOO_DEEP);
   return {
-    customId: own(value, 'custom_id') as string,
-    model: own(own(value, 'body') as object, 'model') as string,
-    bodyStart: span.start,
-    bodyLength: span.end - span.start,
+    problems,
+    customId: wrongCustomId.length === 0 ? (own(value, 'custom_id') as string) : null,
+    model: isObject(body) ? modelOf(body) : null,
+    body: span,
   };
 }
 
-function parseObject(line: Buffer): object | null {
+const TOO_DEEP: Problem = {
+  code: 'invalid_request',
+  message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`,
+  param: 'body',
+};
+
+function unreadable(message: string): CheckedLine {
+  const problems = [{ code: 'invalid_json_line', message, param: null }];
+  return { problems, customId: null, model: null, body: null };
+}
+
+function parse(line: Buffer): unknown {
   try {
-    const value: unknown = JSON.parse(line.toString('utf8'));
-    return isObject(value) ? value : null;
+    return JSON.parse(line.toString('utf8'));
   } catch {
-    return null; // that it does not parse is the answer
+    return undefined; // that it does not parse is the answer
   }
 }
 
@@ -122,15 +128,18 @@ function urlProblems(line: object, endpoint: string): Problem[] {
   return [{ code: 'invalid_url', message, param: 'url' }];
 }
 
-function bodyProblems(line: object, endpoint: string): Problem[] {
-  const body = own(line, 'body');
+function modelOf(body: object): string | null {
+  const model = own(body, 'model');
+  return typeof model === 'string' && model !== '' ? model : null;
+}
+
+function bodyProblems(body: unknown, endpoint: string): Problem[] {
   if (body === undefined || body === null) return [missing('body')];
   if (!isObject(body)) {
     return [{ code: 'invalid_type', message: "Invalid type for 'body': expected an object.", param: 'body' }];
   }
   const problems: Problem[] = [];
-  const model = own(body, 'model');
-  if (typeof model !== 'string' || model === '') {
+  if (modelOf(body) === null) {
     problems.push({ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' });
   }
   const required = REQUIRED_FIELD[endpoint];
@@ -138,7 +147,7 @@ function bodyProblems(line: object, endpoint: string): Problem[] {
     problems.push({ code: 'invalid_request', message: required.message, param: `body.${required.name}` });
   }
   if (own(body, 'stream') === true) {
-    const message = 'Chat Completions: Streaming is not supported in the Batch API.';
+    const message = `${STREAMING[endpoint] ?? ''}Streaming is not supported in the Batch API.`;
     problems.push({ code: 'streaming_unsupported', message, param: 'body.stream' });
   }
   return problems;

@@ -3,7 +3,7 @@ import type { LineError } from './line-check.js';
 /** So many are kept; a file with more faults than this needs another look at what made it. */
 export const MAX_KEPT_ERRORS = 1000;
 
-/** Collects what is wrong with a file: the first thousand faults in full, the rest as a number. */
+/** Collects what is wrong with a file: the first thousand faults of lines in full, the rest as a number. */
 export class LineErrors {
   private readonly kept: LineError[] = [];
   private total = 0;
@@ -14,7 +14,7 @@ export class LineErrors {
 
   add(error: LineError): void {
     this.total += 1;
-    if (this.kept.length < MAX_KEPT_ERRORS) this.kept.push(error);
+    if (error.line === null || this.kept.length < MAX_KEPT_ERRORS) this.kept.push(error);
   }
 
   /** The JSON of `batch.errors`. */

@@ -6,7 +6,7 @@ import type { BlobStore } from '../../ports/blob-store.js';
 import { readLines, type RawLine } from '../../kernel/json-lines.js';
 import type { Limits } from '../../config/app-config.js';
 import type { NewLine } from '../../store/procedures/batch-shapes.js';
-import { checkLine, type LineError } from './line-check.js';
+import { checkLine, type LineError, type Problem } from './line-check.js';
 import { LineErrors } from './line-errors.js';
 
 export interface BatchInput {
@@ -63,19 +63,16 @@ class Reading {
     if (bytes !== null && isBlank(bytes)) return;
     this.requests += 1;
     if (bytes === null) return this.errors.add({ ...tooLongLine(this.limits), line: number });
-    const checked = checkLine(bytes, this.input.endpoint);
-    if (Array.isArray(checked)) {
-      for (const problem of checked) this.errors.add({ ...problem, line: number });
-      return;
-    }
-    const { customId, model, bodyStart, bodyLength } = checked;
-    if (this.customIds.has(customId)) return this.errors.add(duplicate(customId, number));
-    this.customIds.add(customId);
-    const route = await this.routeLine(model);
-    if (!route) return this.errors.add(unknownModel(model, number));
+    const { problems, customId, model, body } = checkLine(bytes, this.input.endpoint);
+    if (customId !== null && this.customIds.has(customId)) problems.push(duplicate(customId));
+    if (customId !== null) this.customIds.add(customId);
+    const route = model === null ? null : await this.routeLine(model);
+    if (model !== null && route === null) problems.push(unknownModel(model));
+    for (const problem of problems) this.errors.add({ ...problem, line: number });
+    // Lines of a faulty file do not run; only its faults are still of interest.
+    if (!this.errors.isEmpty || customId === null || model === null || route === null || body === null) return;
     if (this.models.size < 2) this.models.add(model);
-    if (!this.errors.isEmpty) return; // its lines will not run; only its faults are still of interest
-    this.lines.push({ ...route, customId, bodyOffset: offset + bodyStart, bodyLength });
+    this.lines.push({ ...route, customId, bodyOffset: offset + body.start, bodyLength: body.end - body.start });
   }
 
   result(): ReadResult {
@@ -110,20 +107,20 @@ function tooManyBytes(limits: Limits): LineError {
 
 function tooManyLines(limits: Limits): LineError {
   const message = `The batch input file has more than the ${limits.maxLines} requests a batch may have. Please split it.`;
-  return { code: 'too_many_requests', message, param: null, line: null };
+  return { code: 'too_many_tasks', message, param: null, line: null };
 }
 
-function tooLongLine(limits: Limits): Omit<LineError, 'line'> {
+function tooLongLine(limits: Limits): Problem {
   const message = `This line is longer than the ${limits.maxLineBytes} bytes a line may have.`;
   return { code: 'line_too_long', message, param: null };
 }
 
-function duplicate(customId: string, line: number): LineError {
+function duplicate(customId: string): Problem {
   const message = `The custom_id '${customId}' duplicates another request; it must be unique in the batch.`;
-  return { code: 'duplicate_custom_id', message, param: 'custom_id', line };
+  return { code: 'duplicate_custom_id', message, param: 'custom_id' };
 }
 
-function unknownModel(model: string, line: number): LineError {
+function unknownModel(model: string): Problem {
   const message = `The provided model '${model}' is not supported by the Batch API.`;
-  return { code: 'model_not_found', message, param: 'body.model', line };
+  return { code: 'model_not_found', message, param: 'body.model' };
 }

@@ -23,7 +23,7 @@ export class BatchProgress {
   add(batchSeq: number, task: FinishedTask): void {
     const delta = this.deltaOf(batchSeq);
     const isGood = task.state === 'completed' && task.statusCode !== null && task.statusCode < 400;
-    delta[isGood ? 'completed' : 'failed']! += 1;
+    delta[isGood ? 'completed' : 'failed'] += 1;
     if (!task.usage) return;
     delta.inputTokens += task.usage.inputTokens;
     delta.cachedTokens += task.usage.cachedTokens;

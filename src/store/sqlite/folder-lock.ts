@@ -15,7 +15,10 @@ export class FolderLock {
     } catch (error) {
       database.close();
       if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
-      throw new Error(`another Millrace server is running on the folder ${dataDir}; stop it, or set MILLRACE_DATA_DIR`);
+      throw new Error(
+        `another Millrace server is running on the folder ${dataDir}; stop it, or set MILLRACE_DATA_DIR`,
+        { cause: error },
+      );
     }
     return new FolderLock(database);
   }

@@ -35,7 +35,7 @@ describe('SqliteConnection', () => {
     file = sqliteFileIn(folder.path);
     dataSource = await openSqlite(file, 'write');
     await migrate(dataSource, MIGRATIONS, async (runner, sql) => {
-      handleOf(runner.connection).exec(sql);
+      handleOf(runner.dataSource).exec(sql);
     });
     connection = new SqliteConnection(dataSource);
     executor = new GroupExecutor(connection);

@@ -58,7 +58,7 @@ export class SqliteConnection implements GroupConnection {
   committedMark(): Promise<number> {
     // Inside a transaction that failed to commit this connection would read its own unwritten mark.
     if (handleOf(this.dataSource).inTransaction) return Promise.resolve(-1);
-    const row = this.statements.of(READ_MARK).get({ writer: WRITER }) as { mark: number } | undefined;
+    const row = this.statements.of(READ_MARK).all({ writer: WRITER })[0] as { mark: number } | undefined;
     return Promise.resolve(row?.mark ?? 0);
   }
 
@@ -78,17 +78,17 @@ class SqliteTx implements Tx {
     private readonly dataSource: DataSource,
   ) {}
 
-  async all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]> {
-    return this.statements.of(statement).all(params) as R[];
+  async all<P extends SqlParams, R>(named: Statement<P, R>, params: P): Promise<R[]> {
+    return this.statements.of(named).all(params) as R[];
   }
 
-  async run<P extends SqlParams>(statement: Statement<P>, params: P): Promise<number> {
-    return this.statements.of(statement).run(params).changes;
+  async run<P extends SqlParams>(named: Statement<P>, params: P): Promise<number> {
+    return this.statements.of(named).run(params);
   }
 
-  async each<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<number[]> {
-    const prepared = this.statements.of(statement);
-    return items.map((item) => prepared.run(item).changes);
+  async each<P extends SqlParams>(named: Statement<P>, items: readonly P[]): Promise<number[]> {
+    const prepared = this.statements.of(named);
+    return items.map((item) => prepared.run(item));
   }
 
   async savepoint<T>(work: () => Promise<T>): Promise<T> {

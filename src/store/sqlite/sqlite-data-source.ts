@@ -18,7 +18,8 @@ export function sqliteFileIn(dataDir: string): string {
  */
 const OLDEST_SAFE_SQLITE = [3, 51, 3] as const;
 
-const CACHE_KIB = 32 * 1024;
+/** The writer works on the same pages again and again; readers find theirs in the page cache of the system. */
+const CACHE_KIB = { write: 32 * 1024, read: 4 * 1024 } as const;
 
 export async function openSqlite(file: string, access: 'write' | 'read'): Promise<DataSource> {
   const dataSource = new DataSource({
@@ -42,7 +43,7 @@ function prepare(database: BetterSqlite3.Database, access: 'write' | 'read'): vo
     // The compiled default is NORMAL, which does not sync before it answers. TypeORM's `enableWAL` leaves it there.
     database.pragma('synchronous = FULL');
   }
-  database.pragma(`cache_size = -${CACHE_KIB}`);
+  database.pragma(`cache_size = -${CACHE_KIB[access]}`);
   database.pragma('temp_store = MEMORY');
   database.pragma('busy_timeout = 5000');
 }

@@ -1,7 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import { MillraceError } from '../../kernel/errors.js';
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
-import type { FromWriter, ToWriter, WriterOptions } from './writer-protocol.js';
+import {
+  PART_CHARACTERS,
+  type FromWriter,
+  type ToWriter,
+  type WriterOptions,
+  type WrittenCall,
+} from './writer-protocol.js';
 
 interface Pending {
   resolve: (outcomes: WriteOutcome[]) => void;
@@ -21,7 +27,7 @@ export class WriterThread {
   ) {
     worker.on('message', (message: FromWriter) => this.receive(message));
     worker.on('error', (error: Error) => this.die(error));
-    worker.on('exit', (code) => this.die(new Error(`the writer thread ended with code ${code}`)));
+    worker.on('exit', (code) => this.die(endedWith(code)));
   }
 
   /**
@@ -33,6 +39,7 @@ export class WriterThread {
     const first = await new Promise<FromWriter>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
+      worker.once('exit', (code) => reject(endedWith(code)));
     });
     if (first.kind !== 'ready') {
       await worker.terminate();
@@ -46,7 +53,7 @@ export class WriterThread {
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
-      this.say({ kind: 'group', id, now, callsJson: JSON.stringify(calls) });
+      this.say({ kind: 'group', id, now, calls: this.sendParts(calls) });
     });
   }
 
@@ -57,6 +64,23 @@ export class WriterThread {
       this.say({ kind: 'close' });
     });
     await this.worker.terminate();
+  }
+
+  /** Sends all but the last part of a group, and returns that. */
+  private sendParts(calls: readonly WriteCall[]): WrittenCall[] {
+    let part: WrittenCall[] = [];
+    let characters = 0;
+    for (const { procedure, args } of calls) {
+      const argsJson = JSON.stringify(args);
+      part.push({ procedure, argsJson });
+      characters += argsJson.length;
+      if (characters >= PART_CHARACTERS) {
+        this.say({ kind: 'part', calls: part });
+        part = [];
+        characters = 0;
+      }
+    }
+    return part;
   }
 
   private say(message: ToWriter): void {
@@ -72,7 +96,7 @@ export class WriterThread {
     if (message.kind !== 'done' && message.kind !== 'broken') return;
     const pending = this.pending.get(message.id);
     this.pending.delete(message.id);
-    if (message.kind === 'done') pending?.resolve(JSON.parse(message.outcomesJson) as WriteOutcome[]);
+    if (message.kind === 'done') pending?.resolve(message.outcomesJson.map((json) => JSON.parse(json) as WriteOutcome));
     else pending?.reject(new Error(message.message));
   }
 
@@ -84,4 +108,8 @@ export class WriterThread {
     this.closed?.();
     this.onDeath(error);
   }
+}
+
+function endedWith(code: number): Error {
+  return new Error(`the writer thread ended with code ${code}`);
 }

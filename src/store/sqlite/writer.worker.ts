@@ -12,7 +12,7 @@ import { migrate } from '../migrator.js';
 import '../procedures/all-procedures.js';
 import { SqliteConnection } from './sqlite-connection.js';
 import { handleOf, openSqlite } from './sqlite-data-source.js';
-import type { FromWriter, ToWriter, WriterOptions } from './writer-protocol.js';
+import type { FromWriter, ToWriter, WriterOptions, WrittenCall } from './writer-protocol.js';
 
 const MIGRATIONS = new URL('../../../migrations/sqlite/', import.meta.url);
 
@@ -21,16 +21,26 @@ if (!port) throw new Error('the writer runs in a worker thread');
 const options = workerData as WriterOptions;
 const say = (message: FromWriter) => port.postMessage(message);
 
+function parse({ procedure, argsJson }: WrittenCall): WriteCall {
+  return { procedure, args: JSON.parse(argsJson) as unknown };
+}
+
 function serve(dataSource: DataSource): void {
   const executor = new GroupExecutor(new SqliteConnection(dataSource));
+  let parsed: WriteCall[] = [];
   port!.on('message', (message: ToWriter) => {
     if (message.kind === 'close') {
       handleOf(dataSource).pragma('wal_checkpoint(TRUNCATE)');
       void dataSource.destroy().then(() => say({ kind: 'closed' }));
       return;
     }
-    executor.execute(JSON.parse(message.callsJson) as WriteCall[], message.now).then(
-      (outcomes) => say({ kind: 'done', id: message.id, outcomesJson: JSON.stringify(outcomes) }),
+    parsed.push(...message.calls.map(parse));
+    if (message.kind === 'part') return;
+    const calls = parsed;
+    parsed = [];
+    executor.execute(calls, message.now).then(
+      (outcomes) =>
+        say({ kind: 'done', id: message.id, outcomesJson: outcomes.map((outcome) => JSON.stringify(outcome)) }),
       (error: unknown) => say({ kind: 'broken', id: message.id, message: messageOf(error) }),
     );
   });
@@ -40,7 +50,7 @@ try {
   if (options.crashAt !== null) armCrashPoint(options.crashAt);
   const dataSource = await openSqlite(options.file, 'write');
   const migrations = await migrate(dataSource, MIGRATIONS, (runner, sql) => {
-    handleOf(runner.connection).exec(sql);
+    handleOf(runner.dataSource).exec(sql);
     return Promise.resolve();
   });
   serve(dataSource);
