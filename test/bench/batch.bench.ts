@@ -6,7 +6,16 @@
  */
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
-import { cpuSeconds, median, peakMemoryMb, printTable, rounds, startProcess, startServer, stopProcess } from './bench-kit.js';
+import {
+  cpuSeconds,
+  median,
+  peakMemoryMb,
+  printTable,
+  rounds,
+  startProcess,
+  startServer,
+  stopProcess,
+} from './bench-kit.js';
 
 const { values } = parseArgs({
   options: { lines: { type: 'string', default: '50000' }, rounds: { type: 'string', default: '3' } },
@@ -61,7 +70,10 @@ const sim = await startProcess('sim/main.js', ['--port', '0']);
 const server = await startServer({ MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: String(IN_FLIGHT) });
 const auth = { authorization: `Bearer ${server.adminKey}` };
 
-async function api<T>(path: string, init: RequestInit = {}): Promise<T> {
+async function api<T>(
+  path: string,
+  init: { method?: string; headers?: Record<string, string>; body?: string | FormData } = {},
+): Promise<T> {
   const response = await fetch(server.url + path, { ...init, headers: { ...auth, ...init.headers } });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as T;
@@ -95,7 +107,8 @@ async function runBatch(fileId: string): Promise<{ perS: number; cpuUs: number; 
   while (batch.status !== 'completed') {
     await new Promise((resume) => setTimeout(resume, 50));
     batch = await api<Batch>(`/v1/batches/${batch.id}`);
-    if (['failed', 'expired', 'cancelled'].includes(batch.status)) throw new Error(`the batch ended as ${batch.status}`);
+    if (['failed', 'expired', 'cancelled'].includes(batch.status))
+      throw new Error(`the batch ended as ${batch.status}`);
   }
   const seconds = (performance.now() - startedAt) / 1000;
   if (batch.request_counts.completed !== LINES) throw new Error('lines are missing');
@@ -110,7 +123,9 @@ async function download(fileId: string): Promise<number> {
 }
 
 const input = inputFile();
-console.log(`${LINES} lines, ${(input.length / 1e6).toFixed(0)} MB, ${IN_FLIGHT} in flight, ${ROUNDS} rounds after a warm-up`);
+console.log(
+  `${LINES} lines, ${(input.length / 1e6).toFixed(0)} MB, ${IN_FLIGHT} in flight, ${ROUNDS} rounds after a warm-up`,
+);
 
 const measured = await rounds(ROUNDS, async (index): Promise<Round> => {
   const bare = await bareLoop(sim.url);
@@ -119,7 +134,9 @@ const measured = await rounds(ROUNDS, async (index): Promise<Round> => {
   const downloadMbPerS = await download(batch.output_file_id);
   const round = { bare, batch: perS, ratio: perS / bare, cpuUs, uploadMbPerS: mbPerS, downloadMbPerS };
   const name = index < 0 ? 'warm-up' : `round ${index + 1}`;
-  console.log(`${name}: bare ${bare.toFixed(0)}/s, batch ${perS.toFixed(0)}/s, ratio ${round.ratio.toFixed(2)}, ${cpuUs.toFixed(0)} µs CPU a line`);
+  console.log(
+    `${name}: bare ${bare.toFixed(0)}/s, batch ${perS.toFixed(0)}/s, ratio ${round.ratio.toFixed(2)}, ${cpuUs.toFixed(0)} µs CPU a line`,
+  );
   return round;
 });
 

@@ -22,11 +22,11 @@ export async function startProcess(script: string, args: string[], env: Record<s
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
-  for await (const chunk of child.stdout!) {
+  for await (const chunk of child.stdout) {
     said += String(chunk);
     const url = /listening on (https?:\/\/[^\s"]+)/.exec(said)?.[1];
     if (url) {
-      child.stdout!.resume();
+      child.stdout.resume();
       return { process: child, url };
     }
   }
@@ -70,7 +70,9 @@ export async function startServer(env: Record<string, string>): Promise<BenchSer
 
 /** User and system time of a process so far, in seconds, all threads. Linux counts it in hundredths. */
 export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

@@ -5,7 +5,10 @@ export class HungryLanes {
   /** A lane that is added again goes behind the others of its level. */
   add(key: string, laneSeq: number, level: number): void {
     let lanes = this.byKey.get(key);
-    if (!lanes) this.byKey.set(key, (lanes = new Map()));
+    if (!lanes) {
+      lanes = new Map<number, number>();
+      this.byKey.set(key, lanes);
+    }
     lanes.delete(laneSeq);
     lanes.set(laneSeq, level);
   }

@@ -165,24 +165,30 @@ export class TaskRunner {
     return call.answer;
   }
 
-  private apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null): Promise<void> {
+  private async apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null): Promise<void> {
     const { gate, upstream } = running;
     switch (verdict.kind) {
       case 'record':
         gate.speedUp();
-        return this.recorder.answer(running, answer!, verdict.json);
+        await this.recorder.answer(running, answer!, verdict.json);
+        break;
       case 'retry':
-        return this.recorder.retry(running, verdict.afterMs, verdict.statusCode, verdict.detail);
+        await this.recorder.retry(running, verdict.afterMs, verdict.statusCode, verdict.detail);
+        break;
       case 'pace':
         gate.slowDown(verdict.retryAfterMs);
         this.telemetry.paced(upstream.name, { status: verdict.statusCode, retryAfterMs: verdict.retryAfterMs });
-        return this.recorder.release(running, 'pace');
+        await this.recorder.release(running, 'pace');
+        break;
       case 'unreachable':
-        return this.recorder.release(running, 'unreachable');
+        await this.recorder.release(running, 'unreachable');
+        break;
       case 'give_up':
-        return this.recorder.giveUp(running, verdict.code, verdict.message);
+        await this.recorder.giveUp(running, verdict.code, verdict.message);
+        break;
       case 'aborted':
-        return this.recorder.release(running, 'aborted');
+        await this.recorder.release(running, 'aborted');
+        break;
     }
   }
 }

@@ -103,7 +103,7 @@ export function failureOf(error: Error): UpstreamFailure {
   }
   return new UpstreamFailure(
     'broken',
-    `The connection to the upstream failed (${String(code ?? error.message)}).`,
+    `The connection to the upstream failed (${typeof code === 'string' ? code : error.message}).`,
     error,
   );
 }

@@ -86,7 +86,7 @@ export class UpstreamGate {
   /** Lets the breaker count a fault that has happened; what the call came to is not its business any more. */
   private noteFault(outcome: () => UpstreamAnswer): void {
     this.isUntroubled = false;
-    this.breaker.execute(outcome).catch(() => undefined);
+    this.breaker.execute(outcome).catch(() => {});
   }
 
   private async runUnderBreaker(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
@@ -122,7 +122,7 @@ export class UpstreamGate {
 
   /** The library asks how long the breaker stays open; for as long there are no permits either. */
   private pauseBreak(previous: IBackoff<unknown> | null): IBackoff<unknown> {
-    const backoff = (previous ?? new ExponentialBackoff<unknown>(BREAK)).next(undefined);
+    const backoff = (previous ?? new ExponentialBackoff<unknown>(BREAK)).next(null);
     this.limiter.pause(this.key, this.clock.now() + backoff.duration + CLOCK_SLACK_MS);
     return { duration: backoff.duration, next: () => this.pauseBreak(backoff) };
   }
