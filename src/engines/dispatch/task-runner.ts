@@ -147,6 +147,7 @@ export class TaskRunner {
       this.telemetry.called(upstream.name, error.kind, startedAt);
       return error;
     } finally {
+      running.call = null;
       this.limiter.release(gate.key, 1);
     }
   }

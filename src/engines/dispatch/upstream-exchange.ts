@@ -75,9 +75,9 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.onEnd(this);
-    const { headers } = this;
-    const whole = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks, this.bytes);
+    const { headers, chunks } = this;
+    this.end();
+    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.bytes);
     this.resolve({
       status: this.status,
       contentType: headers['content-type'] ?? '',
@@ -87,8 +87,16 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+  /** Lets go of what came with the answer: whoever still holds the exchange would keep all of it alive. */
+  private end(): void {
+    this.controller = null;
+    this.headers = {};
+    this.chunks = [];
     this.onEnd(this);
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.end();
     this.reject(this.failure ?? failureOf(error));
   }
 }
