@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } as const;
-/** Specs that start the compiled server. */
-const WITH_SERVER = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
+/** Specs that run what is compiled: the server, or the store, whose writer is a thread of its own. */
+const NEEDS_BUILD = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts', 'test/contracts/sqlite*.spec.ts'];
 
 // Decorator metadata needs no plugin: Vite's compiler takes it from tsconfig.json (test/architecture/injection.spec.ts).
 export default defineConfig({
@@ -16,14 +16,14 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
-          exclude: WITH_SERVER,
+          exclude: NEEDS_BUILD,
         },
       },
       {
         test: {
           ...shared,
-          name: 'server',
-          include: WITH_SERVER,
+          name: 'built',
+          include: NEEDS_BUILD,
           globalSetup: './test/support/global-setup.ts',
         },
       },

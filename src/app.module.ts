@@ -89,14 +89,9 @@ async function openMode(
   config: AppConfig,
   foundation: Foundation,
 ): Promise<{ database: Database; adapters: Imported }> {
-  switch (config.mode) {
-    case 'embedded': {
-      const { EmbeddedModule } = await import('./adapters/embedded/embedded.module.js');
-      return { database: await openSqliteStore(config, foundation), adapters: EmbeddedModule };
-    }
-    case 'distributed':
-      throw new Error('this build has no distributed mode yet');
-  }
+  if (config.mode !== 'embedded') throw new Error(`this build has no ${config.mode} mode yet`);
+  const { EmbeddedModule } = await import('./adapters/embedded/embedded.module.js');
+  return { database: await openSqliteStore(config, foundation), adapters: EmbeddedModule };
 }
 
 async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Foundation): Promise<Database> {
@@ -118,6 +113,7 @@ async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Fo
   });
 }
 
+@Module({})
 class SharedModule {}
 
 function sharedModule(clock: Clock, parts: Pick<AppParts, 'phase' | 'routes' | 'secrets'>): DynamicModule {

@@ -39,9 +39,10 @@ export async function startServer(config: AppConfig, logger = createLogger(confi
     app = await createApp(config, logger, parts);
     await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   } catch (error) {
-    await app?.close();
+    // What goes wrong in undoing half a start says less than why it had to be undone.
+    await Promise.allSettled([app?.close()]);
     await parts.database.close();
-    throw error;
+    throw friendly(error, config);
   }
   parts.phase.serve();
   const url = urlOf(app);
@@ -95,6 +96,13 @@ function urlOf(app: NestFastifyApplication): string {
   return family === 'IPv6' ? `http://[${address}]:${port}` : `http://${address}:${port}`;
 }
 
+/** What goes wrong most often, said with what to do about it. */
+function friendly(error: unknown, { host, port }: AppConfig): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code !== 'EADDRINUSE') return error;
+  return new Error(`port ${port} of ${host} is taken; set MILLRACE_PORT to another, or 0 for any free one`);
+}
+
 /** Shown once, and only to a person: logs are read by others and kept. */
 function introduceAdminKey({ text, path, isNew }: GivenOrKept, logger: AppLogger): void {
   if (path === null) return;
@@ -113,7 +121,7 @@ const SAME_SIGNAL_MS = 1_000;
  * at once. Ends with 1, and says why, if the server cannot start.
  */
 export async function runServer(load: () => AppConfig = loadConfigFromProcess): Promise<void> {
-  const config = loadOrExit(load);
+  const config = orExit(load);
   const logger = createLogger(config.log);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
@@ -135,13 +143,13 @@ export async function runServer(load: () => AppConfig = loadConfigFromProcess): 
   }
 }
 
-function loadOrExit(load: () => AppConfig): AppConfig {
+function orExit(load: () => AppConfig): AppConfig {
   try {
     return load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    process.exit(1);
+    return process.exit(1);
   }
 }
 

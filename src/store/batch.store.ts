@@ -36,7 +36,6 @@ export interface EndedLine {
 
 const ENDED_LINES = statement<{ batchSeq: number; after: number; until: number }, EndedLine>('batch-ended-lines');
 
-const LIVE_STATES: BatchState[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
 /** Rough bytes of one task row, for bounding a group. */
 const LINE_ROW_BYTES = 200;
 
@@ -73,8 +72,15 @@ export class BatchStore {
     return this.database.reader.find(BatchRow, { where: { state: In(states) }, order: { seq: 'asc' }, take: 500 });
   }
 
-  live(): Promise<StoredBatch[]> {
-    return this.inStates(LIVE_STATES);
+  /** Batches of which lines are still to be read in, oldest first. */
+  toIngest(): Promise<StoredBatch[]> {
+    return this.database.reader
+      .createQueryBuilder(BatchRow, 'batch')
+      .where("batch.state = 'validating'")
+      .orWhere("batch.state IN ('in_progress', 'finalizing', 'cancelling') AND batch.ingested < batch.total")
+      .orderBy('batch.seq')
+      .take(100)
+      .getMany();
   }
 
   /** Running batches whose window is over. */

@@ -89,7 +89,10 @@ export class FileStore {
   }
 
   hasExpired(): Promise<boolean> {
-    return this.database.reader.existsBy(FileRow, { deletedAt: IsNull(), expiresAt: LessThanOrEqual(this.clock.now()) });
+    return this.database.reader.existsBy(FileRow, {
+      deletedAt: IsNull(),
+      expiresAt: LessThanOrEqual(this.clock.now()),
+    });
   }
 
   /** Whether any file is hidden but not forgotten, or any blob without a file. */

@@ -54,6 +54,12 @@ class FakeStore implements GroupConnection {
     return error ? Promise.reject(error) : Promise.resolve(this.marks.at(-1) ?? 0);
   }
 
+  refusalOf(error: unknown): MillraceError | null {
+    return error instanceof Error && error.message === 'no room'
+      ? new MillraceError('insufficient_storage', 'The disk is full.')
+      : null;
+  }
+
   isTransient(error: unknown): boolean {
     return error instanceof Deadlock;
   }
@@ -260,6 +266,17 @@ describe('GroupExecutor', () => {
       expect(outcomes.every((outcome) => 'refused' in outcome)).toBe(true);
       expect(store.begun).toBe(TRANSIENT_TRIES);
       expect(store.rows).toEqual([]);
+    });
+  });
+
+  describe('trouble that is nobody’s fault and stays', () => {
+    it('is told to all callers at once, and nothing is tried in halves', async () => {
+      store.commitErrors = [{ error: new Error('no room'), isStored: false }];
+      const refused = { refused: { code: 'insufficient_storage' } };
+      expect(await run(calls('executor-add', [1, 2, 3, 4]))).toMatchObject([refused, refused, refused, refused]);
+      expect(store.begun).toBe(1);
+      expect(await run(calls('executor-add', [5]))).toEqual(tenTimes([5]));
+      expect(store.rows).toEqual([5]);
     });
   });
 

@@ -29,6 +29,8 @@ export interface GroupConnection {
   committedMark(): Promise<number>;
   /** Whether the same group may simply be run again: a deadlock, a lock wait, a connection lost before the commit. */
   isTransient(error: unknown): boolean;
+  /** What to tell all callers of a group when an error is nobody's fault and will not pass by itself; else null. */
+  refusalOf(error: unknown): MillraceError | null;
 }
 
 const MAX_TRANSIENT_RETRIES = 10;
@@ -54,8 +56,12 @@ export class GroupExecutor {
         if (this.connection.isTransient(error)) {
           if (retry < MAX_TRANSIENT_RETRIES) continue;
           // No item's fault, so halving would only take longer to fail.
-          return calls.map(() => failureOf(new MillraceError('store_unavailable', 'The store is busy.', { cause: error })));
+          return calls.map(() =>
+            failureOf(new MillraceError('store_unavailable', 'The store is busy.', { cause: error })),
+          );
         }
+        const refusal = this.connection.refusalOf(error);
+        if (refusal) return calls.map(() => failureOf(refusal));
         if (calls.length === 1) return [failureOf(error)];
         const middle = calls.length >> 1;
         const first = await this.execute(calls.slice(0, middle), now);

@@ -26,7 +26,11 @@ export async function migrate(dataSource: DataSource, folder: URL, runScript: Ru
   return applied.map((migration) => migration.name);
 }
 
-function migrationOf(file: string, sql: string, runScript: RunScript): { name: string; type: new () => MigrationInterface } {
+function migrationOf(
+  file: string,
+  sql: string,
+  runScript: RunScript,
+): { name: string; type: new () => MigrationInterface } {
   const match = FILE_PATTERN.exec(file);
   if (!match) throw new Error(`migration '${file}' is not named NNN_name.sql`);
   // TypeORM orders by the 13 digits at the end of the name.

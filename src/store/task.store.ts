@@ -1,13 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
-import {
-  finishTasks,
-  leaseTasks,
-  promoteTasks,
-  rescueLeases,
-  returnTasks,
-} from './procedures/task.procedures.js';
+import { finishTasks, leaseTasks, promoteTasks, rescueLeases, returnTasks } from './procedures/task.procedures.js';
 import type { FinishedTask, FinishResult, LeasedTask, LeaseRequest, ReturnedTask } from './procedures/task-shapes.js';
 import { statement } from './statement.js';
 

@@ -7,6 +7,7 @@ import { exerciseStoreFiles } from './store-files.contract.js';
 import { exerciseStoreFinishes } from './store-finish.contract.js';
 import { exerciseStoreIsolation } from './store-isolation.contract.js';
 import { exerciseStoreLeases } from './store-lease.contract.js';
+import { exerciseStoreOwners } from './store-owners.contract.js';
 import { exerciseStoreRescues } from './store-rescue.contract.js';
 import { exerciseStoreReturns } from './store-return.contract.js';
 
@@ -20,4 +21,5 @@ describe('SqliteDatabase', () => {
   describe('batches: starts', () => exerciseStoreBatchStarts(store));
   describe('batches: ends', () => exerciseStoreBatchEnds(store));
   describe('files', () => exerciseStoreFiles(store));
+  describe('owners', () => exerciseStoreOwners(store));
 });

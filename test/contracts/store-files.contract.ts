@@ -33,7 +33,7 @@ function exerciseOne(store: TestStore): void {
       expiresAt: null,
       deletedAt: null,
     });
-    expect(await store.files.find(tenantSeq, wanted.id)).toEqual({ ...file });
+    expect(await store.files.find(tenantSeq, wanted.id)).toMatchObject(file);
     const blob = await store.files.blobOf(file);
     expect(blob).toMatchObject({ key: wanted.blobKey, bytes: wanted.bytes, sha256: wanted.sha256, createdAt: now });
     expect(await store.files.blob(file.blobSeq)).toEqual(blob);

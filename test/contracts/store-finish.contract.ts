@@ -313,28 +313,32 @@ function exerciseLastLines(store: TestStore): void {
     expect(await store.tasks.finish(answerTo(last!, lane))).toEqual({ isRecorded: true, isBatchDone: true });
   });
 
-  it('leaves one that is being cancelled as it is, and counts the line', async () => {
-    const { lane, task } = await leaseOne(store);
-    const { tenantSeq, id } = await store.batches.bySeq(task.batchSeq!);
+  it('leaves one that is being cancelled as it is, and counts its lines, also when it is all of them', async () => {
+    const lane = await seedLane(store);
+    const { tenantSeq, seq, id } = await seedBatch(store, lane, 2);
+    const tasks = await lease(store, lane, 2);
     await store.batches.cancel(tenantSeq, id);
-    expect(await store.tasks.finish(answerTo(task, lane))).toEqual(RECORDED);
-    expect(await progressOf(store, task.batchSeq!)).toMatchObject({
-      completed: 1,
+    for (const task of tasks) expect(await store.tasks.finish(answerTo(task, lane))).toEqual(RECORDED);
+    expect(await progressOf(store, seq)).toEqual({
+      completed: 2,
+      failed: 0,
       state: 'cancelling',
       outcome: 'cancelled',
       finalizingAt: null,
     });
   });
 
-  it('leaves one whose window is over as it is, and counts the line', async () => {
-    const { lane, task } = await leaseOne(store);
+  it('leaves one whose window is over as it is, and counts its lines, also when it is all of them', async () => {
+    const lane = await seedLane(store);
+    const { seq } = await seedBatch(store, lane, 2);
+    const tasks = await lease(store, lane, 2);
     store.clock.advance(WINDOW_MS);
-    await store.batches.expire(task.batchSeq!);
+    await store.batches.expire(seq);
     const finalizingAt = store.clock.now();
     store.clock.advance(500);
-    expect(await store.tasks.finish(answerTo(task, lane))).toEqual(RECORDED);
-    expect(await progressOf(store, task.batchSeq!)).toEqual({
-      completed: 1,
+    for (const task of tasks) expect(await store.tasks.finish(answerTo(task, lane))).toEqual(RECORDED);
+    expect(await progressOf(store, seq)).toEqual({
+      completed: 2,
       failed: 0,
       state: 'finalizing',
       outcome: 'expired',

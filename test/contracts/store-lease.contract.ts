@@ -62,11 +62,13 @@ function exerciseLease(store: TestStore): void {
     });
   });
 
-  it('takes tasks that are no lines of a batch too', async () => {
+  it('takes tasks that are no lines of a batch too, also while a batch is being stopped', async () => {
     const lane = await seedLane(store);
+    const stopped = await seedBatch(store, lane, 1);
+    await store.batches.cancel(lane.tenantSeq, stopped.id);
     await store.byHand.insert(TaskRow, { ...lane, id: 'task_single', state: 1, mode: 'callback', enqueuedAt: 1 });
-    const [task] = await lease(store, lane, 1);
-    expect(task).toMatchObject({ batchSeq: null, bodyOffset: null, bodyLength: null, epoch: 1 });
+    const tasks = await lease(store, lane, 10);
+    expect(tasks).toMatchObject([{ batchSeq: null, bodyOffset: null, bodyLength: null, epoch: 1 }]);
   });
 
   it('notes its holder and its time', async () => {

@@ -25,6 +25,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** The program has ended, and what a test waited for will not come. */
+export class EndedTooSoon extends Error {}
+
 export class ChildProgram {
   /** All that it has printed on both outputs, by line. */
   readonly lines: string[] = [];
@@ -63,8 +66,8 @@ export class ChildProgram {
   }
 
   /**
-   * Resolves with the first line, already printed or still to come, for which `find` returns something. Rejects with all
-   * that was printed when the program ends without it.
+   * Resolves with the first line, already printed or still to come, for which `find` returns something. Rejects with
+   * EndedTooSoon, which tells all that was printed, when the program ends without it.
    */
   async printed<T>(find: (line: string) => T | null): Promise<T> {
     let from = 0;
@@ -74,7 +77,7 @@ export class ChildProgram {
       return found !== null || this.exit !== null;
     };
     if (!check()) await new Promise<void>((settle) => this.waiting.add({ check, settle }));
-    if (found === null) throw new Error(`It ended without that line. It printed:\n${this.lines.join('\n')}`);
+    if (found === null) throw new EndedTooSoon(`It ended without that line. It printed:\n${this.lines.join('\n')}`);
     return found;
   }
 

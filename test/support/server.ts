@@ -143,6 +143,10 @@ export class TestServer {
     return this.kill('SIGTERM');
   }
 
+  get isRunning(): boolean {
+    return this.current.isRunning;
+  }
+
   /** Resolves when the process ends by itself. */
   get ended(): Promise<Exit> {
     return this.current.ended;

@@ -7,6 +7,7 @@ import type { Database } from '../../src/store/database.js';
 import { ALL_ENTITIES } from '../../src/store/entities/all-entities.js';
 import { CommitMarkRow } from '../../src/store/entities/commit-mark.entity.js';
 import { FileStore } from '../../src/store/file.store.js';
+import { HealthStore } from '../../src/store/health.store.js';
 import { InstanceStore } from '../../src/store/instance.store.js';
 import { QueueStore } from '../../src/store/queue.store.js';
 import { SqliteDatabase } from '../../src/store/sqlite/sqlite-database.js';
@@ -33,6 +34,7 @@ export interface TestStore {
   access: AccessStore;
   batches: BatchStore;
   files: FileStore;
+  health: HealthStore;
   instances: InstanceStore;
   queues: QueueStore;
   tasks: TaskStore;
@@ -55,6 +57,7 @@ export async function openTestStore(open: OpenTestDatabase = openSqliteDatabase)
     access: new AccessStore(database),
     batches: new BatchStore(database, clock),
     files: new FileStore(database, clock),
+    health: new HealthStore(database),
     instances: new InstanceStore(database),
     queues: new QueueStore(database),
     tasks: new TaskStore(database, clock),

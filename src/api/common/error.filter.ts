@@ -32,7 +32,8 @@ export abstract class ErrorFilter implements ExceptionFilter {
     const error = this.toMillraceError(thrown, request);
     if (error.status >= 500) this.report(error, request);
     if (reply.sent || reply.raw.destroyed) return;
-    finishReading(request, reply);
+    // A server that stops has no patience: its connections are to end with their answers.
+    if (error.code !== 'shutting_down') finishReading(request, reply);
     if (error.code === 'method_not_allowed') reply.header('allow', this.methodsOf(request).join(', '));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     const { status, headers, body } = this.render(error);
@@ -74,8 +75,8 @@ export function pathOf(request: FastifyRequest): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-/** By the codes of Fastify's errors; whatever is not known to be the caller's fault is ours. */
-function errorOfFramework(cause: unknown, status: number, request: FastifyRequest): MillraceError {
+/** By the codes of Fastify's errors, else by its status; whatever is not known to be the caller's fault is ours. */
+export function errorOfFramework(cause: unknown, status: number, request: FastifyRequest): MillraceError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

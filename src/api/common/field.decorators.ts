@@ -121,11 +121,13 @@ function field(
     ...(example === undefined ? {} : { example }),
   };
   const context: FieldContext = { judge, nested };
+  // The message only has to be there: class-validator drops the context of an error without one.
+  const validator = { validate: (value: unknown) => judge(value, '') === null, defaultMessage: () => FIELD_RULE };
   return applyDecorators(
     ApiProperty(property as ApiPropertyOptions),
     ...(isOptional ? [IsOptional()] : []),
     ...(nested === null ? [] : [ValidateNested({ context })]),
-    ValidateBy({ name: FIELD_RULE, validator: { validate: (value) => judge(value, '') === null } }, { context }),
+    ValidateBy({ name: FIELD_RULE, validator }, { context }),
   );
 }
 

@@ -8,9 +8,9 @@ const PATIENCE_MS = 30_000;
  * closing the connection under them takes the answer away; so the rest is read and thrown away, for a while.
  */
 export function finishReading({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.complete || raw.destroyed) return;
   // Fastify asks for the connection to be closed after some refusals.
   if (reply.hasHeader('connection')) reply.removeHeader('connection');
-  if (raw.complete || raw.destroyed) return;
   raw.unpipe();
   raw.resume();
   const timer = setTimeout(() => raw.destroy(), PATIENCE_MS).unref();

@@ -6,7 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
-import type { ErrorAnswer } from './error.filter.js';
+import { errorOfFramework, type ErrorAnswer } from './error.filter.js';
 import { readJsonBodies } from './json-body.js';
 import { addRequestHooks, type RequestHookOptions } from './request-hooks.js';
 import type { RouteTable } from './route-table.js';
@@ -52,7 +52,7 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
       answerBadPath(options, error, request, reply),
     clientErrorHandler: (error, socket) => answerBadRequest(options, error, socket),
   });
-  const instance = adapter.getInstance() as unknown as FastifyInstance;
+  const instance = adapter.getInstance<FastifyInstance>();
   instance.addHook('onRoute', ({ method, url }) => options.routes.add(method, url));
   readJsonBodies(instance);
   void instance.register(multipart);
@@ -67,13 +67,11 @@ function requestIdOf({ headers }: IncomingMessage): string {
 
 /** A path that the router cannot even read; no hook has run yet. */
 function answerBadPath(options: HttpServerOptions, error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  const { status, headers, body } = options.renderError(
-    new MillraceError('invalid_request', error.message, { cause: error }),
-  );
+  const { status, headers, body } = options.renderError(errorOfFramework(error, 400, request));
   void reply
     .code(status)
     .headers({ ...headers, 'x-request-id': request.id, 'content-type': 'application/json' })
-    .send(JSON.stringify(body));
+    .send(Buffer.from(JSON.stringify(body)));
 }
 
 /** What is no HTTP, too long or too slow. There is no request yet, so the answer is written by hand. */

@@ -27,7 +27,7 @@ export function parseJson(text: string): unknown {
   try {
     return secureJson.parse(json, null, { protoAction: 'error', constructorAction: 'ignore' });
   } catch (error) {
-    const text = `We could not parse the JSON body of your request: ${messageOf(error)}`;
-    throw new MillraceError('invalid_json', text, { cause: error });
+    const message = `We could not parse the JSON body of your request: ${messageOf(error)}`;
+    throw new MillraceError('invalid_json', message, { cause: error });
   }
 }

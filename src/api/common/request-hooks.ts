@@ -4,8 +4,9 @@ import { MillraceError } from '../../kernel/errors.js';
 import type { AppLogger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { pathOf } from './error.filter.js';
-import { refuseForeigners } from './loopback-only.js';
+import { refusalOfForeigner } from './loopback-only.js';
 import type { ServerPhase } from './server-phase.js';
+import { SlowBodyWatch } from './slow-body-watch.js';
 
 export interface RequestHookOptions {
   phase: ServerPhase;
@@ -24,14 +25,11 @@ const KEY_IN_QUERY =
 
 export function addRequestHooks(instance: FastifyInstance, options: RequestHookOptions): void {
   const log = options.logger.child('http');
+  const slowBodies = new SlowBodyWatch();
   instance.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
-    try {
-      admit(request, options);
-      done();
-    } catch (error) {
-      done(error as MillraceError);
-    }
+    slowBodies.add(request.raw);
+    done(refusalOf(request, options) ?? undefined);
   });
   instance.addHook('onSend', (_request, reply, payload, done) => {
     // Some clients compare the whole value; JSON is UTF-8 without being told.
@@ -41,24 +39,27 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
     done(null, payload);
   });
   instance.addHook('onResponse', (request, reply, done) => {
+    slowBodies.remove(request.raw);
     options.metrics.httpRequestSeconds.observe(labelsOf(request, reply), reply.elapsedTime / 1e3);
     const fields = { requestId: request.id, method: request.method, path: pathOf(request), status: reply.statusCode };
     log.debug({ ...fields, tookMs: Math.round(reply.elapsedTime) }, 'answered');
     done();
   });
+  instance.addHook('onClose', (_instance, done) => {
+    slowBodies.stop();
+    done();
+  });
 }
 
-/** Throws for a request that no route shall see. */
-function admit(request: FastifyRequest, { phase, isLoopbackOnly }: RequestHookOptions): void {
-  if (isLoopbackOnly) refuseForeigners(request.headers);
+/** Why no route shall see this request; null if one may. */
+function refusalOf(request: FastifyRequest, { phase, isLoopbackOnly }: RequestHookOptions): MillraceError | null {
+  const foreign = isLoopbackOnly ? refusalOfForeigner(request.headers) : null;
+  if (foreign !== null) return foreign;
   if (request.url.includes('?') && Object.keys(request.query as object).some(isKeyParameter)) {
-    throw new MillraceError('api_key_in_query', KEY_IN_QUERY);
+    return new MillraceError('api_key_in_query', KEY_IN_QUERY);
   }
-  if (phase.current === 'stopping' && !isProbe(request)) {
-    throw new MillraceError('shutting_down', 'The server is shutting down; try again shortly.', {
-      retryAfterMs: 1_000,
-    });
-  }
+  if (phase.current !== 'stopping' || isProbe(request)) return null;
+  return new MillraceError('shutting_down', 'The server is shutting down; try again shortly.', { retryAfterMs: 1_000 });
 }
 
 function isKeyParameter(name: string): boolean {

@@ -1,4 +1,4 @@
-import { Injectable, RequestMethod, type OnModuleInit } from '@nestjs/common';
+import { Injectable, RequestMethod, type OnModuleInit, type Type } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/internal';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { ACCESS_METADATA, type Access } from './scopes.decorator.js';
@@ -31,11 +31,11 @@ export class RouteAccessCheck implements OnModuleInit {
       .filter(
         (handler) => !this.reflector.getAllAndOverride<Access | undefined>(ACCESS_METADATA, [handler, controller]),
       )
-      .map((handler) => describeRoute(controller, handler));
+      .map((handler) => describeRoute(controller as Type, handler));
   }
 }
 
-function describeRoute(controller: Function, handler: Handler): string {
+function describeRoute(controller: Type, handler: Handler): string {
   const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod];
   const path = [Reflect.getMetadata(PATH_METADATA, controller), Reflect.getMetadata(PATH_METADATA, handler)]
     .map((part) => String(part ?? '').replace(/^\/|\/$/g, ''))

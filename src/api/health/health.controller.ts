@@ -2,7 +2,6 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Metrics } from '../../telemetry/metrics.js';
-import { ApiErrors } from '../common/api-errors.decorator.js';
 import { Public, Scopes } from '../common/scopes.decorator.js';
 import { Readiness } from './readiness.js';
 
@@ -44,7 +43,6 @@ export class HealthController {
   @Get('metrics')
   @Scopes('metrics')
   @ApiOperation({ summary: 'All metrics in the text format of Prometheus' })
-  @ApiErrors({ 401: 'Incorrect API key provided: mr_***cafe.' })
   @ApiOkResponse({ content: { 'text/plain': { example: 'millrace_tasks_created_total{queue="default"} 50000' } } })
   async scrape(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     void reply.header('content-type', this.metrics.contentType);

@@ -25,6 +25,7 @@ export class CreateBatchDto {
     about: 'The uploaded file, purpose `batch`, with a request a line.',
     example: 'file-01a2047eb4ae720a934c4b5e27779f71',
     minLength: 1,
+    maxLength: 100,
   })
   input_file_id: string;
 
@@ -34,7 +35,7 @@ export class CreateBatchDto {
   @TextField({
     about: 'How long the batch may take: `24h`, or any `<n>m`, `<n>h` or `<n>d` from one minute to thirty days.',
     example: '24h',
-    minLength: 1,
+    maxLength: 100,
   })
   completion_window: string;
 

@@ -42,10 +42,6 @@ const ORDERS = ['desc', 'asc'] as const;
 const UNKNOWN = 'No such File object: file-0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
 
 @ApiTags('Files')
-@ApiErrors({
-  401: 'Incorrect API key provided: mr_***cafe.',
-  403: 'You have insufficient permissions for this operation. Missing scopes: files.',
-})
 @Controller('v1/files')
 @Scopes('files')
 export class FilesController {

@@ -57,7 +57,7 @@ export function toOpenAiError({ code, message, param, status }: MillraceError): 
   };
 }
 
-export function renderOpenAiError(error: MillraceError): ErrorAnswer {
+export function renderOpenAiError(error: MillraceError): ErrorAnswer & { body: OpenAiError } {
   return { status: error.status, headers: retryHeaders(error), body: toOpenAiError(error) };
 }
 

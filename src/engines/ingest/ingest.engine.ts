@@ -56,10 +56,8 @@ export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async ingestWaiting(): Promise<void> {
-    const live = await this.batches.live();
-    for (const batch of live) {
-      const isWaiting = batch.state === 'validating' || (batch.total > 0 && batch.ingested < batch.total);
-      if (isWaiting && !this.isStopping) await this.ingest(batch);
+    for (const batch of await this.batches.toIngest()) {
+      if (!this.isStopping) await this.ingest(batch);
     }
   }
 

@@ -29,6 +29,8 @@ export interface CheckedLine {
 export const MAX_BODY_DEPTH = 200;
 /** Long enough for any sane key, short enough for an index. */
 export const MAX_CUSTOM_ID_LENGTH = 512;
+/** The model is stored with the batch and shown in every list. */
+export const MAX_MODEL_LENGTH = 256;
 
 /** The one field beside `model` that an endpoint cannot do without, with OpenAI's word for it. */
 const REQUIRED_FIELD: Record<string, { name: string; message: string }> = {
@@ -46,21 +48,12 @@ export function checkLine(line: Buffer, endpoint: string): CheckedLine {
   const value = parse(line);
   if (value === undefined) return unreadable('This line is not parseable as valid JSON.');
   if (!isObject(value)) return unreadable('This line is not a JSON object.');
-  const body = own(value, 'body');
-  const span = isObject(body) ? findBody(line.toString('latin1')) : null;
   const wrongCustomId = customIdProblems(value);
-  const problems = [
-    ...wrongCustomId,
-    ...methodProblems(value),
-    ...urlProblems(value, endpoint),
-    ...bodyProblems(body, endpoint),
-  ];
-  if (span && span.depth > MAX_BODY_DEPTH) problems.push(TOO_DEEP);
+  const { problems, ...rest } = checkBody(own(value, 'body'), line, endpoint);
   return {
-    problems,
+    ...rest,
+    problems: [...wrongCustomId, ...methodProblems(value), ...urlProblems(value, endpoint), ...problems],
     customId: wrongCustomId.length === 0 ? (own(value, 'custom_id') as string) : null,
-    model: isObject(body) ? modelOf(body) : null,
-    body: span,
   };
 }
 
@@ -102,13 +95,18 @@ function customIdProblems(line: object): Problem[] {
   if (typeof customId !== 'string') {
     return [{ code: 'invalid_type', message: "Invalid type for 'custom_id': expected a string.", param: 'custom_id' }];
   }
-  if (customId.length === 0 || customId.length > MAX_CUSTOM_ID_LENGTH) {
-    const message = `Invalid 'custom_id': expected a string of 1 to ${MAX_CUSTOM_ID_LENGTH} characters, got ${customId.length}.`;
-    return [{ code: 'invalid_value', message, param: 'custom_id' }];
+  return nameProblems(customId, 'custom_id', MAX_CUSTOM_ID_LENGTH);
+}
+
+/** Of a text that is kept, compared and shown. */
+function nameProblems(name: string, param: string, maxLength: number): Problem[] {
+  if (name.length === 0 || name.length > maxLength) {
+    const message = `Invalid '${param}': expected a string of 1 to ${maxLength} characters, got ${name.length}.`;
+    return [{ code: 'invalid_value', message, param }];
   }
-  if (!customId.isWellFormed() || customId.includes('\0')) {
-    const message = "Invalid 'custom_id': it holds a NUL character or half of a surrogate pair.";
-    return [{ code: 'invalid_value', message, param: 'custom_id' }];
+  if (!name.isWellFormed() || name.includes('\0')) {
+    const message = `Invalid '${param}': it holds a NUL character or half of a surrogate pair.`;
+    return [{ code: 'invalid_value', message, param }];
   }
   return [];
 }
@@ -128,20 +126,33 @@ function urlProblems(line: object, endpoint: string): Problem[] {
   return [{ code: 'invalid_url', message, param: 'url' }];
 }
 
-function modelOf(body: object): string | null {
-  const model = own(body, 'model');
-  return typeof model === 'string' && model !== '' ? model : null;
+/** `line` is the one that the body stands in. */
+function checkBody(body: unknown, line: Buffer, endpoint: string): Omit<CheckedLine, 'customId'> {
+  if (body === undefined || body === null) return { problems: [missing('body')], model: null, body: null };
+  if (!isObject(body)) {
+    const problem = { code: 'invalid_type', message: "Invalid type for 'body': expected an object.", param: 'body' };
+    return { problems: [problem], model: null, body: null };
+  }
+  const wrongModel = modelProblems(body);
+  const span = findBody(line.toString('latin1'))!;
+  return {
+    problems: [...wrongModel, ...contentProblems(body, endpoint), ...(span.depth > MAX_BODY_DEPTH ? [TOO_DEEP] : [])],
+    model: wrongModel.length === 0 ? (own(body, 'model') as string) : null,
+    body: span,
+  };
 }
 
-function bodyProblems(body: unknown, endpoint: string): Problem[] {
-  if (body === undefined || body === null) return [missing('body')];
-  if (!isObject(body)) {
-    return [{ code: 'invalid_type', message: "Invalid type for 'body': expected an object.", param: 'body' }];
+function modelProblems(body: object): Problem[] {
+  const model = own(body, 'model');
+  if (typeof model !== 'string' || model === '') {
+    return [{ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' }];
   }
+  return nameProblems(model, 'body.model', MAX_MODEL_LENGTH);
+}
+
+/** Of the fields beside the model. */
+function contentProblems(body: object, endpoint: string): Problem[] {
   const problems: Problem[] = [];
-  if (modelOf(body) === null) {
-    problems.push({ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' });
-  }
   const required = REQUIRED_FIELD[endpoint];
   if (required && own(body, required.name) === undefined) {
     problems.push({ code: 'invalid_request', message: required.message, param: `body.${required.name}` });

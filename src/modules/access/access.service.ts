@@ -44,7 +44,7 @@ export class AccessService implements OnModuleInit {
    * The caller behind an `Authorization` header. Refuses with `missing_api_key`, or with `invalid_api_key` for a key that
    * is wrong, revoked or expired; the text is the same for all three.
    */
-  async authenticate(authorization: string | undefined): Promise<Caller> {
+  async authenticate(authorization?: string): Promise<Caller> {
     if (this.admin === null) throw new MillraceError('store_unavailable', 'The server is starting; try again shortly.');
     if (!this.config.authEnabled) return this.admin;
     const token = bearerTokenOf(authorization);

@@ -71,8 +71,7 @@ export const insertLines = procedureOfMany('batch-lines', async (tx, chunks: rea
   const accepted: boolean[] = [];
   const counts = new LaneCounts();
   for (const { batchSeq, tenantSeq, from, total, model, lines } of chunks) {
-    const isExpected =
-      (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
+    const isExpected = (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
     accepted.push(isExpected);
     if (!isExpected) continue;
     await tx.each(
@@ -210,11 +209,7 @@ export const finishBatch = procedureOfOne('batch-finish', async (tx, item: Finis
   return true;
 });
 
-async function insertResultFile(
-  tx: Tx,
-  batch: BatchRow,
-  result: NonNullable<FinishedBatch['output']>,
-): Promise<void> {
+async function insertResultFile(tx: Tx, batch: BatchRow, result: NonNullable<FinishedBatch['output']>): Promise<void> {
   const blob = tx.manager.create(BlobRow, {
     key: result.blobKey,
     bytes: result.bytes,

@@ -111,6 +111,20 @@ describe('SqliteConnection', () => {
     expect(committed()).toEqual(['a']);
   });
 
+  it('refuses a group that a full disk has no room for, and heals when there is room again', async () => {
+    const handle = handleOf(dataSource);
+    const pages = handle.pragma('page_count', { simple: true }) as number;
+    handle.pragma(`max_page_count = ${pages}`);
+    const large = 'x'.repeat(8 * 4096);
+    const outcomes = await executor.execute(adding('a', large, 'b'), NOW);
+    const full = { refused: { code: 'insufficient_storage', message: 'The disk of the server is full.' } };
+    expect(outcomes).toMatchObject([full, full, full]);
+    expect(committed()).toEqual([]);
+    handle.pragma(`max_page_count = ${pages * 10}`);
+    expect(await executor.execute(adding(large, 'c'), NOW)).toMatchObject([{ ok: undefined }, { ok: undefined }]);
+    expect(committed()).toEqual([large, 'c']);
+  });
+
   it('begins anew over a transaction that nobody ended', async () => {
     const tx = await connection.begin(NOW);
     await tx.manager.insert(TenantRow, { id: 'ten_lost', name: 'lost', createdAt: NOW });

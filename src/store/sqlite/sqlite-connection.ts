@@ -3,6 +3,7 @@
  * time, transactions of different callers can never mix, which they do on a SQLite connection that TypeORM shares.
  */
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { MillraceError } from '../../kernel/errors.js';
 import type { GroupConnection } from '../group-executor.js';
 import type { Tx } from '../procedure.js';
 import { SqlCatalog } from '../sql-catalog.js';
@@ -60,6 +61,11 @@ export class SqliteConnection implements GroupConnection {
     if (handleOf(this.dataSource).inTransaction) return Promise.resolve(-1);
     const row = this.statements.of(READ_MARK).all({ writer: WRITER })[0] as { mark: number } | undefined;
     return Promise.resolve(row?.mark ?? 0);
+  }
+
+  refusalOf(error: unknown): MillraceError | null {
+    if ((error as { code?: unknown }).code !== 'SQLITE_FULL') return null;
+    return new MillraceError('insufficient_storage', 'The disk of the server is full.', { cause: error });
   }
 
   isTransient(error: unknown): boolean {

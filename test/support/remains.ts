@@ -1,0 +1,160 @@
+/**
+ * What a dead server left in its data folder. The store is copied and the copy is looked into, because opening the original
+ * would repair it, and that is the next server's task.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
+import { makeTemporaryFolder } from './temporary-folder.js';
+
+/** Must hold after every commit: queries that find what does not, and words for it. */
+const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
+  [
+    'a batch counts lines that are not there, or does not count some that are',
+    `SELECT id, ingested FROM batch
+     WHERE ingested <> (SELECT COUNT(*) FROM task WHERE batch_seq = batch.seq)`,
+  ],
+  [
+    'a batch counts other lines as completed than those with a good answer',
+    `SELECT id, completed FROM batch WHERE completed <>
+       (SELECT COUNT(*) FROM task WHERE batch_seq = batch.seq AND state = 3 AND status_code < 400)`,
+  ],
+  [
+    'a batch counts other lines as failed than those that failed',
+    `SELECT id, failed FROM batch WHERE failed <>
+       (SELECT COUNT(*) FROM task WHERE batch_seq = batch.seq AND (state = 4 OR (state = 3 AND status_code >= 400)))`,
+  ],
+  [
+    'a batch has ended, but some of its lines have not',
+    `SELECT id, state FROM batch WHERE state IN ('completed', 'expired', 'cancelled')
+       AND EXISTS (SELECT 1 FROM task WHERE batch_seq = batch.seq AND state < 3)`,
+  ],
+  [
+    'a result without an ended task, or an ended task without its result',
+    `SELECT task.seq, task.state, task_seq FROM task FULL JOIN task_result ON task_seq = task.seq
+     WHERE (task.state IN (3, 4)) IS NOT (task_seq IS NOT NULL)`,
+  ],
+  [
+    'a lane counts other tasks than it has',
+    `SELECT seq FROM lane
+     WHERE put_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq)
+       OR taken_count <> (SELECT COALESCE(SUM(epoch), 0) FROM task WHERE lane_seq = lane.seq)
+       OR completed_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 3)
+       OR failed_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 4)
+       OR expired_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 5)
+       OR cancelled_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 6)`,
+  ],
+  [
+    'a lease without an owner, or an owner without a lease',
+    'SELECT seq, state, owner_seq FROM task WHERE state < 3 AND (state = 2) <> (owner_seq IS NOT NULL)',
+  ],
+  ['a task was tried more often than it was leased', 'SELECT seq FROM task WHERE tries + losses > epoch'],
+];
+
+/** Blobs that a row promises, with what is known of them. */
+const PROMISED = `
+  SELECT key, bytes, sha256 FROM blob WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = blob.seq AND deleted_at IS NULL)
+  UNION
+  SELECT key, blob.bytes, sha256 FROM blob JOIN batch ON input_blob_seq = blob.seq
+    WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')
+  UNION
+  SELECT blob_key, NULL, NULL FROM task_result WHERE blob_key IS NOT NULL`;
+
+export class Remains {
+  private constructor(
+    private readonly database: Database.Database,
+    private readonly dataDir: string,
+  ) {}
+
+  /** Looks at the folder of a server that does not run. */
+  static async examine<R>(dataDir: string, look: (remains: Remains) => R | Promise<R>): Promise<R> {
+    const copy = await makeTemporaryFolder();
+    try {
+      for (const name of await readdir(dataDir)) {
+        const isNeeded = name === SQLITE_FILE || name === `${SQLITE_FILE}-wal`;
+        if (isNeeded) await copyFile(join(dataDir, name), join(copy.path, name));
+      }
+      const database = new Database(join(copy.path, SQLITE_FILE));
+      try {
+        return await look(new Remains(database, dataDir));
+      } finally {
+        database.close();
+      }
+    } finally {
+      await copy.remove();
+    }
+  }
+
+  rows<R>(sql: string): R[] {
+    return this.database.prepare(sql).all() as R[];
+  }
+
+  /** The first column of the first row; null if there is none. */
+  value<V extends string | number>(sql: string): V | null {
+    return (this.database.prepare(sql).pluck().get() ?? null) as V | null;
+  }
+
+  /** How often each line was running when its server died, by custom id. */
+  losses(): Record<string, number> {
+    return this.attempts('lost');
+  }
+
+  /** How often each line was sent back by the upstream, or by the lack of it. */
+  failures(): Record<string, number> {
+    return this.attempts('failed');
+  }
+
+  /** Everything that no server may leave behind, however it died; in words. */
+  async problems(): Promise<string[]> {
+    const damage = this.rows<{ integrity_check: string }>('PRAGMA integrity_check').map((row) => row.integrity_check);
+    const broken = INVARIANTS.flatMap(([words, sql]) => {
+      const found = this.rows(sql);
+      return found.length > 0 ? [`${words}: ${JSON.stringify(found.slice(0, 5))}`] : [];
+    });
+    return [...damage.filter((line) => line !== 'ok'), ...broken, ...(await this.brokenPromises())];
+  }
+
+  private attempts(outcome: string): Record<string, number> {
+    const rows = this.rows<{ customId: string; count: number }>(
+      `SELECT custom_id AS customId, COUNT(*) AS count FROM attempt JOIN task ON task.seq = task_seq
+       WHERE outcome = '${outcome}' GROUP BY task_seq`,
+    );
+    return Object.fromEntries(rows.map(({ customId, count }) => [customId, count]));
+  }
+
+  private async brokenPromises(): Promise<string[]> {
+    const paths = await blobPaths(this.dataDir);
+    const problems: string[] = [];
+    for (const row of this.rows<{ key: string; bytes: number | null; sha256: string | null }>(PROMISED)) {
+      const content = paths.has(row.key) ? await readFile(paths.get(row.key)!) : null;
+      if (content === null) problems.push(`the blob ${row.key} is missing`);
+      else if (row.bytes !== null && row.bytes !== content.length) problems.push(`the blob ${row.key} is cut short`);
+      else if (row.sha256 !== null && row.sha256 !== sha256(content)) problems.push(`the blob ${row.key} is damaged`);
+    }
+    return problems;
+  }
+}
+
+/** Changes the store of a server that does not run, to what would take hours to come about. Returns the rows changed. */
+export function alterStore(dataDir: string, sql: string): number {
+  const database = new Database(join(dataDir, SQLITE_FILE));
+  try {
+    return database.prepare(sql).run().changes;
+  } finally {
+    database.close();
+  }
+}
+
+/** Paths of all finished blobs, by key. */
+export async function blobPaths(dataDir: string): Promise<Map<string, string>> {
+  const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+  return new Map(
+    entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => [name, join(parentPath, name)]),
+  );
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,56 @@
+/** Uploads for specs: small files, and forms written by hand where the official client would not write such a one. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toFile } from 'openai';
+import { expect } from 'vitest';
+import type { TestServer } from './server.js';
+
+/** A line that any batch of chat completions takes. */
+export const LINE =
+  '{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[]}}\n';
+
+export function jsonl(name = 'in.jsonl', text = LINE): Promise<File> {
+  return toFile(Buffer.from(text), name);
+}
+
+export function textPart(name: string, value: string): string {
+  return `Content-Disposition: form-data; name="${name}"\r\n\r\n${value}`;
+}
+
+export function filePart(text: string, filename = 'in.jsonl', name = 'file'): string {
+  return [
+    `Content-Disposition: form-data; name="${name}"; filename="${filename}"`,
+    'Content-Type: application/octet-stream',
+    '',
+    text,
+  ].join('\r\n');
+}
+
+/** Uploads a form of exactly these parts, with some bytes after its end. */
+export function postForm(server: TestServer, parts: readonly string[]): Promise<Response> {
+  const body = [...parts.map((part) => `--xyz\r\n${part}\r\n`), '--xyz--\r\nan epilogue\r\n'].join('');
+  return postBody(server, 'multipart/form-data; boundary=xyz', body);
+}
+
+/** Posts anything to where uploads go. */
+export function postBody(server: TestServer, type: string, body: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${server.adminKey}`, 'content-type': type };
+  return server.fetch('/v1/files', { method: 'POST', headers, body });
+}
+
+/** The `error` of a refusal, which must look as OpenAI's do. */
+export async function errorOf(response: Response): Promise<unknown> {
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect(response.headers.get('x-request-id')).toBeTruthy();
+  const body = (await response.json()) as { error: object };
+  expect(Object.keys(body)).toEqual(['error']);
+  expect(Object.keys(body.error)).toEqual(['message', 'type', 'param', 'code']);
+  return body.error;
+}
+
+/** Names of all files among the server's blobs, finished or not. */
+export async function storedBlobs(server: TestServer): Promise<string[]> {
+  const folders = [join(server.dataDir, 'blobs'), join(server.dataDir, 'tmp')];
+  const found = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
+  return found.flat().flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+}
