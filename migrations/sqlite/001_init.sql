@@ -4,10 +4,14 @@
 -- `seq` is quoted where it numbers rows: only then does TypeORM see that it does, which the check for drift needs.
 -- `auto_vacuum` can only be set before the first table; the store sets it before it runs this file.
 
+-- `max_*` are quotas; null for none.
 CREATE TABLE tenant (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
   name TEXT NOT NULL,
+  max_files INTEGER,
+  max_bytes INTEGER,
+  max_queued_lines INTEGER,
   created_at INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX ux_tenant_id ON tenant (id);
@@ -58,11 +62,11 @@ CREATE INDEX ix_file_expiry ON file (expires_at) WHERE deleted_at IS NULL AND ex
 CREATE INDEX ix_file_deleted ON file (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX ix_file_blob ON file (blob_seq);
 
+-- Upstreams belong to the operators, not to tenants: a tenant meets them only through queues.
 -- `sealed_key` is encrypted; only `key_last4` is ever shown. `source` is 'env' for the one made from MILLRACE_UPSTREAM_*.
 CREATE TABLE upstream (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
-  tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
   base_url TEXT NOT NULL,
   sealed_key TEXT,
@@ -74,7 +78,7 @@ CREATE TABLE upstream (
   updated_at INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX ux_upstream_id ON upstream (id);
-CREATE UNIQUE INDEX ux_upstream_name ON upstream (tenant_seq, name);
+CREATE UNIQUE INDEX ux_upstream_name ON upstream (name);
 
 -- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object.
 CREATE TABLE queue (
@@ -313,16 +317,19 @@ CREATE TABLE worker (
 );
 CREATE UNIQUE INDEX ux_worker_name ON worker (tenant_seq, name);
 
--- Acts of people: keys made, queues changed, batches cancelled. Append-only.
+-- Acts of people: keys made, queues changed, batches cancelled. Append-only. `tenant_seq` is null where the subject
+-- belongs to no tenant; `detail` is a JSON object.
 CREATE TABLE audit_entry (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-  tenant_seq INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  tenant_seq INTEGER,
   actor TEXT NOT NULL,
   action TEXT NOT NULL,
   subject TEXT NOT NULL,
   detail TEXT,
   created_at INTEGER NOT NULL
 );
+CREATE UNIQUE INDEX ux_audit_id ON audit_entry (id);
 CREATE INDEX ix_audit_tenant ON audit_entry (tenant_seq, seq);
 
 CREATE TABLE idempotency_key (

@@ -4,6 +4,7 @@
  */
 import { Transform } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min, MinLength, ValidateBy, isFQDN, isIP } from 'class-validator';
+import { BASE_URL_WORDS, cutTrailingSlashes, isBaseUrl } from '../kernel/base-url.js';
 import { formatSize, formatSpan, parseSize, parseSpan } from './units.js';
 
 /** A variable as errors, the README and `config print` need to know it. */
@@ -118,19 +119,13 @@ function isHostName(text: unknown): boolean {
 /** A base URL to which paths are appended; trailing slashes are cut. */
 export function BaseUrl(documentation: Documentation): PropertyDecorator {
   return variable(documentation, {
-    allowed: 'an http or https URL without credentials, query and fragment',
-    read: (text) => text.replace(/\/+$/, ''),
-    checks: [ValidateBy({ name: 'baseUrl', validator: { validate: isBaseUrl } })],
+    allowed: BASE_URL_WORDS,
+    read: cutTrailingSlashes,
+    checks: [
+      ValidateBy({ name: 'baseUrl', validator: { validate: (text) => typeof text === 'string' && isBaseUrl(text) } }),
+    ],
     isQuotable: false, // a refused one may hold a password
   });
-}
-
-/** Not `IsUrl`: that takes `http:host`, which later becomes something else. */
-function isBaseUrl(text: unknown): boolean {
-  if (typeof text !== 'string' || !/^https?:\/\/[^\s/\\@?#][^\s\\?#]*$/i.test(text) || !URL.canParse(text))
-    return false;
-  const { username, password } = new URL(text);
-  return username === '' && password === '';
 }
 
 /** Any text of the pattern, which `allowed` puts in words. */

@@ -6,6 +6,7 @@ export const ERROR_CATALOG = {
   // 400: what was sent cannot be used
   invalid_json: 400,
   missing_required_parameter: 400,
+  unknown_parameter: 400,
   invalid_type: 400,
   invalid_value: 400,
   integer_above_max_value: 400,

@@ -16,6 +16,7 @@ export const ID_PREFIX = {
   queue: 'queue_',
   instance: 'inst_',
   request: 'req_',
+  audit: 'audit_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

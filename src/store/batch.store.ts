@@ -101,8 +101,8 @@ export class BatchStore {
     return this.database.write(failBatch, { batchSeq, errors });
   }
 
-  cancel(tenantSeq: number, id: string): Promise<StoredBatch> {
-    return this.database.write(cancelBatch, { tenantSeq, id });
+  cancel(tenantSeq: number, id: string, by: string | null = null): Promise<StoredBatch> {
+    return this.database.write(cancelBatch, { tenantSeq, id, by });
   }
 
   expire(batchSeq: number): Promise<boolean> {

@@ -40,8 +40,8 @@ export class FileStore {
   }
 
   /** Refuses with `not_found` when the tenant has no such visible file. */
-  delete(tenantSeq: number, id: string): Promise<void> {
-    return this.database.write(deleteFile, { tenantSeq, id });
+  delete(tenantSeq: number, id: string, by: string | null = null): Promise<void> {
+    return this.database.write(deleteFile, { tenantSeq, id, by });
   }
 
   find(tenantSeq: number, id: string): Promise<StoredFile | null> {

@@ -3,7 +3,25 @@ import { Database } from './database.js';
 import { LaneRow } from './entities/lane.entity.js';
 import { QueueRow } from './entities/queue.entity.js';
 import { UpstreamRow } from './entities/upstream.entity.js';
-import { ensureLane, putQueue, putUpstream, type NewQueue, type NewUpstream } from './procedures/queue.procedures.js';
+import type { By } from './procedures/audit.js';
+import {
+  createQueue,
+  deleteQueue,
+  ensureLane,
+  putQueue,
+  setQueuePaused,
+  updateQueue,
+  type NewQueue,
+  type QueueChanges,
+} from './procedures/queue.procedures.js';
+import {
+  createUpstream,
+  deleteUpstream,
+  putUpstream,
+  updateUpstream,
+  type NewUpstream,
+  type UpstreamChanges,
+} from './procedures/upstream.procedures.js';
 
 export type StoredQueue = QueueRow;
 export type StoredLane = LaneRow;
@@ -29,8 +47,36 @@ export class QueueStore {
     return this.database.write(putQueue, queue);
   }
 
+  createQueue(queue: NewQueue & Pick<QueueRow, 'retryPolicy'> & By): Promise<StoredQueue> {
+    return this.database.write(createQueue, queue);
+  }
+
+  updateQueue(seq: number, changes: QueueChanges, by: string): Promise<StoredQueue> {
+    return this.database.write(updateQueue, { seq, changes, by });
+  }
+
+  setQueuePaused(seq: number, isPaused: boolean, by: string): Promise<StoredQueue> {
+    return this.database.write(setQueuePaused, { seq, isPaused, by });
+  }
+
+  deleteQueue(seq: number, by: string): Promise<void> {
+    return this.database.write(deleteQueue, { seq, by });
+  }
+
   putUpstream(upstream: NewUpstream): Promise<StoredUpstream> {
     return this.database.write(putUpstream, upstream);
+  }
+
+  createUpstream(upstream: NewUpstream & By): Promise<StoredUpstream> {
+    return this.database.write(createUpstream, upstream);
+  }
+
+  updateUpstream(seq: number, changes: UpstreamChanges, by: string): Promise<StoredUpstream> {
+    return this.database.write(updateUpstream, { seq, changes, by });
+  }
+
+  deleteUpstream(seq: number, by: string): Promise<void> {
+    return this.database.write(deleteUpstream, { seq, by });
   }
 
   ensureLane(queueSeq: number, level: number): Promise<number> {

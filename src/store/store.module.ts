@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessStore } from './access.store.js';
+import { AuditStore } from './audit.store.js';
 import { BatchStore } from './batch.store.js';
 import { Database } from './database.js';
 import { FileStore } from './file.store.js';
@@ -7,8 +8,19 @@ import { HealthStore } from './health.store.js';
 import { InstanceStore } from './instance.store.js';
 import { QueueStore } from './queue.store.js';
 import { TaskStore } from './task.store.js';
+import { TenantStore } from './tenant.store.js';
 
-const STORES = [AccessStore, BatchStore, FileStore, HealthStore, InstanceStore, QueueStore, TaskStore];
+const STORES = [
+  AccessStore,
+  AuditStore,
+  BatchStore,
+  FileStore,
+  HealthStore,
+  InstanceStore,
+  QueueStore,
+  TaskStore,
+  TenantStore,
+];
 
 /** What modules and engines call, over whichever database the composition root has opened. */
 @Module({})

@@ -45,6 +45,7 @@ export const MODULE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstreams: [],
   instances: [],
   access: ['audit'],
+  setup: ['queues', 'upstreams', 'access'],
   audit: [],
   callbacks: [],
 };

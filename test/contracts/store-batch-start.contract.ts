@@ -339,7 +339,7 @@ function exerciseReads(store: TestStore): void {
     const lane = await seedLane(store);
     const [validating, failed] = [await seedBatch(store, lane, 0), await seedBatch(store, lane, 0)];
     const running = await seedBatch(store, lane, 1);
-    const long = await seedBatch(store, lane, 1, { windowMs: WINDOW_MS + 1 });
+    await seedBatch(store, lane, 1, { windowMs: WINDOW_MS + 1 });
     const cancelling = await seedBatch(store, lane, 1);
     await store.batches.fail(failed.seq, '[]');
     await store.batches.cancel(lane.tenantSeq, cancelling.id);

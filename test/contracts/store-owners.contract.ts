@@ -3,7 +3,8 @@ import { newId } from '../../src/kernel/ids.js';
 import { InstanceRow } from '../../src/store/entities/instance.entity.js';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
 import type { NewKey } from '../../src/store/procedures/access.procedures.js';
-import type { NewQueue, NewUpstream } from '../../src/store/procedures/queue.procedures.js';
+import type { NewQueue } from '../../src/store/procedures/queue.procedures.js';
+import type { NewUpstream } from '../../src/store/procedures/upstream.procedures.js';
 import type { TestStore } from '../support/store-factory.js';
 import { range, seedLane, seedQueue, seedTenant } from '../support/store-seeds.js';
 
@@ -35,14 +36,15 @@ function newKey(over: Partial<NewKey> = {}): NewKey {
     scopes: '["files"]',
     expiresAt: null,
     tenant,
+    by: 'admin',
     ...over,
   };
 }
 
 function exerciseKeys(store: TestStore): void {
   it('is found as it was made, and brings its tenant along', async () => {
-    const { tenant, ...columns } = newKey({ expiresAt: 5_000 });
-    const key = await store.access.createKey({ tenant, ...columns });
+    const { tenant, by, ...columns } = newKey({ expiresAt: store.clock.now() + 5_000 });
+    const key = await store.access.createKey({ tenant, by, ...columns });
     const { seq } = await store.access.ensureTenant(tenant.name, 'ten_other');
     expect(key).toMatchObject({ ...columns, tenantSeq: seq, createdAt: store.clock.now(), revokedAt: null });
     expect(await store.access.findKey(columns.id)).toMatchObject(key);
@@ -65,15 +67,15 @@ function exerciseKeys(store: TestStore): void {
     const { id } = await store.access.createKey(newKey());
     store.clock.advance(10);
     const revokedAt = store.clock.now();
-    expect(await store.access.revokeKey(id)).toMatchObject({ id, revokedAt });
+    expect(await store.access.revokeKey(id, 'admin')).toMatchObject({ id, revokedAt });
     store.clock.advance(10);
-    expect(await store.access.revokeKey(id)).toMatchObject({ revokedAt });
+    expect(await store.access.revokeKey(id, 'admin')).toMatchObject({ revokedAt });
     expect(await store.access.findKey(id)).toMatchObject({ revokedAt });
   });
 
   it('that nobody made is neither found nor revoked', async () => {
     expect(await store.access.findKey('key_none')).toBeNull();
-    await expect(store.access.revokeKey('key_none')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(store.access.revokeKey('key_none', 'admin')).rejects.toMatchObject({ code: 'not_found' });
   });
 }
 
@@ -133,10 +135,8 @@ function exerciseQueues(store: TestStore): void {
 
 function exerciseUpstreams(store: TestStore): void {
   it('is made, and changed in place afterwards', async () => {
-    const tenantSeq = await seedTenant(store);
     const wanted: NewUpstream = {
       id: newId('upstream'),
-      tenantSeq,
       name: 'default',
       baseUrl: 'http://127.0.0.1:9/v1',
       sealedKey: 'sealed',

@@ -22,7 +22,7 @@ describe('keys of tenants', () => {
       { ...acme, name: 'expired', scopes: ['files'], expiresAt: Date.now() - 1 },
       { ...acme, tenantName: 'other', name: 'files', scopes: ['files'] },
     ]);
-    await withKeys(server.dataDir, (service) => service.revoke(keys[3]!.key.id));
+    await withKeys(server.dataDir, (service) => service.revoke(keys[3]!.key.id, 'test'));
     await server.restart();
   });
 

@@ -145,10 +145,10 @@ it('waits for an upstream that is not set up, then for one that is down, and com
     await server.restart({ MILLRACE_UPSTREAM_URL: gone.url });
     const down = await until(
       () => laneOf(server),
-      ({ waits_because }) => waits_because?.includes('is not called before') ?? false,
+      ({ waits_because }) => waits_because?.includes('has not worked since') ?? false,
     );
     expect(down.waits_because).toMatch(
-      /^the upstream 'default' is not called before \d{4}-.*Z: it asked for a pause or does not answer$/,
+      /^the upstream 'default' has not worked since \d{4}-.*Z: The upstream could not be reached \(ECONNREFUSED\)\.$/,
     );
     expect(await server.openai.batches.retrieve(batch.id)).toMatchObject(WAITING);
 

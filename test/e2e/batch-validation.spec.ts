@@ -2,7 +2,7 @@
 import type OpenAI from 'openai';
 import type { BatchError } from 'openai/resources/batches';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHAT, line, run } from '../support/batches.js';
+import { CHAT, line, run, upload } from '../support/batches.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
 
@@ -225,6 +225,10 @@ describe('a file', () => {
   });
 
   it('without any request is empty', async () => {
+    // Mostly that is seen at the upload already.
+    for (const nothing of ['', '\n', ' \r\n\n']) {
+      await expect(upload(client, nothing)).rejects.toMatchObject({ status: 400, param: null, code: null });
+    }
     expect(await faultsOf(' '.repeat(MAX_LINE_BYTES))).toEqual([
       {
         code: 'empty_file',

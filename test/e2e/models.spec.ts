@@ -51,6 +51,12 @@ it('lists the models of the caller’s own queues and of the shared ones, each o
   });
 });
 
+it('gives one model, also one with a slash in its name, and only to who may see it', async () => {
+  expect(await own.models.retrieve('mine')).toMatchObject({ id: 'mine', object: 'model', owned_by: 'private' });
+  await expect(foreign.models.retrieve('mine')).rejects.toMatchObject({ status: 404, param: 'model' });
+  await expect(own.models.retrieve('meta/none')).rejects.toThrow("The model 'meta/none' does not exist.");
+});
+
 it('sends the lines of a model to the queue that lists it, one of the caller’s own before a shared one', async () => {
   for (const [client, models] of [
     [own, ['mine', 'common']],

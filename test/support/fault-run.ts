@@ -182,7 +182,7 @@ function only<T>({ data }: { data: T[] }): T | null {
 }
 
 /** Swallows what a client meets when the server dies under it, and nothing else. */
-function refuseOthers(error: unknown): false {
+export function refuseOthers(error: unknown): false {
   const isCutOff =
     error instanceof OpenAI.APIConnectionError || error instanceof TypeError || error instanceof EndedTooSoon;
   if (!isCutOff) throw error;

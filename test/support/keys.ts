@@ -15,5 +15,5 @@ export function withKeys<R>(dataDir: string, work: (keys: KeysService) => Promis
 }
 
 export function makeKeys(dataDir: string, specs: readonly KeySpec[]): Promise<CreatedKey[]> {
-  return withKeys(dataDir, (keys) => Promise.all(specs.map((spec) => keys.create(spec))));
+  return withKeys(dataDir, (keys) => Promise.all(specs.map((spec) => keys.create(spec, 'test'))));
 }

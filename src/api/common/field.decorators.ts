@@ -46,6 +46,54 @@ export function TextField({
   });
 }
 
+/** Text of a certain form. `expected` says which, as the end of a sentence; what was sent instead is not repeated. */
+export function FormField({
+  isFit,
+  expected,
+  ...documentation
+}: FieldDocumentation & { isFit: (text: string) => boolean; expected: string }): PropertyDecorator {
+  return field(documentation, { type: String }, (value, path) => {
+    if (typeof value !== 'string') return wrongType(path, 'a string', value);
+    return isFit(value) ? null : refuse('invalid_value', `Invalid '${path}': expected ${expected}.`, path);
+  });
+}
+
+/** A list of different texts, or of different ones of a few words. */
+export function TextListField({
+  maxItems,
+  maxLength,
+  words,
+  ...documentation
+}: FieldDocumentation & TextListBounds): PropertyDecorator {
+  const schema: ApiPropertyOptions = {
+    type: String,
+    isArray: true,
+    ...(words === undefined ? {} : { enum: [...words] }),
+  };
+  return field(documentation, schema, (value, path) => {
+    if (!Array.isArray(value)) return wrongType(path, 'an array', value);
+    if (value.length > maxItems) return refuse('invalid_value', `Invalid '${path}': at most ${maxItems} items.`, path);
+    for (const [index, item] of value.entries()) {
+      const place = `${path}.${index}`;
+      if (typeof item !== 'string') return wrongType(place, 'a string', item ?? null);
+      if (words !== undefined && !words.includes(item)) return wrongChoice(place, item, words);
+      if (item === '') return refuse('invalid_value', `Invalid '${place}': expected some text.`, place);
+      if (item.length > maxLength) return tooLong(path, 'an item', maxLength);
+      if (value.indexOf(item) < index) {
+        return refuse('invalid_value', `Invalid '${place}': '${shorten(item)}' is in the list twice.`, place);
+      }
+    }
+    return null;
+  });
+}
+
+interface TextListBounds {
+  maxItems: number;
+  maxLength: number;
+  /** The items that are allowed; left out, any. */
+  words?: readonly string[];
+}
+
 /** One of a few words. */
 export function ChoiceField(words: readonly string[], documentation: FieldDocumentation): PropertyDecorator {
   return field(documentation, { type: String, enum: [...words] }, (value, path) => {
@@ -103,6 +151,20 @@ export function NestedField(type: FieldType, documentation: FieldDocumentation):
   return field(documentation, { type: () => type }, judge, type);
 }
 
+const closed = new WeakSet<object>();
+
+/**
+ * For bodies whose senders should learn of a field that is not known, rather than believe that it did something: settings,
+ * where it is a typing error, or of a newer version.
+ */
+export function RefuseUnknownFields(): ClassDecorator {
+  return (type) => void closed.add(type);
+}
+
+export function refusesUnknownFields(type: FieldType): boolean {
+  return closed.has(type);
+}
+
 /** Any JSON value, taken as it is and never looked into. */
 export function AnyField(documentation: FieldDocumentation): PropertyDecorator {
   return field(documentation, { type: 'object', additionalProperties: true }, () => null);
@@ -131,8 +193,17 @@ function field(
   );
 }
 
+/** An optional field that is neither left out nor null. */
+export function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function unknownField(path: string): MillraceError {
+  return refuse('unknown_parameter', `Unknown parameter: '${shorten(path)}'.`, shorten(path));
 }
 
 /** `Invalid type for 'x': expected a string, but got an array instead.` A value that is not there is missing. */

@@ -3,12 +3,20 @@
  *
  * The body's declared fields are put on a fresh instance as they are, without copying what is in them: what a task
  * carries can be megabytes, and nobody has to look into it here. Fields that are not declared are left behind, so new
- * ones of a newer client do no harm, and none can stand for something of the class itself.
+ * ones of a newer client do no harm, and none can stand for something of the class itself; classes that say so refuse them.
  */
 import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
 import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
 import { MillraceError } from '../../kernel/errors.js';
-import { FIELD_RULE, isObject, wrongType, type FieldContext, type FieldType } from './field.decorators.js';
+import {
+  FIELD_RULE,
+  isObject,
+  refusesUnknownFields,
+  unknownField,
+  wrongType,
+  type FieldContext,
+  type FieldType,
+} from './field.decorators.js';
 
 @Injectable()
 export class ValidationPipe implements PipeTransform {
@@ -19,18 +27,23 @@ export class ValidationPipe implements PipeTransform {
     const fieldType = metatype as FieldType;
     if (this.fieldsOf(fieldType).size === 0) return body;
     if (body !== undefined && !isObject(body)) throw wrongType('body', 'an object', body);
-    const shaped = this.shape(fieldType, body ?? {});
+    const shaped = this.shape(fieldType, body ?? {}, '');
     const [error] = validateSync(shaped, { stopAtFirstError: true, forbidUnknownValues: false });
     if (error !== undefined) throw explain(error, '');
     return shaped;
   }
 
-  private shape(type: FieldType, body: Record<string, unknown>): object {
+  private shape(type: FieldType, body: Record<string, unknown>, path: string): object {
     const shaped = new type() as Record<string, unknown>;
-    for (const [name, { nested }] of this.fieldsOf(type)) {
+    const fields = this.fieldsOf(type);
+    for (const [name, { nested }] of fields) {
       if (!Object.hasOwn(body, name)) continue;
       const value = body[name];
-      shaped[name] = nested !== null && isObject(value) ? this.shape(nested, value) : value;
+      shaped[name] = nested !== null && isObject(value) ? this.shape(nested, value, `${path}${name}.`) : value;
+    }
+    if (refusesUnknownFields(type)) {
+      const unknown = Object.keys(body).find((name) => !fields.has(name));
+      if (unknown !== undefined) throw unknownField(path + unknown);
     }
     return shaped;
   }

@@ -2,34 +2,9 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { QueueStatsService, type LaneStats } from '../../modules/queues/queue-stats.service.js';
 import { Scopes } from '../common/scopes.decorator.js';
+import { StatsDto, type LaneStatsDto } from './stats.dto.js';
 
-interface LaneView {
-  queue: string;
-  level: number;
-  ready: number;
-  scheduled: number;
-  leased: number;
-  oldest_age_seconds: number | null;
-  totals: Record<'put' | 'taken' | 'completed' | 'failed' | 'expired' | 'cancelled', number>;
-  waits_because: string | null;
-}
-
-const EXAMPLE: { lanes: LaneView[] } = {
-  lanes: [
-    {
-      queue: 'default',
-      level: 1,
-      ready: 49_936,
-      scheduled: 0,
-      leased: 64,
-      oldest_age_seconds: 12.5,
-      totals: { put: 50_000, taken: 64, completed: 0, failed: 0, expired: 0, cancelled: 0 },
-      waits_because: "all 64 permits of the upstream 'default' are in use",
-    },
-  ],
-};
-
-@ApiTags('Console')
+@ApiTags('Console: stats')
 @Scopes('admin')
 @Controller('v1/console/stats')
 export class StatsController {
@@ -37,21 +12,25 @@ export class StatsController {
 
   @Get()
   @ApiOperation({ summary: 'What each queue holds at each level, and why it does not move if it does not' })
-  @ApiOkResponse({ schema: { example: EXAMPLE } })
-  async list(): Promise<{ lanes: LaneView[] }> {
-    return { lanes: (await this.stats.lanes()).map(toLaneView) };
+  @ApiOkResponse({ type: StatsDto })
+  async list(): Promise<StatsDto> {
+    const lanes = await this.stats.lanes();
+    const perSecond = lanes.reduce((sum, { completedPerSecond }) => sum + completedPerSecond, 0);
+    return { completed_per_second: toTenths(perSecond), lanes: lanes.map(toLaneStatsDto) };
   }
 }
 
-function toLaneView(stats: LaneStats): LaneView {
+function toLaneStatsDto(stats: LaneStats): LaneStatsDto {
   const { lane, ready, scheduled, leased, oldestAgeMs, totals, waitsBecause } = stats;
   return {
     queue: lane.queue.name,
+    queue_id: lane.queue.id,
     level: lane.level,
     ready,
     scheduled,
     leased,
     oldest_age_seconds: oldestAgeMs === null ? null : oldestAgeMs / 1000,
+    completed_per_second: toTenths(stats.completedPerSecond),
     totals: {
       put: totals.putCount,
       taken: totals.takenCount,
@@ -62,4 +41,9 @@ function toLaneView(stats: LaneStats): LaneView {
     },
     waits_because: waitsBecause,
   };
+}
+
+/** To one decimal place, but never to nothing. */
+function toTenths(rate: number): number {
+  return rate === 0 ? 0 : Math.max(0.1, Math.round(rate * 10) / 10);
 }

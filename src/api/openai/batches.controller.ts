@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@n
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { MillraceError } from '../../kernel/errors.js';
 import { DEFAULT_BATCH_LEVEL, parseLevel } from '../../kernel/lane.js';
-import type { Caller } from '../../modules/access/caller.js';
+import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { BatchesService } from '../../modules/batches/batches.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { readPageRequest, toPage, type Page, type Query as QueryParameters } from '../common/page.js';
@@ -84,8 +84,8 @@ export class BatchesController {
   @ApiOkResponse({ schema: { example: CANCELLING_BATCH_EXAMPLE } })
   @ApiResponse({ status: 404, description: 'No such batch', schema: { example: BATCH_NOT_FOUND_EXAMPLE } })
   @ApiResponse({ status: 409, description: 'It has ended already', schema: { example: NOT_CANCELLABLE_EXAMPLE } })
-  async cancel(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<BatchView> {
-    return toBatchView(await this.batches.cancel(tenantSeq, id));
+  async cancel(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<BatchView> {
+    return toBatchView(await this.batches.cancel(caller.tenantSeq, id, actorOf(caller)));
   }
 }
 

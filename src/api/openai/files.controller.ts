@@ -26,7 +26,7 @@ import {
 import contentDisposition from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
-import type { Caller } from '../../modules/access/caller.js';
+import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { FilesService } from '../../modules/files/files.service.js';
 import { ApiErrors } from '../common/api-errors.decorator.js';
 import { readByteRange } from '../common/byte-range.js';
@@ -95,8 +95,8 @@ export class FilesController {
   @ApiOperation({ summary: 'Delete a file', description: 'A batch that has begun with it goes on.' })
   @ApiOkResponse({ type: DeletedFileDto })
   @ApiErrors({ 404: UNKNOWN })
-  async delete(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<DeletedFileDto> {
-    await this.files.delete(tenantSeq, id);
+  async delete(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<DeletedFileDto> {
+    await this.files.delete(caller.tenantSeq, id, actorOf(caller));
     return { id, object: 'file', deleted: true };
   }
 

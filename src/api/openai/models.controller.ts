@@ -1,5 +1,6 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Param } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
@@ -28,6 +29,19 @@ export class ModelsController {
   @ApiOperation({ summary: "List the models of the caller's queues and of the shared ones" })
   @ApiOkResponse({ schema: { example: EXAMPLE } })
   list(@CurrentCaller() { tenantSeq }: Caller): { object: 'list'; data: ModelView[] } {
+    return { object: 'list', data: [...this.modelsOf(tenantSeq).values()] };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One model' })
+  @ApiOkResponse({ schema: { example: EXAMPLE.data[0] } })
+  retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): ModelView {
+    const model = this.modelsOf(tenantSeq).get(id);
+    if (!model) throw new MillraceError('not_found', `The model '${id}' does not exist.`, { param: 'model' });
+    return model;
+  }
+
+  private modelsOf(tenantSeq: number): Map<string, ModelView> {
     const models = new Map<string, ModelView>();
     for (const queue of this.queues.all()) {
       if (queue.tenantSeq !== tenantSeq && !queue.isShared) continue;
@@ -35,6 +49,6 @@ export class ModelsController {
         if (!models.has(id)) models.set(id, { id, object: 'model', created: 0, owned_by: queue.name });
       }
     }
-    return { object: 'list', data: [...models.values()] };
+    return models;
   }
 }

@@ -3,9 +3,10 @@ import { AppConfig } from '../../config/app-config.js';
 import { Clock } from '../../kernel/clock.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
+import { UpstreamHealth } from '../../modules/upstreams/upstream-health.js';
 import { Limiter } from '../../ports/limiter.js';
 
-/** The ports a dispatcher stands between. */
+/** The ports a dispatcher stands between, and whom it tells how the upstreams do. */
 @Injectable()
 export class DispatchPorts {
   constructor(
@@ -14,5 +15,6 @@ export class DispatchPorts {
     readonly events: EventBus,
     readonly clock: Clock,
     readonly config: AppConfig,
+    readonly health: UpstreamHealth,
   ) {}
 }

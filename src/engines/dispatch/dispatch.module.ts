@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { InstancesModule } from '../../modules/instances/instances.module.js';
 import { QueuesModule } from '../../modules/queues/queues.module.js';
+import { UpstreamsModule } from '../../modules/upstreams/upstreams.module.js';
 import { BatchSources } from './batch-sources.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
@@ -10,7 +11,7 @@ import { TaskRunner } from './task-runner.js';
 import { UpstreamClient } from './upstream-client.js';
 
 @Module({
-  imports: [InstancesModule, QueuesModule],
+  imports: [InstancesModule, QueuesModule, UpstreamsModule],
   providers: [BatchSources, DispatcherEngine, DispatchPorts, DispatchTelemetry, Recorder, TaskRunner, UpstreamClient],
 })
 export class DispatchModule {}

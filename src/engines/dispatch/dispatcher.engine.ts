@@ -8,7 +8,7 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { InstanceService } from '../../modules/instances/instance.service.js';
 import { QueuesService, type Lane } from '../../modules/queues/queues.service.js';
-import type { Upstream } from '../../modules/upstreams/upstream.js';
+import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
@@ -32,7 +32,7 @@ interface Bench {
 
 @Injectable()
 export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly gates = new Map<number, UpstreamGate>();
+  private readonly gates = new Map<string, UpstreamGate>();
   private readonly stocks = new Map<number, LaneStock>();
   private readonly hungry = new HungryLanes();
   private staleSweep: NodeJS.Timeout | null = null;
@@ -166,10 +166,12 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
   }
 
   private gateOf(upstream: Upstream): UpstreamGate {
-    let gate = this.gates.get(upstream.seq);
+    const key = permitKeyOf(upstream);
+    let gate = this.gates.get(key);
     if (!gate) {
-      gate = new UpstreamGate(upstream, this.ports.limiter, this.ports.clock);
-      this.gates.set(upstream.seq, gate);
+      const fresh = new UpstreamGate(upstream, this.ports.limiter, this.ports.clock);
+      this.gates.set(key, (gate = fresh));
+      this.ports.health.tell(upstream, () => fresh.condition);
     }
     gate.update(upstream);
     return gate;

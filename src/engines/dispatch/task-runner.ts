@@ -121,7 +121,8 @@ export class TaskRunner {
   }
 
   private async run(running: Running, prepared: Prepared | UpstreamFailure, index: number): Promise<void> {
-    const tries = { tries: running.task.tries, maxTries: this.recorder.maxTries };
+    const { maxTries, backoff } = running.lane.queue.retry;
+    const tries = { tries: running.task.tries, maxTries: maxTries ?? this.recorder.maxTries, backoff };
     const result = await this.call(running, prepared, index);
     if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
     else await this.apply(running, judgeAnswer(result, tries), result);

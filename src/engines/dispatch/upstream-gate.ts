@@ -9,10 +9,12 @@ import {
   ExponentialBackoff,
   handleWhen,
   type CircuitBreakerPolicy,
+  type FailureReason,
   type IBackoff,
 } from 'cockatiel';
 import { backoffMs } from '../../kernel/backoff.js';
 import type { Clock } from '../../kernel/clock.js';
+import type { UpstreamCondition } from '../../modules/upstreams/upstream-health.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import type { Limiter, PermitLimits } from '../../ports/limiter.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
@@ -21,6 +23,8 @@ import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 const FAILURES_TO_OPEN = 5;
 const BREAK = { initialDelay: 1000, maxDelay: 30_000 };
 const PACE_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** However long an upstream asks for: a question now and then does no harm, and a clock may be wrong. */
+const LONGEST_PAUSE_MS = 10 * 60_000;
 /** What is kept of the concurrency after "too many". */
 const DECREASE = 0.7;
 /** One slow-down per this time: the calls that were in flight together say the same thing once. */
@@ -36,6 +40,7 @@ export class UpstreamGate {
   private isUntroubled = true;
   private slowDowns = 0;
   private slowedAt = -SLOW_DOWN_ONCE_MS;
+  private broken: UpstreamCondition['broken'] = null;
 
   constructor(
     private upstream: Upstream,
@@ -47,6 +52,8 @@ export class UpstreamGate {
       handleWhen(isUpstreamsFault).orWhenResult((result) => GATEWAY_FAILURES.has((result as UpstreamAnswer).status)),
       { breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN), halfOpenAfter: { next: () => this.pauseBreak(null) } },
     );
+    this.breaker.onBreak((reason) => (this.broken ??= { since: clock.now(), reason: describe(reason) }));
+    this.breaker.onReset(() => (this.broken = null));
   }
 
   /** The key of its permits. */
@@ -63,6 +70,10 @@ export class UpstreamGate {
   get limits(): PermitLimits {
     const isClosed = this.breaker.state === CircuitState.Closed;
     return { concurrency: isClosed ? Math.max(1, Math.floor(this.limit)) : 1, perMinute: this.upstream.perMinute };
+  }
+
+  get condition(): UpstreamCondition {
+    return { allowed: this.limits.concurrency, broken: this.broken };
   }
 
   /**
@@ -117,7 +128,10 @@ export class UpstreamGate {
       this.slowDowns += 1;
       this.limit = Math.max(1, this.limit * DECREASE);
     }
-    this.limiter.pause(this.key, now + (retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF)));
+    this.limiter.pause(
+      this.key,
+      now + Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF)),
+    );
   }
 
   /** The library asks how long the breaker stays open; for as long there are no permits either. */
@@ -131,4 +145,10 @@ export class UpstreamGate {
 /** Calls that we gave up, and answers that were merely too long, say nothing against the upstream. */
 function isUpstreamsFault(error: Error): boolean {
   return error instanceof UpstreamFailure && ['unreachable', 'broken', 'timeout'].includes(error.kind);
+}
+
+/** What came in place of an answer when the breaker opened. */
+function describe(reason: FailureReason<unknown> | { isolated: true }): string {
+  if ('error' in reason) return reason.error.message;
+  return 'value' in reason ? `It answered with status ${(reason.value as UpstreamAnswer).status}.` : '';
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_BACKOFF } from '../../kernel/backoff.js';
 import { UpstreamFailure, type FailureKind, type UpstreamAnswer } from './upstream-answer.js';
-import { judgeAnswer, judgeFailure } from './verdict.js';
+import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
 
-const FIRST = { tries: 0, maxTries: 5 };
-const LAST = { tries: 4, maxTries: 5 };
+const FIRST = { tries: 0, maxTries: 5, backoff: DEFAULT_BACKOFF };
+const LAST = { ...FIRST, tries: 4 };
+
+type Waiting = Extract<Verdict, { kind: 'retry' }>;
 
 function answer(status: number, body = '{"ok":1}', retryAfterMs: number | null = null): UpstreamAnswer {
   return { status, contentType: 'application/json', requestId: null, retryAfterMs, body };
@@ -24,6 +27,12 @@ describe('judgeAnswer', () => {
 
   it.each([408, 500, 502])('records %d when the tries are used up', (status) => {
     expect(judgeAnswer(answer(status), LAST)).toMatchObject({ kind: 'record' });
+  });
+
+  it('waits as the queue of the task says', () => {
+    const verdict = judgeAnswer(answer(500), { ...FIRST, backoff: { firstMs: 7_000, maxMs: 7_000 } }) as Waiting;
+    expect(verdict.afterMs).toBeGreaterThanOrEqual(3_500);
+    expect(verdict.afterMs).toBeLessThanOrEqual(7_000);
   });
 
   it('waits at least as long as a failing upstream asked for', () => {

@@ -2,7 +2,7 @@
  * What an answer, or the lack of one, means for a task. Pure. A try is an answer of the model, or an attempt that failed
  * after its request was sent; the upstream's pace (429, 503, not reachable) is none, and only the task's expiry ends that.
  */
-import { backoffMs } from '../../kernel/backoff.js';
+import { backoffMs, type BackoffPolicy } from '../../kernel/backoff.js';
 import type { UpstreamAnswer, UpstreamFailure } from './upstream-answer.js';
 
 export type Verdict =
@@ -28,12 +28,14 @@ export interface Tries {
   /** Before this one. */
   tries: number;
   maxTries: number;
+  /** How long to wait between tries. */
+  backoff: BackoffPolicy;
 }
 
-export function judgeAnswer(answer: UpstreamAnswer, { tries, maxTries }: Tries): Verdict {
+export function judgeAnswer(answer: UpstreamAnswer, tries: Tries): Verdict {
   const { status } = answer;
   if (PACE.has(status)) return { kind: 'pace', retryAfterMs: answer.retryAfterMs, statusCode: status };
-  const isLast = tries + 1 >= maxTries;
+  const isLast = tries.tries + 1 >= tries.maxTries;
   if ((status >= 500 || RETRYABLE.has(status)) && !isLast) {
     return { kind: 'retry', afterMs: retryMs(tries, answer), statusCode: status, detail: `HTTP ${status}` };
   }
@@ -52,19 +54,19 @@ const GIVE_UP_CODE = {
   too_large: 'response_too_large',
 } as const;
 
-export function judgeFailure(failure: UpstreamFailure, { tries, maxTries }: Tries): Verdict {
+export function judgeFailure(failure: UpstreamFailure, { tries, maxTries, backoff }: Tries): Verdict {
   if (failure.kind === 'aborted') return { kind: 'aborted' };
   if (failure.kind === 'unreachable') return { kind: 'unreachable' };
   // The next answer would be as large.
   const isHopeless = failure.kind === 'too_large';
   if (!isHopeless && tries + 1 < maxTries) {
-    return { kind: 'retry', afterMs: backoffMs(tries + 1), statusCode: null, detail: failure.message };
+    return { kind: 'retry', afterMs: backoffMs(tries + 1, backoff), statusCode: null, detail: failure.message };
   }
   return { kind: 'give_up', code: GIVE_UP_CODE[failure.kind], message: failure.message };
 }
 
-function retryMs(tries: number, answer: UpstreamAnswer): number {
-  return Math.max(answer.retryAfterMs ?? 0, backoffMs(tries + 1));
+function retryMs({ tries, backoff }: Tries, answer: UpstreamAnswer): number {
+  return Math.max(answer.retryAfterMs ?? 0, backoffMs(tries + 1, backoff));
 }
 
 function parse(text: string): unknown {

@@ -85,12 +85,18 @@ export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationSh
         model,
         lines: chunk,
       });
-      if (!isAccepted) return; // it was cancelled or expired before its first line
+      if (!isAccepted) return this.noteEnd(batch); // it was stopped before its first line
       crashPoint('ingest:inserted');
       this.queues.call(new Set(chunk.map((line) => line.laneSeq)));
     }
     this.telemetry.started(batch, lines.length, performance.now() - startedAt);
     this.warnIfStuck(batch, lines);
+  }
+
+  /** A batch that its tenant's quota had no room for was failed by the store. */
+  private async noteEnd({ seq }: StoredBatch): Promise<void> {
+    const batch = await this.batches.bySeq(seq);
+    if (batch.state === 'failed') this.telemetry.failed(batch);
   }
 
   /** Lines of one model all go the same way, so each model is asked for once. */

@@ -42,26 +42,40 @@ const REQUIRED_FIELD: Record<string, { name: string; message: string }> = {
 /** How OpenAI opens its sentence about `stream`, where that is known. */
 const STREAMING: Record<string, string> = { '/v1/chat/completions': 'Chat Completions: ' };
 
+const WRONG_METHOD: Problem = {
+  code: 'invalid_method',
+  message: "The method of a request must be 'POST'.",
+  param: 'method',
+};
+const WRONG_URL: Problem = {
+  code: 'invalid_url',
+  message: 'The URL provided for this request does not match the batch endpoint.',
+  param: 'url',
+};
+const NO_MODEL: Problem = { code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' };
+const TOO_DEEP: Problem = {
+  code: 'invalid_request',
+  message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`,
+  param: 'body',
+};
+
 /** `line` has no line feed; a trailing carriage return is white space to JSON. */
 export function checkLine(line: Buffer, endpoint: string): CheckedLine {
   if (!isUtf8(line)) return unreadable('This line is not parseable as valid JSON: it is not valid UTF-8.');
   const value = parse(line);
   if (value === undefined) return unreadable('This line is not parseable as valid JSON.');
   if (!isObject(value)) return unreadable('This line is not a JSON object.');
-  const wrongCustomId = customIdProblems(value);
-  const { problems, ...rest } = checkBody(own(value, 'body'), line, endpoint);
-  return {
-    ...rest,
-    problems: [...wrongCustomId, ...methodProblems(value), ...urlProblems(value, endpoint), ...problems],
-    customId: wrongCustomId.length === 0 ? (own(value, 'custom_id') as string) : null,
-  };
+  const problems: Problem[] = [];
+  const customId = readCustomId(value, problems);
+  checkMethod(value, problems);
+  checkUrl(value, endpoint, problems);
+  const body = readBody(value, problems);
+  const model = body && readModel(body, problems);
+  if (body) checkContent(body, endpoint, problems);
+  const span = body && findBody(line.toString('latin1'));
+  if (span && span.depth > MAX_BODY_DEPTH) problems.push(TOO_DEEP);
+  return { problems, customId, model, body: span };
 }
-
-const TOO_DEEP: Problem = {
-  code: 'invalid_request',
-  message: `Body is nested deeper than ${MAX_BODY_DEPTH} levels.`,
-  param: 'body',
-};
 
 function unreadable(message: string): CheckedLine {
   const problems = [{ code: 'invalid_json_line', message, param: null }];
@@ -89,70 +103,63 @@ function missing(field: string): Problem {
   return { code: 'missing_required_parameter', message: `Missing required parameter: '${field}'.`, param: field };
 }
 
-function customIdProblems(line: object): Problem[] {
+function wrongType(field: string, expected: string): Problem {
+  return { code: 'invalid_type', message: `Invalid type for '${field}': expected ${expected}.`, param: field };
+}
+
+function readCustomId(line: object, problems: Problem[]): string | null {
   const customId = own(line, 'custom_id');
-  if (customId === undefined || customId === null) return [missing('custom_id')];
-  if (typeof customId !== 'string') {
-    return [{ code: 'invalid_type', message: "Invalid type for 'custom_id': expected a string.", param: 'custom_id' }];
-  }
-  return nameProblems(customId, 'custom_id', MAX_CUSTOM_ID_LENGTH);
+  if (typeof customId === 'string') return readName(customId, 'custom_id', MAX_CUSTOM_ID_LENGTH, problems);
+  const isMissing = customId === undefined || customId === null;
+  problems.push(isMissing ? missing('custom_id') : wrongType('custom_id', 'a string'));
+  return null;
 }
 
-/** Of a text that is kept, compared and shown. */
-function nameProblems(name: string, param: string, maxLength: number): Problem[] {
+/** A text that is kept, compared and shown. */
+function readName(name: string, param: string, maxLength: number, problems: Problem[]): string | null {
+  let wrong: string;
   if (name.length === 0 || name.length > maxLength) {
-    const message = `Invalid '${param}': expected a string of 1 to ${maxLength} characters, got ${name.length}.`;
-    return [{ code: 'invalid_value', message, param }];
+    wrong = `expected a string of 1 to ${maxLength} characters, got ${name.length}.`;
+  } else if (!name.isWellFormed() || name.includes('\0')) {
+    wrong = 'it holds a NUL character or half of a surrogate pair.';
+  } else {
+    return name;
   }
-  if (!name.isWellFormed() || name.includes('\0')) {
-    const message = `Invalid '${param}': it holds a NUL character or half of a surrogate pair.`;
-    return [{ code: 'invalid_value', message, param }];
-  }
-  return [];
+  problems.push({ code: 'invalid_value', message: `Invalid '${param}': ${wrong}`, param });
+  return null;
 }
 
-function methodProblems(line: object): Problem[] {
+function checkMethod(line: object, problems: Problem[]): void {
   const method = own(line, 'method');
-  if (method === undefined || method === null) return [missing('method')];
-  if (method === 'POST') return [];
-  return [{ code: 'invalid_method', message: "The method of a request must be 'POST'.", param: 'method' }];
+  if (method === 'POST') return;
+  const isMissing = method === undefined || method === null;
+  problems.push(isMissing ? missing('method') : WRONG_METHOD);
 }
 
-function urlProblems(line: object, endpoint: string): Problem[] {
+function checkUrl(line: object, endpoint: string, problems: Problem[]): void {
   const url = own(line, 'url');
-  if (url === undefined || url === null) return [missing('url')];
-  if (url === endpoint) return [];
-  const message = 'The URL provided for this request does not match the batch endpoint.';
-  return [{ code: 'invalid_url', message, param: 'url' }];
+  if (url === endpoint) return;
+  const isMissing = url === undefined || url === null;
+  problems.push(isMissing ? missing('url') : WRONG_URL);
 }
 
-/** `line` is the one that the body stands in. */
-function checkBody(body: unknown, line: Buffer, endpoint: string): Omit<CheckedLine, 'customId'> {
-  if (body === undefined || body === null) return { problems: [missing('body')], model: null, body: null };
-  if (!isObject(body)) {
-    const problem = { code: 'invalid_type', message: "Invalid type for 'body': expected an object.", param: 'body' };
-    return { problems: [problem], model: null, body: null };
-  }
-  const wrongModel = modelProblems(body);
-  const span = findBody(line.toString('latin1'))!;
-  return {
-    problems: [...wrongModel, ...contentProblems(body, endpoint), ...(span.depth > MAX_BODY_DEPTH ? [TOO_DEEP] : [])],
-    model: wrongModel.length === 0 ? (own(body, 'model') as string) : null,
-    body: span,
-  };
+function readBody(line: object, problems: Problem[]): object | null {
+  const body = own(line, 'body');
+  if (isObject(body)) return body;
+  const isMissing = body === undefined || body === null;
+  problems.push(isMissing ? missing('body') : wrongType('body', 'an object'));
+  return null;
 }
 
-function modelProblems(body: object): Problem[] {
+function readModel(body: object, problems: Problem[]): string | null {
   const model = own(body, 'model');
-  if (typeof model !== 'string' || model === '') {
-    return [{ code: 'invalid_request', message: 'Model parameter is required.', param: 'body.model' }];
-  }
-  return nameProblems(model, 'body.model', MAX_MODEL_LENGTH);
+  if (typeof model === 'string' && model !== '') return readName(model, 'body.model', MAX_MODEL_LENGTH, problems);
+  problems.push(NO_MODEL);
+  return null;
 }
 
-/** Of the fields beside the model. */
-function contentProblems(body: object, endpoint: string): Problem[] {
-  const problems: Problem[] = [];
+/** The fields beside the model. */
+function checkContent(body: object, endpoint: string, problems: Problem[]): void {
   const required = REQUIRED_FIELD[endpoint];
   if (required && own(body, required.name) === undefined) {
     problems.push({ code: 'invalid_request', message: required.message, param: `body.${required.name}` });
@@ -161,5 +168,4 @@ function contentProblems(body: object, endpoint: string): Problem[] {
     const message = `${STREAMING[endpoint] ?? ''}Streaming is not supported in the Batch API.`;
     problems.push({ code: 'streaming_unsupported', message, param: 'body.stream' });
   }
-  return problems;
 }

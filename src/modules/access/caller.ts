@@ -8,3 +8,8 @@ export interface Caller {
   scopes: ReadonlySet<Scope>;
   isAdmin: boolean;
 }
+
+/** What the audit log calls a caller. */
+export function actorOf({ keyId }: Caller): string {
+  return keyId ?? 'admin';
+}

@@ -21,7 +21,12 @@ export interface CreatedKey {
   key: StoredKey;
 }
 
-/** Makes and revokes API keys. */
+export interface KeyPage {
+  keys: StoredKey[];
+  hasMore: boolean;
+}
+
+/** Makes, changes and revokes API keys. `by` is who asks, for the audit log. */
 @Injectable()
 export class KeysService {
   constructor(
@@ -30,27 +35,47 @@ export class KeysService {
   ) {}
 
   /** Refuses with `invalid_value` when a scope is unknown or there is none. */
-  async create({ tenantName, name, scopes, expiresAt }: KeySpec): Promise<CreatedKey> {
+  async create({ tenantName, name, scopes, expiresAt }: KeySpec, by: string): Promise<CreatedKey> {
     if (scopes.length === 0 || scopes.some((scope) => !SCOPES.includes(scope))) {
       throw new MillraceError('invalid_value', `Scopes are one or more of ${SCOPES.join(', ')}.`, { param: 'scopes' });
     }
-    const { id, token, hash, last4 } = makeApiKey();
+    const { token, ...parts } = makeApiKey();
     const key = await this.store.createKey({
-      id,
+      ...parts,
       name,
-      hash,
-      last4,
       scopes: JSON.stringify([...new Set(scopes)]),
       expiresAt,
       tenant: { name: tenantName, id: newId('tenant') },
+      by,
     });
     return { token, key };
   }
 
+  /** Of all tenants, newest first, after the key `after`. Refuses with `not_found` when there is no such key. */
+  async list(after: string | null, limit: number): Promise<KeyPage> {
+    const last = after === null ? null : await this.store.findKey(after);
+    if (after !== null && last === null) {
+      throw new MillraceError('not_found', `No key has the id '${after}'.`, { param: 'after' });
+    }
+    const keys = await this.store.keyPage(last?.seq ?? null, limit + 1);
+    return { keys: keys.slice(0, limit), hasMore: keys.length > limit };
+  }
+
   /** From now on requests with this key are refused, in this process at once. Refuses with `not_found`. */
-  async revoke(id: string): Promise<StoredKey> {
-    const key = await this.store.revokeKey(id);
+  async revoke(id: string, by: string): Promise<StoredKey> {
+    const key = await this.store.revokeKey(id, by);
     this.events.publish('access.changed', { keyId: id });
     return key;
+  }
+
+  /**
+   * Makes a key that may do the same, and ends this one after `overlapMs`; 0 ends it at once. Refuses with `not_found`, and
+   * with `conflict` for a key that does not work any more.
+   */
+  async rotate(id: string, overlapMs: number, by: string): Promise<CreatedKey> {
+    const { token, ...next } = makeApiKey();
+    const key = await this.store.rotateKey({ id, next, overlapMs, by });
+    this.events.publish('access.changed', { keyId: id });
+    return { token, key };
   }
 }

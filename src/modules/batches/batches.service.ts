@@ -67,9 +67,10 @@ export class BatchesService {
     return { batches: batches.slice(0, limit), hasMore: batches.length > limit };
   }
 
-  async cancel(tenantSeq: number, id: string): Promise<StoredBatch> {
+  /** `by`: who asks, for the audit log. */
+  async cancel(tenantSeq: number, id: string, by: string): Promise<StoredBatch> {
     checkBatchId(id);
-    const batch = await this.store.cancel(tenantSeq, id);
+    const batch = await this.store.cancel(tenantSeq, id, by);
     this.events.publish('batch.finalize', { batchSeq: batch.seq });
     return batch;
   }

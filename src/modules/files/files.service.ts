@@ -109,9 +109,9 @@ export class FilesService {
     return { files: files.slice(0, limit), hasMore: files.length > limit };
   }
 
-  /** Hides the file at once; its bytes go when no batch needs them any more. */
-  async delete(tenantSeq: number, id: string): Promise<void> {
-    await this.store.delete(tenantSeq, id);
+  /** Hides the file at once; its bytes go when no batch needs them any more. `by`: who asks, for the audit log. */
+  async delete(tenantSeq: number, id: string, by: string): Promise<void> {
+    await this.store.delete(tenantSeq, id, by);
   }
 
   /** Whether the bytes of this file may be had back. Refuses with `invalid_request`. */

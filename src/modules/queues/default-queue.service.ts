@@ -32,7 +32,7 @@ export class DefaultQueueService implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const tenant = await this.access.ensureTenant(DEFAULT_TENANT, newId('tenant'));
     const known = (await this.store.queues()).find((row) => row.name === DEFAULT_QUEUE && row.tenantSeq === tenant.seq);
-    const upstreamSeq = await this.upstreamSeq(tenant.seq, known?.upstreamSeq ?? null);
+    const upstreamSeq = await this.upstreamSeq(known?.upstreamSeq ?? null);
     const others = known ? (JSON.parse(known.consumers) as Consumer[]).filter((kind) => kind !== 'upstream') : [];
     await this.store.putQueue({
       id: newId('queue'),
@@ -49,17 +49,15 @@ export class DefaultQueueService implements OnModuleInit {
   }
 
   /** The upstream that `default` is to have: the variables', else the one it has unless that came from variables. */
-  private async upstreamSeq(tenantSeq: number, knownSeq: number | null): Promise<number | null> {
+  private async upstreamSeq(knownSeq: number | null): Promise<number | null> {
     const { upstream } = this.config;
     if (upstream) {
-      const row = await this.upstreams.put({
-        tenantSeq,
+      const row = await this.upstreams.putFromVariables({
         name: DEFAULT_QUEUE,
         baseUrl: upstream.url,
         key: upstream.key,
         concurrency: upstream.concurrency,
         perMinute: null,
-        source: 'env',
       });
       return row.seq;
     }

@@ -1,16 +1,21 @@
-/** What each lane holds, and why it does not move if it does not. */
+/** What each lane holds, how fast it moves, and why it does not if it does not. */
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../kernel/clock.js';
 import { Limiter } from '../../ports/limiter.js';
 import { QueueStore, type StoredLane } from '../../store/queue.store.js';
 import { TaskStore, type LaneDepth } from '../../store/task.store.js';
+import { permitKeyOf, type Upstream } from '../upstreams/upstream.js';
+import { UpstreamHealth } from '../upstreams/upstream-health.js';
+import { LaneRates } from './lane-rates.js';
+import type { Queue } from './queue.js';
 import { QueuesService, type Lane } from './queues.service.js';
-import { permitKeyOf } from '../upstreams/upstream.js';
 
 /** Counts are tasks; `oldestAgeMs` is how long the task at the head has been in the lane. */
 export interface LaneStats extends Omit<LaneDepth, 'oldestReadyAt'> {
   lane: Lane;
   oldestAgeMs: number | null;
+  /** Over the last minute. */
+  completedPerSecond: number;
   totals: Pick<
     StoredLane,
     'putCount' | 'takenCount' | 'completedCount' | 'failedCount' | 'expiredCount' | 'cancelledCount'
@@ -26,6 +31,8 @@ export class QueueStatsService {
     private readonly queueStore: QueueStore,
     private readonly tasks: TaskStore,
     private readonly limiter: Limiter,
+    private readonly health: UpstreamHealth,
+    private readonly rates: LaneRates,
     private readonly clock: Clock,
   ) {}
 
@@ -38,7 +45,8 @@ export class QueueStatsService {
       const { oldestReadyAt, ...depth } = await this.tasks.laneDepth(row.seq);
       const oldestAgeMs = oldestReadyAt === null ? null : this.clock.now() - oldestReadyAt;
       const waitsBecause = depth.ready === 0 ? null : await this.whyWaiting(lane);
-      stats.push({ lane, ...depth, oldestAgeMs, totals: row, waitsBecause });
+      const completedPerSecond = this.rates.completedPerSecond(row);
+      stats.push({ lane, ...depth, oldestAgeMs, completedPerSecond, totals: row, waitsBecause });
     }
     return stats;
   }
@@ -47,15 +55,34 @@ export class QueueStatsService {
     if (queue.isPaused) return `the queue '${queue.name}' is paused`;
     if (queue.consumers.size === 0)
       return `nothing consumes the queue '${queue.name}': give it an upstream or a worker`;
-    if (!upstream) return queue.consumers.has('upstream') ? `the queue '${queue.name}' has lost its upstream` : null;
-    const pausedUntil = await this.limiter.pausedUntil(permitKeyOf(upstream));
-    if (pausedUntil !== null) {
-      const at = new Date(pausedUntil).toISOString();
-      return `the upstream '${upstream.name}' is not called before ${at}: it asked for a pause or does not answer`;
-    }
-    const inUse = await this.limiter.inUse(permitKeyOf(upstream));
-    if (inUse >= upstream.concurrency)
-      return `all ${upstream.concurrency} permits of the upstream '${upstream.name}' are in use`;
-    return null;
+    if (upstream) return this.whyNotCalled(upstream);
+    return whyNotTaken(queue);
   }
+
+  private async whyNotCalled(upstream: Upstream): Promise<string | null> {
+    const { name } = upstream;
+    const condition = this.health.of(upstream);
+    if (condition?.broken) {
+      const { since, reason } = condition.broken;
+      return `the upstream '${name}' has not worked since ${isoTime(since)}: ${reason}`;
+    }
+    const pausedUntil = await this.limiter.pausedUntil(permitKeyOf(upstream));
+    if (pausedUntil !== null) return `the upstream '${name}' asked not to be called before ${isoTime(pausedUntil)}`;
+    const inUse = await this.limiter.inUse(permitKeyOf(upstream));
+    const allowed = condition?.allowed ?? upstream.concurrency;
+    if (inUse < allowed) return null;
+    if (allowed === upstream.concurrency) return `all ${allowed} permits of the upstream '${name}' are in use`;
+    return `all ${allowed} permits of the upstream '${name}' are in use; it said that ${upstream.concurrency} are too many`;
+  }
+}
+
+/** The tasks of this queue are not ours to run, or not any more. */
+function whyNotTaken({ name, consumers }: Queue): string {
+  if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
+  if (consumers.has('pull')) return `no worker takes from the queue '${name}'`;
+  return `no function of this server handles the queue '${name}'`;
+}
+
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
 }

@@ -1,7 +1,9 @@
+import { retryPolicyOf, type RetryChoice, type RetryPolicy } from '../../kernel/retry-policy.js';
 import type { StoredQueue } from '../../store/queue.store.js';
 
 /** Who works a queue off: outside workers, an upstream, or functions in this process. */
-export type Consumer = 'pull' | 'upstream' | 'handler';
+export const CONSUMERS = ['pull', 'upstream', 'handler'] as const;
+export type Consumer = (typeof CONSUMERS)[number];
 
 /** A queue as the rules see it. */
 export interface Queue {
@@ -17,6 +19,7 @@ export interface Queue {
   models: readonly string[];
   consumers: ReadonlySet<Consumer>;
   upstreamSeq: number | null;
+  retry: RetryPolicy;
   isPaused: boolean;
 }
 
@@ -31,8 +34,14 @@ export function queueOf(row: StoredQueue): Queue {
     models: JSON.parse(row.models) as string[],
     consumers: new Set(JSON.parse(row.consumers) as Consumer[]),
     upstreamSeq: row.upstreamSeq,
+    retry: retryPolicyOf(retryChoiceOf(row)),
     isPaused: row.pausedAt !== null,
   };
+}
+
+/** What a queue says itself about retries; null when it leaves all of it to the server. */
+export function retryChoiceOf({ retryPolicy }: Pick<StoredQueue, 'retryPolicy'>): RetryChoice | null {
+  return retryPolicy === null ? null : (JSON.parse(retryPolicy) as RetryChoice);
 }
 
 /** Whether tasks of this queue are run by dispatchers of our own, which want calls. */

@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { DefaultQueueService } from './default-queue.service.js';
+import { LaneRates } from './lane-rates.js';
 import { QueueStatsService } from './queue-stats.service.js';
 import { QueuesService } from './queues.service.js';
 
 @Module({
   imports: [UpstreamsModule],
-  providers: [QueuesService, DefaultQueueService, QueueStatsService],
+  providers: [QueuesService, DefaultQueueService, LaneRates, QueueStatsService],
   exports: [QueuesService, QueueStatsService],
 })
 export class QueuesModule {}

@@ -29,6 +29,8 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
   private upstreams = new Map<number, Upstream>();
   private lanes = new Map<number, Lane>();
   private readonly refresher: ServiceLoop;
+  private readings = 0;
+  private readingShown = 0;
 
   constructor(
     private readonly store: QueueStore,
@@ -57,20 +59,33 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
 
   /** Reads everything anew; whoever changed a queue and needs to see it at once calls this. */
   async refresh(): Promise<void> {
+    const reading = ++this.readings;
+    const before = new Set(this.lanes.keys());
     const [queues, upstreams, lanes] = await Promise.all([
       this.store.queues(),
       this.upstreamsService.all(),
       this.store.lanes(),
     ]);
+    if (reading < this.readingShown) return; // one that began later was faster
+    this.readingShown = reading;
     this.queues = queues.map(queueOf);
     this.upstreams = new Map(upstreams.map((upstream) => [upstream.seq, upstream]));
     const bySeq = new Map(this.queues.map((queue) => [queue.seq, queue]));
-    this.lanes = new Map(
-      lanes.flatMap(({ seq, level, queueSeq }) => {
+    const madeMeanwhile = [...this.lanes].filter(([seq, { queue }]) => !before.has(seq) && bySeq.has(queue.seq));
+    this.lanes = new Map([
+      ...madeMeanwhile,
+      ...lanes.flatMap(({ seq, level, queueSeq }) => {
         const queue = bySeq.get(queueSeq);
-        return queue ? [[seq, this.laneOf(seq, level, queue)]] : [];
+        return queue ? [[seq, this.laneOf(seq, level, queue)] as const] : [];
       }),
-    );
+    ]);
+  }
+
+  /** From now on nothing is routed to this queue, until the next refresh finds that it is still there. */
+  forget(queueSeq: number): void {
+    this.readingShown = ++this.readings; // what is being read now still has it
+    this.queues = this.queues.filter((queue) => queue.seq !== queueSeq);
+    for (const [seq, lane] of this.lanes) if (lane.queue.seq === queueSeq) this.lanes.delete(seq);
   }
 
   all(): readonly Queue[] {
@@ -100,9 +115,8 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
       if (lane.queue.seq === queue.seq && lane.level === level) return lane;
     }
     const seq = await this.store.ensureLane(queue.seq, level);
-    const lane = this.laneOf(seq, level, queue);
-    this.lanes.set(seq, lane);
-    return lane;
+    await this.refresh(); // not just added: a reading that is under way would drop it again
+    return this.lanes.get(seq) ?? this.laneOf(seq, level, queue);
   }
 
   laneBySeq(seq: number): Lane | null {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { retryPolicyOf } from '../../kernel/retry-policy.js';
 import type { Queue } from './queue.js';
 import { queueNamed, routeTask } from './routing.js';
 
@@ -17,6 +18,7 @@ function queue(name: string, settings: Partial<Queue> = {}): Queue {
     models: [],
     consumers: new Set(),
     upstreamSeq: null,
+    retry: retryPolicyOf(null),
     isPaused: false,
     ...settings,
   };
@@ -62,6 +64,12 @@ describe('routeTask', () => {
     expect(route([foreign, shared, queue('own', { models: ['m'] })])).toBe('own');
     expect(route([foreign, shared])).toBe('shared');
     expect(route([foreign])).toBe('default');
+  });
+
+  it('puts default last, even when it lists the model and belongs to the caller', () => {
+    const own = { ...DEFAULT, tenantSeq: 1, models: ['m'] };
+    const query = { tenantSeq: 1, endpoint: CHAT, model: 'm' };
+    expect(routeTask([own, queue('lists', { models: ['m'] })], query)?.name).toBe('lists');
   });
 
   it('finds nothing when default lists other models', () => {

@@ -18,7 +18,8 @@ export function routeTask(queues: readonly Queue[], query: RouteQuery): Queue | 
   const fitting = queues.filter((queue) => queue.endpoint === null || queue.endpoint === endpoint);
   const own = fitting.filter((queue) => queue.tenantSeq === tenantSeq);
   const shared = fitting.filter((queue) => queue.isShared && queue.tenantSeq !== tenantSeq);
-  const visible = [...own, ...shared];
+  // `default` comes last, also for the tenant that owns it.
+  const visible = [...own, ...shared].sort((a, b) => Number(isDefault(a)) - Number(isDefault(b)));
   const takesModel = (queue: Queue) => queue.models.length === 0 || (model !== null && queue.models.includes(model));
 
   const listing = visible.find((queue) => model !== null && queue.models.includes(model));
@@ -28,6 +29,10 @@ export function routeTask(queues: readonly Queue[], query: RouteQuery): Queue | 
   const ofEndpoint = visible.filter((queue) => queue.endpoint === endpoint && takesModel(queue));
   if (ofEndpoint.length === 1) return ofEndpoint[0]!;
   return visible.find((queue) => queue.name === DEFAULT_QUEUE && takesModel(queue)) ?? null;
+}
+
+function isDefault(queue: Queue): boolean {
+  return queue.isShared && queue.name === DEFAULT_QUEUE;
 }
 
 /** The queue of that name: the caller's own, then a shared one. */

@@ -1,5 +1,9 @@
 import { Module } from '@nestjs/common';
+import { UpstreamHealth } from './upstream-health.js';
+import { UpstreamProber } from './upstream-prober.js';
 import { UpstreamsService } from './upstreams.service.js';
 
-@Module({ providers: [UpstreamsService], exports: [UpstreamsService] })
+const PROVIDERS = [UpstreamHealth, UpstreamProber, UpstreamsService];
+
+@Module({ providers: PROVIDERS, exports: PROVIDERS })
 export class UpstreamsModule {}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../kernel/ids.js';
 import { SecretSealer } from '../../kernel/secret-sealer.js';
@@ -5,17 +6,11 @@ import { EventBus } from '../../ports/event-bus.js';
 import { QueueStore, type StoredUpstream } from '../../store/queue.store.js';
 import type { Upstream } from './upstream.js';
 
-/** What somebody says of an upstream; see Upstream. */
-export interface UpstreamSpec {
-  tenantSeq: number;
-  name: string;
-  baseUrl: string;
-  key: string | null;
-  concurrency: number;
-  perMinute: number | null;
-  /** `env` for the one that MILLRACE_UPSTREAM_URL makes. */
-  source: 'env' | 'console';
-}
+/** What MILLRACE_UPSTREAM_* say of an upstream; see Upstream. */
+export type UpstreamSpec = Pick<Upstream, 'name' | 'baseUrl' | 'key' | 'concurrency' | 'perMinute'>;
+
+/** Four characters of a key that is shorter than this would be too much of it. */
+const SHORTEST_SHOWN_KEY = 12;
 
 @Injectable()
 export class UpstreamsService {
@@ -25,14 +20,9 @@ export class UpstreamsService {
     private readonly events: EventBus,
   ) {}
 
-  /** Makes the upstream, or brings the one of that name up to date. */
-  async put({ key, ...spec }: UpstreamSpec): Promise<StoredUpstream> {
-    const row = await this.store.putUpstream({
-      ...spec,
-      id: newId('upstream'),
-      sealedKey: key === null ? null : this.sealer.seal(key),
-      keyLast4: key === null ? null : key.slice(-4),
-    });
+  /** Makes the upstream that variables describe, or brings the one of that name up to date. */
+  async putFromVariables({ key, ...spec }: UpstreamSpec): Promise<StoredUpstream> {
+    const row = await this.store.putUpstream({ ...spec, ...this.seal(key), id: newId('upstream'), source: 'env' });
     this.events.publish('queues.changed', {});
     return row;
   }
@@ -41,9 +31,24 @@ export class UpstreamsService {
     return (await this.store.upstreams()).map((row) => this.open(row));
   }
 
-  private open(row: StoredUpstream): Upstream {
+  /** A key as it is kept. */
+  seal(key: string | null): Pick<StoredUpstream, 'sealedKey' | 'keyLast4'> {
+    if (key === null) return { sealedKey: null, keyLast4: null };
+    return { sealedKey: this.sealer.seal(key), keyLast4: lastFourOf(key) };
+  }
+
+  open(row: StoredUpstream): Upstream {
     const { seq, id, name, baseUrl, concurrency, perMinute, sealedKey } = row;
     const key = sealedKey === null ? null : this.sealer.open(sealedKey);
-    return { seq, id, name, baseUrl, key, concurrency, perMinute };
+    const fingerprint = createHash('sha256')
+      .update(JSON.stringify([baseUrl, key]))
+      .digest('hex')
+      .slice(0, 8);
+    return { seq, id, name, baseUrl, key, fingerprint, concurrency, perMinute };
   }
+}
+
+/** What may be shown of a key: enough for its owner to know it by. */
+function lastFourOf(key: string): string {
+  return key.length < SHORTEST_SHOWN_KEY ? '****' : key.slice(-4);
 }

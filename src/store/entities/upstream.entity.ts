@@ -3,16 +3,13 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 /** `sealed_key` is encrypted; only `key_last4` is ever shown. `source` is 'env' for the one made from MILLRACE_UPSTREAM_*. */
 @Entity('upstream')
 @Index('ux_upstream_id', ['id'], { unique: true })
-@Index('ux_upstream_name', ['tenantSeq', 'name'], { unique: true })
+@Index('ux_upstream_name', ['name'], { unique: true })
 export class UpstreamRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;
 
   @Column({ type: 'text' })
   id: string;
-
-  @Column({ name: 'tenant_seq', type: 'integer' })
-  tenantSeq: number;
 
   @Column({ type: 'text' })
   name: string;

@@ -6,3 +6,4 @@ import './health.procedures.js';
 import './instance.procedures.js';
 import './queue.procedures.js';
 import './task.procedures.js';
+import './upstream.procedures.js';

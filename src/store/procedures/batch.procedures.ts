@@ -6,10 +6,12 @@ import { BlobRow } from '../entities/blob.entity.js';
 import { FileRow } from '../entities/file.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
+import { noteAct } from './audit.js';
 import type { FinishedBatch, NewBatch, NewLines } from './batch-shapes.js';
 import { findVisibleFile } from './file.procedures.js';
 import { rememberKey } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
+import { failsForLineQuota } from './quota.js';
 
 /** A stored batch, and whether it was there before because of an Idempotency-Key. */
 export interface CreatedBatch {
@@ -65,13 +67,17 @@ const INSERT_LINE = statement<{
 
 /**
  * Inserts the next lines of a batch as ready tasks. False when the batch is not where the caller believes it to be (ended,
- * or these lines are in already): nothing is written then, and the caller must look again.
+ * or these lines are in already): nothing is written then, and the caller must look again. Before its first lines a batch
+ * that its tenant's quota has no room for is failed, which is false too.
  */
 export const insertLines = procedureOfMany('batch-lines', async (tx, chunks: readonly NewLines[]) => {
   const accepted: boolean[] = [];
   const counts = new LaneCounts();
-  for (const { batchSeq, tenantSeq, from, total, model, lines } of chunks) {
-    const isExpected = (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
+  for (const chunk of chunks) {
+    const { batchSeq, tenantSeq, from, total, model, lines } = chunk;
+    const isExpected =
+      !(from === 0 && (await failsForLineQuota(tx, chunk))) &&
+      (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
     accepted.push(isExpected);
     if (!isExpected) continue;
     await tx.each(
@@ -97,10 +103,13 @@ export const failBatch = procedureOfOne(
   },
 );
 
-/** Asks a batch to stop. A batch that is stopping or was cancelled is returned as it is; one that ended otherwise refuses. */
+/**
+ * Asks a batch to stop. A batch that is stopping or was cancelled is returned as it is; one that ended otherwise refuses.
+ * `by`: who asks; null when it is nobody to be named.
+ */
 export const cancelBatch = procedureOfOne(
   'batch-cancel',
-  async (tx, { tenantSeq, id }: { tenantSeq: number; id: string }) => {
+  async (tx, { tenantSeq, id, by }: { tenantSeq: number; id: string; by: string | null }) => {
     const batch = await tx.manager.findOneBy(BatchRow, { tenantSeq, id });
     if (!batch) throw new MillraceError('not_found', `No batch found with id '${id}'.`);
     if (batch.state === 'cancelling' || batch.state === 'cancelled') return batch;
@@ -112,6 +121,8 @@ export const cancelBatch = procedureOfOne(
       { seq: batch.seq },
       { state: 'cancelling', outcome: 'cancelled', cancellingAt: tx.now },
     );
+    const detail = { total: batch.total, completed: batch.completed, failed: batch.failed };
+    if (by !== null) await noteAct(tx, { by, action: 'batch.cancel', tenantSeq, subject: id, detail });
     return tx.manager.findOneByOrFail(BatchRow, { seq: batch.seq });
   },
 );

@@ -5,6 +5,8 @@ import { BlobRow } from '../entities/blob.entity.js';
 import { FileRow } from '../entities/file.entity.js';
 import { procedureOfOne } from '../procedure.js';
 import { statement } from '../statement.js';
+import { noteAct } from './audit.js';
+import { checkFileQuota } from './quota.js';
 
 export interface NewFile {
   id: string;
@@ -28,7 +30,9 @@ export async function findVisibleFile(
   return file && (file.expiresAt === null || file.expiresAt > now) ? file : null;
 }
 
+/** Refuses with `quota_exceeded` when the tenant has as much as it may. */
 export const createFile = procedureOfOne('file-create', async (tx, item: NewFile): Promise<FileRow> => {
+  await checkFileQuota(tx, item.tenantSeq, item.bytes);
   const blob = tx.manager.create(BlobRow, {
     key: item.blobKey,
     bytes: item.bytes,
@@ -49,12 +53,16 @@ export const createFile = procedureOfOne('file-create', async (tx, item: NewFile
   return tx.manager.findOneByOrFail(FileRow, { id: item.id });
 });
 
+/** `by`: who asks; null when it is nobody to be named. */
 export const deleteFile = procedureOfOne(
   'file-delete',
-  async (tx, { tenantSeq, id }: { tenantSeq: number; id: string }): Promise<void> => {
+  async (tx, { tenantSeq, id, by }: { tenantSeq: number; id: string; by: string | null }): Promise<void> => {
     const file = await findVisibleFile(tx.manager, tenantSeq, id, tx.now);
     if (!file) throw new MillraceError('not_found', `No such File object: ${id}`, { param: 'id' });
     await tx.manager.update(FileRow, { seq: file.seq }, { deletedAt: tx.now });
+    const { filename, bytes, purpose } = file;
+    const detail = { filename, bytes, purpose };
+    if (by !== null) await noteAct(tx, { by, action: 'file.delete', tenantSeq, subject: id, detail });
   },
 );
 

@@ -32,6 +32,7 @@ export class LaneCounts {
   /** Lanes in the order of their keys, as every transaction that locks several must. */
   async write(tx: Tx): Promise<void> {
     const deltas = [...this.deltas.values()].sort((a, b) => a.seq - b.seq);
-    await tx.each(ADD, deltas);
+    const changed = await tx.each(ADD, deltas);
+    if (changed.includes(0)) throw new Error('a lane is gone: its queue was deleted meanwhile');
   }
 }

@@ -1,22 +1,11 @@
-/** Queues, their lanes, and the upstreams that work them off. */
+/** Queues and their lanes. */
+import { MillraceError } from '../../kernel/errors.js';
 import { LaneRow } from '../entities/lane.entity.js';
 import { QueueRow } from '../entities/queue.entity.js';
 import { UpstreamRow } from '../entities/upstream.entity.js';
-import { procedureOfOne } from '../procedure.js';
-
-export type NewUpstream = Pick<
-  UpstreamRow,
-  'id' | 'tenantSeq' | 'name' | 'baseUrl' | 'sealedKey' | 'keyLast4' | 'concurrency' | 'perMinute' | 'source'
->;
-
-/** Makes an upstream, or brings the one of that name up to date. */
-export const putUpstream = procedureOfOne('upstream-put', async (tx, { id, ...columns }: NewUpstream) => {
-  const { tenantSeq, name } = columns;
-  const known = await tx.manager.findOneBy(UpstreamRow, { tenantSeq, name });
-  if (known) await tx.manager.update(UpstreamRow, { seq: known.seq }, { ...columns, updatedAt: tx.now });
-  else await tx.manager.insert(UpstreamRow, { ...columns, id, createdAt: tx.now, updatedAt: tx.now });
-  return tx.manager.findOneByOrFail(UpstreamRow, { tenantSeq, name });
-});
+import { procedureOfOne, type Tx } from '../procedure.js';
+import { statement } from '../statement.js';
+import { noteAct, type By } from './audit.js';
 
 export type NewQueue = Pick<
   QueueRow,
@@ -28,16 +17,74 @@ export const putQueue = procedureOfOne('queue-put', async (tx, { id, ...columns 
   const { tenantSeq, name } = columns;
   const known = await tx.manager.findOneBy(QueueRow, { tenantSeq, name });
   if (known) await tx.manager.update(QueueRow, { seq: known.seq }, { ...columns, updatedAt: tx.now });
-  else {
-    await tx.manager.insert(QueueRow, {
-      ...columns,
-      id,
-      completionRule: 'first',
-      createdAt: tx.now,
-      updatedAt: tx.now,
-    });
-  }
+  else await insertQueue(tx, { id, ...columns });
   return tx.manager.findOneByOrFail(QueueRow, { tenantSeq, name });
+});
+
+/** What may change; what is left out stays. */
+export type QueueChanges = Partial<
+  Pick<QueueRow, 'visibility' | 'endpoint' | 'models' | 'consumers' | 'upstreamSeq' | 'retryPolicy'>
+>;
+
+/** Refuses with `conflict` when the name is taken. */
+export const createQueue = procedureOfOne(
+  'queue-create',
+  async (tx, { by, ...columns }: NewQueue & Pick<QueueRow, 'retryPolicy'> & By) => {
+    const { id, tenantSeq, ...detail } = columns;
+    await checkName(tx, columns);
+    await checkUpstream(tx, columns.upstreamSeq);
+    await insertQueue(tx, columns);
+    await noteAct(tx, { by, action: 'queue.create', tenantSeq, subject: id, detail: await toDetail(tx, detail) });
+    return tx.manager.findOneByOrFail(QueueRow, { id });
+  },
+);
+
+export const updateQueue = procedureOfOne(
+  'queue-update',
+  async (tx, { seq, changes, by }: { seq: number; changes: QueueChanges } & By) => {
+    const row = await queueOf(tx, seq);
+    const { id, tenantSeq, name } = row;
+    if (changes.visibility !== undefined && changes.visibility !== row.visibility) {
+      await checkName(tx, { id, tenantSeq, name, visibility: changes.visibility });
+    }
+    await checkUpstream(tx, changes.upstreamSeq ?? null);
+    await tx.manager.update(QueueRow, { seq }, { ...changes, updatedAt: tx.now });
+    const detail = await toDetail(tx, { name, ...changes });
+    await noteAct(tx, { by, action: 'queue.update', tenantSeq, subject: id, detail });
+    return tx.manager.findOneByOrFail(QueueRow, { seq });
+  },
+);
+
+/** A paused queue hands out no tasks; what runs goes on. Nothing happens when it is as it should be already. */
+export const setQueuePaused = procedureOfOne(
+  'queue-pause',
+  async (tx, { seq, isPaused, by }: { seq: number; isPaused: boolean } & By) => {
+    const row = await queueOf(tx, seq);
+    if ((row.pausedAt !== null) === isPaused) return row;
+    await tx.manager.update(QueueRow, { seq }, { pausedAt: isPaused ? tx.now : null, updatedAt: tx.now });
+    const { tenantSeq, id: subject, name } = row;
+    await noteAct(tx, { by, action: `queue.${isPaused ? 'pause' : 'resume'}`, tenantSeq, subject, detail: { name } });
+    return tx.manager.findOneByOrFail(QueueRow, { seq });
+  },
+);
+
+const LIVE = statement<{ queueSeq: number }, { tasks: number; batches: number }>('queue-live');
+
+/** Refuses with `conflict` unless the queue is empty, and while batches are being read in that may bring it tasks. */
+export const deleteQueue = procedureOfOne('queue-delete', async (tx, { seq, by }: { seq: number } & By) => {
+  const { tenantSeq, id, name } = await queueOf(tx, seq);
+  const [live] = await tx.all(LIVE, { queueSeq: seq });
+  if (live!.tasks > 0) {
+    const text = `The queue '${name}' still holds ${count(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
+    throw new MillraceError('conflict', text);
+  }
+  if (live!.batches > 0) {
+    const text = `${count(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
+    throw new MillraceError('conflict', `${text} Try again in a moment.`);
+  }
+  await tx.manager.delete(LaneRow, { queueSeq: seq });
+  await tx.manager.delete(QueueRow, { seq });
+  await noteAct(tx, { by, action: 'queue.delete', tenantSeq, subject: id, detail: { name } });
 });
 
 /** The lane of a queue at a level, made when it is first used. */
@@ -51,3 +98,49 @@ export const ensureLane = procedureOfOne(
     return row.seq;
   },
 );
+
+async function insertQueue(tx: Tx, columns: NewQueue & Partial<Pick<QueueRow, 'retryPolicy'>>): Promise<void> {
+  await tx.manager.insert(QueueRow, { ...columns, completionRule: 'first', createdAt: tx.now, updatedAt: tx.now });
+}
+
+async function queueOf(tx: Tx, seq: number): Promise<QueueRow> {
+  const row = await tx.manager.findOneBy(QueueRow, { seq });
+  if (row) return row;
+  throw new MillraceError('not_found', 'The queue was deleted meanwhile.');
+}
+
+/** A tenant's queues differ in name, and none is named like a shared one: else nobody could say which is meant. */
+async function checkName(
+  tx: Tx,
+  { tenantSeq, name, visibility, id }: Pick<QueueRow, 'tenantSeq' | 'name' | 'visibility' | 'id'>,
+): Promise<void> {
+  const namesakes = (await tx.manager.findBy(QueueRow, { name })).filter((row) => row.id !== id);
+  const rival = namesakes.find(
+    (row) => row.tenantSeq === tenantSeq || row.visibility === 'shared' || visibility === 'shared',
+  );
+  if (!rival) return;
+  const kind = rival.tenantSeq === tenantSeq ? 'a' : rival.visibility === 'shared' ? 'a shared' : "another tenant's";
+  throw new MillraceError('conflict', `There is ${kind} queue named '${name}' already.`, { param: 'name' });
+}
+
+async function checkUpstream(tx: Tx, seq: number | null): Promise<void> {
+  if (seq === null || (await tx.manager.existsBy(UpstreamRow, { seq }))) return;
+  throw new MillraceError('conflict', 'The upstream was deleted meanwhile.', { param: 'upstream' });
+}
+
+/** For the audit log: an upstream by its name, and lists as lists. */
+async function toDetail(tx: Tx, columns: QueueChanges & { name: string }): Promise<Record<string, unknown>> {
+  const { upstreamSeq, models, consumers, retryPolicy, ...rest } = columns;
+  const upstream = upstreamSeq ? await tx.manager.findOneBy(UpstreamRow, { seq: upstreamSeq }) : null;
+  return {
+    ...rest,
+    ...(models === undefined ? {} : { models: JSON.parse(models) as unknown }),
+    ...(consumers === undefined ? {} : { consumers: JSON.parse(consumers) as unknown }),
+    ...(upstreamSeq === undefined ? {} : { upstream: upstream?.name ?? null }),
+    ...(retryPolicy === undefined ? {} : { retryPolicy: JSON.parse(retryPolicy ?? 'null') as unknown }),
+  };
+}
+
+function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

@@ -1,0 +1,180 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { CONSUMERS, type Consumer } from '../../modules/queues/queue.js';
+import {
+  ChoiceField,
+  FormField,
+  IntegerField,
+  NestedField,
+  RefuseUnknownFields,
+  TextField,
+  TextListField,
+  type FieldDocumentation,
+} from '../common/field.decorators.js';
+import { NameField } from './name-field.decorator.js';
+
+const QUEUE_ID = 'queue_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
+const ENDPOINT = '/v1/chat/completions';
+const DAY_MS = 86_400_000;
+
+export const VISIBILITIES = ['private', 'shared'] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
+
+const FIELDS = {
+  endpoint: { about: 'The one endpoint it takes; null for any.', example: ENDPOINT, isOptional: true },
+  models: {
+    about: 'The models it serves, which bring it their tasks; none for any.',
+    example: ['demo-small'],
+    maxItems: 1_000,
+    maxLength: 200,
+    isOptional: true,
+  },
+  consumers: {
+    about: 'Who works it off: workers that pull, its upstream, or functions of this server.',
+    example: ['upstream'],
+    words: CONSUMERS,
+    maxItems: CONSUMERS.length,
+    maxLength: 20,
+    isOptional: true,
+  },
+  upstream: {
+    about: 'Name or id of the upstream that works it off; null for none.',
+    example: 'example-ai',
+    minLength: 1,
+    maxLength: 100,
+    isOptional: true,
+  },
+  visibility: { about: '`shared`: all tenants may submit to it.', example: 'private', isOptional: true },
+  retry: { about: 'When a task is tried again; null: as the server does.', isOptional: true },
+};
+
+function EndpointField(documentation: FieldDocumentation): PropertyDecorator {
+  return FormField({
+    ...documentation,
+    isFit: (text) => /^\/[\w./-]{1,199}$/.test(text),
+    expected: `a path such as '${ENDPOINT}'`,
+  });
+}
+
+@RefuseUnknownFields()
+export class RetryPolicyDto {
+  @IntegerField({ min: 1, max: 100, about: 'Tries before a task fails.', example: 3, isOptional: true })
+  max_tries?: number | null;
+
+  @IntegerField({
+    min: 1,
+    max: DAY_MS,
+    about: 'Wait after the first failure; then twice as long each.',
+    example: 1_000,
+    isOptional: true,
+  })
+  first_backoff_ms?: number | null;
+
+  @IntegerField({
+    min: 1,
+    max: DAY_MS,
+    about: 'The longest wait between two tries.',
+    example: 60_000,
+    isOptional: true,
+  })
+  max_backoff_ms?: number | null;
+}
+
+/** What is left out stays as it is. */
+@RefuseUnknownFields()
+export class UpdateQueueDto {
+  @EndpointField(FIELDS.endpoint)
+  endpoint?: string | null;
+
+  @TextListField(FIELDS.models)
+  models?: string[] | null;
+
+  @TextListField(FIELDS.consumers)
+  consumers?: Consumer[] | null;
+
+  @TextField(FIELDS.upstream)
+  upstream?: string | null;
+
+  @ChoiceField(VISIBILITIES, FIELDS.visibility)
+  visibility?: Visibility | null;
+
+  @NestedField(RetryPolicyDto, FIELDS.retry)
+  retry_policy?: RetryPolicyDto | null;
+}
+
+@RefuseUnknownFields()
+export class CreateQueueDto extends UpdateQueueDto {
+  @NameField({ about: 'By which tasks are sent to it.', example: 'chat' })
+  name: string;
+
+  @NameField({ about: 'Whose it is; `default` if left out.', example: 'acme', isOptional: true })
+  tenant?: string | null;
+}
+
+class RetryPolicyView {
+  @ApiProperty({ type: 'integer', nullable: true, example: 3 })
+  max_tries: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: 1_000 })
+  first_backoff_ms: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: null })
+  max_backoff_ms: number | null;
+}
+
+export class QueueDto {
+  @ApiProperty({ enum: ['queue'] })
+  object: 'queue';
+
+  @ApiProperty({ example: QUEUE_ID })
+  id: string;
+
+  @ApiProperty({ example: 'chat' })
+  name: string;
+
+  @ApiProperty({ example: 'acme' })
+  tenant: string;
+
+  @ApiProperty({ enum: VISIBILITIES })
+  visibility: string;
+
+  @ApiProperty({ type: 'string', nullable: true, example: ENDPOINT })
+  endpoint: string | null;
+
+  @ApiProperty({ type: [String], example: ['demo-small'] })
+  models: string[];
+
+  @ApiProperty({ enum: CONSUMERS, isArray: true, example: ['upstream'] })
+  consumers: string[];
+
+  @ApiProperty({ type: 'string', nullable: true, example: 'example-ai' })
+  upstream: string | null;
+
+  @ApiProperty({ type: RetryPolicyView, nullable: true })
+  retry_policy: RetryPolicyView | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: null, description: 'Since when it hands out nothing.' })
+  paused_at: number | null;
+
+  @ApiProperty({ type: 'integer', example: 1_795_370_000 })
+  created_at: number;
+
+  @ApiProperty({ type: 'integer', example: 1_795_370_000 })
+  updated_at: number;
+}
+
+export class QueueListDto {
+  @ApiProperty({ enum: ['list'] })
+  object: 'list';
+
+  @ApiProperty({ type: [QueueDto] })
+  data: QueueDto[];
+
+  @ApiProperty({ type: 'string', nullable: true, example: QUEUE_ID })
+  first_id: string | null;
+
+  @ApiProperty({ type: 'string', nullable: true, example: QUEUE_ID })
+  last_id: string | null;
+
+  @ApiProperty({ example: false })
+  has_more: boolean;
+}

@@ -1,0 +1,229 @@
+/**
+ * The server kills itself before and after the commit of each kind of write, in the order in which they come in the life of
+ * a batch. Before the commit nothing of the write may be left, after it all of it; and every next server goes on by itself.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { declaredProcedures } from '../../src/store/procedure.js';
+import '../../src/store/procedures/all-procedures.js';
+import { createBatch, upload } from '../support/batches.js';
+import { chatLines } from '../support/chat-lines.js';
+import { FaultRun } from '../support/fault-run.js';
+import { alterStore } from '../support/remains.js';
+import { SimProcess } from '../support/sim-process.js';
+import { until } from '../support/until.js';
+
+/** A kind of write, and the question, as SQL, whether it has happened. */
+type Write = readonly [procedure: string, hasHappened: string];
+
+const START: readonly Write[] = [
+  ['tenant-ensure', 'SELECT COUNT(*) > 0 FROM tenant'],
+  ['upstream-put', 'SELECT COUNT(*) > 0 FROM upstream'],
+  ['queue-put', 'SELECT COUNT(*) > 0 FROM queue'],
+  ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
+];
+const INTAKE: readonly Write[] = [
+  ['file-create', 'SELECT COUNT(*) > 0 FROM file'],
+  ['batch-create', 'SELECT COUNT(*) > 0 FROM batch'],
+  ['lane-ensure', 'SELECT COUNT(*) > 0 FROM lane'],
+  ['batch-lines', 'SELECT COUNT(*) > 0 FROM task'],
+];
+const WORK: readonly Write[] = [
+  ['task-lease', 'SELECT COUNT(*) > 0 FROM task WHERE epoch > 0'],
+  ['task-rescue', 'SELECT COUNT(*) = 0 FROM task WHERE state = 2'],
+  ['task-finish', 'SELECT COUNT(*) > 0 FROM task_result'],
+];
+const RETRY: readonly Write[] = [['task-return', 'SELECT COUNT(*) > 0 FROM task WHERE state = 0']];
+const RETURN: readonly Write[] = [['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state = 1 AND tries > 0']];
+const STOP: readonly Write[] = [['instance-end', 'SELECT COUNT(*) > 0 FROM instance WHERE ended_at IS NOT NULL']];
+const END: readonly Write[] = [
+  ['batch-plan', 'SELECT planned_output_id IS NOT NULL FROM batch'],
+  ['batch-finish', "SELECT state = 'completed' FROM batch"],
+];
+const CANCEL: readonly Write[] = [
+  ['batch-cancel', "SELECT outcome IS 'cancelled' FROM batch"],
+  ['batch-settle', 'SELECT COUNT(*) > 0 FROM task WHERE state = 6'],
+];
+const EXPIRY: readonly Write[] = [['batch-expire', "SELECT outcome IS 'expired' FROM batch"]];
+const REFUSAL: readonly Write[] = [['batch-fail', "SELECT state = 'failed' FROM batch"]];
+const DELETION: readonly Write[] = [['file-delete', 'SELECT COUNT(*) > 0 FROM file WHERE deleted_at IS NOT NULL']];
+const CLEANING: readonly Write[] = [
+  ['blob-collect', 'SELECT COUNT(*) = 0 FROM file'],
+  ['blob-drop', 'SELECT COUNT(*) = 0 FROM blob'],
+];
+const FILE_EXPIRY: readonly Write[] = [['file-expire', 'SELECT COUNT(*) > 0 FROM file WHERE deleted_at IS NOT NULL']];
+
+const COVERED = [
+  ...[START, INTAKE, WORK, RETRY, RETURN, STOP, END],
+  ...[CANCEL, EXPIRY, REFUSAL, DELETION, CLEANING, FILE_EXPIRY],
+].flat();
+
+/** Writes that are no part of a batch's life, with the reason why nothing of it depends on them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'probe-write': 'writes nothing',
+  'key-create': 'made by people, who see whether they got an answer',
+  'key-revoke': 'made by people, who see whether they got an answer',
+};
+
+const LINES = chatLines(200);
+/** A custom id must not come twice. */
+const NOT_FIT = `${LINES[0]!.text}\n${LINES[0]!.text}\n`;
+const CHAIN_LIMIT_MS = 240_000;
+
+let sim: SimProcess;
+let run: FaultRun;
+
+beforeAll(async () => {
+  sim = await SimProcess.start();
+});
+afterAll(() => sim.close());
+afterEach(() => run.close());
+
+async function prepare(latencyMs = 5): Promise<void> {
+  await sim.control.change({ latencyMs, rate500: 0 });
+  run = await FaultRun.prepare({ sim, lines: LINES, env: { MILLRACE_CANCEL_GRACE: '200ms' } });
+}
+
+/** Dies before and after each of these writes, one after the other, while the work is done. */
+async function expectDeaths(writes: readonly Write[], work?: () => Promise<unknown>): Promise<void> {
+  for (const [procedure, hasHappened] of writes) {
+    for (const side of ['before', 'after'] as const) {
+      await run.dieAt(`write:${procedure}:${side}`, work);
+      const left = await run.examine(async (remains) => ({
+        hasHappened: remains.value(hasHappened) === 1,
+        problems: await remains.problems(),
+      }));
+      const expected = { hasHappened: side === 'after', problems: [] };
+      expect(left, `killed ${side} the commit of '${procedure}'`).toEqual(expected);
+    }
+  }
+}
+
+/** That the batch has ended with some of its lines run, and the others not. */
+async function expectStopped(status: string): Promise<void> {
+  const report = await run.finish(({ batch: { request_counts: counts } }) => ({
+    'lines that were run': counts!.completed,
+    'lines that were not run': counts!.total - counts!.completed,
+  }));
+  expect(report.problems).toEqual([]);
+  expect(run.batch!.status).toBe(status);
+}
+
+describe('a server that is killed before and after every write', () => {
+  it(
+    'brings its batch to the end',
+    async () => {
+      await prepare();
+      await expectDeaths(START);
+      await expectDeaths(INTAKE);
+      await expectDeaths(WORK);
+      await sim.control.change({ rate500: 1 });
+      await expectDeaths(RETRY);
+      await sim.control.change({ rate500: 0 });
+      await expectDeaths(RETURN);
+      await expectDeaths(STOP, async () => run.server.send('SIGTERM'));
+      await expectDeaths(END);
+      await run.restart();
+      const report = await run.finish(({ rescued }) => ({ 'leases that a next server took back': rescued }));
+      expect(report.problems).toEqual([]);
+      expect(run.batch!.status).toBe('completed');
+    },
+    CHAIN_LIMIT_MS,
+  );
+
+  it(
+    'cancels its batch',
+    async () => {
+      await prepare(50);
+      await expectDeaths(CANCEL, async () => {
+        await run.submit();
+        await run.ended(({ status, request_counts }) => status === 'cancelling' || request_counts!.completed > 0);
+        await run.client.batches.cancel(run.batch!.id);
+        await run.ended();
+      });
+      await run.restart();
+      await expectStopped('cancelled');
+    },
+    CHAIN_LIMIT_MS,
+  );
+
+  it(
+    'lets its batch expire',
+    async () => {
+      await prepare(50);
+      await run.dieAt('dispatch:recorded:20');
+      expect(alterStore(run.server.dataDir, 'UPDATE batch SET expires_at = created_at')).toBe(1);
+      await expectDeaths(EXPIRY);
+      await run.restart();
+      await expectStopped('expired');
+    },
+    CHAIN_LIMIT_MS,
+  );
+
+  it(
+    'makes one batch for one idempotency key',
+    async () => {
+      await prepare();
+      const create = async () => {
+        run.fileId ??= await upload(run.client, `${LINES[0]!.text}\n`);
+        run.batch = await createBatch(run.client, run.fileId, { headers: { 'Idempotency-Key': 'mine' } });
+        await run.ended();
+      };
+      const isThere: Write = [
+        'batch-create',
+        'SELECT COUNT(*) = 1 AND (SELECT COUNT(*) FROM idempotency_key) = 1 FROM batch',
+      ];
+      await expectDeaths([isThere], create);
+      await run.restart();
+      await create();
+      expect((await run.client.batches.list()).data.map(({ id }) => id)).toEqual([run.batch!.id]);
+      expect(Object.values(await sim.control.calls())).toEqual([1]);
+    },
+    CHAIN_LIMIT_MS,
+  );
+
+  it(
+    'refuses a batch whose file is not fit',
+    async () => {
+      await prepare();
+      await expectDeaths(REFUSAL, async () => {
+        const known = (await run.client.batches.list()).data[0];
+        run.batch = known ?? (await createBatch(run.client, await upload(run.client, NOT_FIT)));
+        await run.ended();
+      });
+      await run.restart();
+      expect((await run.client.batches.list()).data.map(({ status }) => status)).toEqual(['failed']);
+    },
+    CHAIN_LIMIT_MS,
+  );
+
+  it(
+    'deletes files and their bytes',
+    async () => {
+      await prepare();
+      const count = async () => (await run.client.files.list()).data.length;
+      await expectDeaths(DELETION, async () => {
+        run.fileId ??= await upload(run.client, NOT_FIT);
+        await run.client.files.delete(run.fileId);
+      });
+      await expectDeaths(CLEANING, () => until(count, (files) => files > 0));
+      await run.restart();
+      expect(await count()).toBe(0);
+      run.fileId = await upload(run.client, NOT_FIT);
+      await run.kill();
+      expect(alterStore(run.server.dataDir, 'UPDATE file SET expires_at = created_at')).toBe(1);
+      await expectDeaths(FILE_EXPIRY, () => until(count, (files) => files > 0));
+      await run.restart();
+      expect(await count()).toBe(0);
+    },
+    CHAIN_LIMIT_MS,
+  );
+});
+
+describe('the list of writes', () => {
+  const declared = declaredProcedures();
+  const covered = COVERED.map(([procedure]) => procedure);
+
+  it(`is whole: ${covered.length} of ${declared.length} are killed before and after, the others are excused`, () => {
+    expect([...covered, ...Object.keys(ELSEWHERE)].sort()).toEqual(declared.toSorted());
+  });
+});
