@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } as const;
+const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
 /** Specs that run what is compiled: the server, or the store, whose writer is a thread of its own. */
 const NEEDS_BUILD = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts', 'test/contracts/sqlite*.spec.ts'];
 

@@ -153,6 +153,12 @@ describe('a bad batch', () => {
     ['too many failed', counted(3, 2), {}, 'it counts 2 failed lines, the error file has 1'],
     ['tokens counted twice', counted(3, 1, 4, 40), {}, 'it counts 40 tokens, its lines have 30'],
     [
+      'ended before it began',
+      { batch: { ...counted(3, 1).batch, created_at: 10, in_progress_at: 12, finalizing_at: null, completed_at: 11 } },
+      {},
+      'its times go back: 10, 12, 11',
+    ],
+    [
       'completed with a line that was not run',
       {
         error: answered('c', 400) + unanswered('d', CANCELLED),

@@ -15,6 +15,10 @@ export interface BatchOnWire {
   status: string;
   request_counts?: { total: number; completed: number; failed: number } | undefined;
   usage?: { total_tokens: number } | undefined;
+  created_at?: number;
+  in_progress_at?: number | null;
+  finalizing_at?: number | null;
+  completed_at?: number | null;
 }
 
 export interface BatchHistory {
@@ -153,6 +157,10 @@ function sums({ lines, batch, calls, kills, losses }: BatchHistory, results: Res
       `${found.extraCalls} calls were made again, but only ${found.inFlightAtKills} were in flight at a kill`,
     ],
   ];
+  const times = [batch.created_at, batch.in_progress_at, batch.finalizing_at, batch.completed_at].filter(
+    (at) => at !== null && at !== undefined,
+  );
+  wrong.push([times.some((at, n) => at < (times[n - 1] ?? 0)), `its times go back: ${times.join(', ')}`]);
   return wrong.filter(([isWrong]) => isWrong).map(([, words]) => words);
 }
 

@@ -8,22 +8,24 @@ export interface ChatLine extends SentLine {
   text: string;
 }
 
-/**
- * `count` lines, numbered from 1.
- *
- * @param wordsOf tells the simulator how to treat the nth line, in the words of its `metadata.sim`
- */
-export function chatLines(count: number, wordsOf: (n: number) => string | null = () => null): ChatLine[] {
-  return Array.from({ length: count }, (_, index) => chatLine(`line-${index + 1}`, wordsOf(index + 1)));
+/** How some lines differ from the others; asked for each line by its number. */
+export interface LineKinds {
+  /** How the simulator treats the line, in the words of its `metadata.sim`. */
+  words?: (n: number) => string | null;
+  /** Characters that the line is longer for. Large bodies are streamed, small ones are read many at a time. */
+  padding?: (n: number) => number;
 }
 
-/** Some more bytes for each line, so that a file is read, sent and stored in several pieces. */
-const PADDING = 'All work and no play makes a mill go dry. '.repeat(12);
+/** `count` lines, numbered from 1. */
+export function chatLines(count: number, { words = () => null, padding = () => 500 }: LineKinds = {}): ChatLine[] {
+  return Array.from({ length: count }, (_, index) => chatLine(index + 1, words(index + 1), padding(index + 1)));
+}
 
-function chatLine(customId: string, words: string | null): ChatLine {
+function chatLine(n: number, words: string | null, padding: number): ChatLine {
+  const customId = `line-${n}`;
   const metadata = { id: customId, ...(words === null ? {} : { sim: words }) };
   const messages = [
-    { role: 'system', content: PADDING },
+    { role: 'system', content: 'All work and no play makes a mill go dry. '.padEnd(padding, '.') },
     { role: 'user', content: customId },
   ];
   const body = JSON.stringify({ model: 'm', messages, metadata });

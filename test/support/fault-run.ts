@@ -44,7 +44,7 @@ export interface FinishOptions {
 }
 
 /** A crash point that was passed has killed within this time. */
-const DEATH_MS = 5_000;
+const DEATH_MS = 15_000;
 const BATCH_PATIENCE_MS = 60_000;
 
 export class FaultRun {
@@ -80,12 +80,12 @@ export class FaultRun {
 
   /**
    * Uploads the lines and starts a batch over them, or goes on where an earlier life broke off: a client that got no answer
-   * looks whether it was heard.
+   * looks whether its upload was heard, and asks for the batch again under the same key.
    */
   async submit(): Promise<void> {
     const text = this.lines.map((line) => `${line.text}\n`).join('');
     this.fileId ??= only(await this.client.files.list({ purpose: 'batch' }))?.id ?? (await upload(this.client, text));
-    this.batch ??= only(await this.client.batches.list()) ?? (await createBatch(this.client, this.fileId));
+    this.batch ??= await createBatch(this.client, this.fileId, { headers: { 'Idempotency-Key': 'the batch' } });
   }
 
   /** Submits the lines unless that was done, and waits for the end of the batch. */
@@ -141,6 +141,7 @@ export class FaultRun {
     options: FinishOptions = {},
   ): Promise<BatchReport> {
     const batch = await this.complete();
+    only(await this.client.batches.list());
     const [output, error] = await Promise.all([
       this.fileText(batch.output_file_id),
       this.fileText(batch.error_file_id),
@@ -152,7 +153,11 @@ export class FaultRun {
       problems: await remains.problems(),
     }));
     const report = checkBatch({
-      ...{ lines: this.lines, batch, output, error, losses },
+      lines: this.lines,
+      batch,
+      output,
+      error,
+      losses,
       calls: options.isUpstreamForgetful ? null : await this.sim.control.calls(),
       kills: this.kills,
       retried: new Set([...Object.keys(failures), ...(options.retried ?? [])]),
@@ -183,8 +188,11 @@ function only<T>({ data }: { data: T[] }): T | null {
 
 /** Swallows what a client meets when the server dies under it, and nothing else. */
 export function refuseOthers(error: unknown): false {
-  const isCutOff =
-    error instanceof OpenAI.APIConnectionError || error instanceof TypeError || error instanceof EndedTooSoon;
+  const isCutOff = error instanceof OpenAI.APIConnectionError || error instanceof EndedTooSoon || isFetchCutOff(error);
   if (!isCutOff) throw error;
   return false;
+}
+
+function isFetchCutOff(error: unknown): boolean {
+  return error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message);
 }

@@ -91,7 +91,8 @@ export class Remains {
     return this.database.prepare(sql).all() as R[];
   }
 
-  /** The first column of the first row; null if there is none. */
+  /** The first column of the first row; null if there is none. The caller knows of what type. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   value<V extends string | number>(sql: string): V | null {
     return (this.database.prepare(sql).pluck().get() ?? null) as V | null;
   }

@@ -29,6 +29,11 @@ export class SimProcess {
     await this.program.ended;
   }
 
+  /** SIGSTOP, until SIGCONT, leaves its connections open and answers nothing. */
+  send(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.program.send(signal);
+  }
+
   /** Starts it again at the same address. It has forgotten everything, these options are all it knows. */
   async restart(options: Partial<SimOptions> = {}): Promise<void> {
     this.program = launch(new URL(this.url).port);
