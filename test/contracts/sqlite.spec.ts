@@ -10,6 +10,7 @@ import { exerciseStoreLeases } from './store-lease.contract.js';
 import { exerciseStoreOwners } from './store-owners.contract.js';
 import { exerciseStoreRescues } from './store-rescue.contract.js';
 import { exerciseStoreReturns } from './store-return.contract.js';
+import { exerciseStoreSetup } from './store-setup.contract.js';
 
 describe('SqliteDatabase', () => {
   const store = useTestStore(openSqliteDatabase);
@@ -22,4 +23,5 @@ describe('SqliteDatabase', () => {
   describe('batches: ends', () => exerciseStoreBatchEnds(store));
   describe('files', () => exerciseStoreFiles(store));
   describe('owners', () => exerciseStoreOwners(store));
+  describe('set-up', () => exerciseStoreSetup(store));
 });

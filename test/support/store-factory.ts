@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Clock } from '../../src/kernel/clock.js';
 import { AccessStore } from '../../src/store/access.store.js';
+import { AuditStore } from '../../src/store/audit.store.js';
 import { BatchStore } from '../../src/store/batch.store.js';
 import type { Database } from '../../src/store/database.js';
 import { ALL_ENTITIES } from '../../src/store/entities/all-entities.js';
@@ -13,6 +14,7 @@ import { QueueStore } from '../../src/store/queue.store.js';
 import { SqliteDatabase } from '../../src/store/sqlite/sqlite-database.js';
 import { openSqlite, sqliteFileIn } from '../../src/store/sqlite/sqlite-data-source.js';
 import { TaskStore } from '../../src/store/task.store.js';
+import { TenantStore } from '../../src/store/tenant.store.js';
 import { FakeClock } from './fake-clock.js';
 import { makeTemporaryFolder } from './temporary-folder.js';
 
@@ -32,12 +34,14 @@ export interface TestStore {
   /** The store's time; it never goes back, not even between tests. */
   clock: FakeClock;
   access: AccessStore;
+  audit: AuditStore;
   batches: BatchStore;
   files: FileStore;
   health: HealthStore;
   instances: InstanceStore;
   queues: QueueStore;
   tasks: TaskStore;
+  tenants: TenantStore;
   /** Reads what is committed, as everybody else sees it. */
   reader: EntityManager;
   /** Sets up what no procedure does yet, e.g. a paused queue. Never used for what a test is about. */
@@ -55,12 +59,14 @@ export async function openTestStore(open: OpenTestDatabase = openSqliteDatabase)
     database,
     clock,
     access: new AccessStore(database),
+    audit: new AuditStore(database),
     batches: new BatchStore(database, clock),
     files: new FileStore(database, clock),
     health: new HealthStore(database),
     instances: new InstanceStore(database),
     queues: new QueueStore(database),
     tasks: new TaskStore(database, clock),
+    tenants: new TenantStore(database, clock),
     reader: database.reader,
     byHand: byHand.manager,
     clear: () => deleteRows(byHand),
