@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaited, line, resultsOf, start } from '../support/batches.js';
 import { ConsoleClient } from '../support/console.js';
+import { Gate } from '../support/inbox.js';
 import { askedIn, completion, ScriptedUpstream, type Script } from '../support/scripted-upstream.js';
 import { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -219,6 +220,30 @@ describe('a change', () => {
     await admin.patch('upstreams/rekeyed', { api_key: null });
     expect(await call()).toBeUndefined();
     await other.close();
+  });
+
+  it('of the concurrency lets more calls go at a time', async () => {
+    const gate = new Gate();
+    const slow = await ScriptedUpstream.start(async (request) => {
+      await gate.opened;
+      return completion(askedIn(request));
+    });
+    await admin.post('upstreams', { name: 'widened', base_url: slow.url, concurrency: 1 });
+    await admin.post('queues', { name: 'widened', upstream: 'widened', models: ['widen'] });
+    const ids = Array.from({ length: 6 }, (_, n) => `line-${n}`);
+    const batch = await start(
+      server.openai,
+      ids.map((id) => line(id, { model: 'widen' })),
+    );
+    await until(
+      () => admin.lanes(),
+      (lanes) => lanes['widened:1']?.leased === 1,
+    );
+    await admin.patch('upstreams/widened', { concurrency: 4 });
+    await slow.requests.first(4); // none of them has ended
+    gate.open();
+    expect((await awaited(server.openai, batch)).request_counts).toMatchObject({ completed: 6 });
+    await slow.close();
   });
 
   it('to another server ends a pause that the one before asked for', async () => {

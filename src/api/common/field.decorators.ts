@@ -180,6 +180,7 @@ function field(
     ...schema,
     description: about,
     required: !isOptional,
+    ...(isOptional ? { nullable: true } : {}),
     ...(example === undefined ? {} : { example }),
   };
   const context: FieldContext = { judge, nested };

@@ -48,7 +48,10 @@ export class QueueSetupService {
     if (!row) throw new MillraceError('not_found', `No queue has the name or id '${nameOrId}'.`);
     if (row.id === nameOrId || namesakes.length === 1) return row;
     const ids = namesakes.map(({ id }) => `'${id}'`).join(', ');
-    throw new MillraceError('conflict', `Several tenants have a queue named '${nameOrId}': say which by its id, ${ids}.`);
+    throw new MillraceError(
+      'conflict',
+      `Several tenants have a queue named '${nameOrId}': say which by its id, ${ids}.`,
+    );
   }
 
   /** Refuses with `not_found` an unknown tenant or upstream, with `conflict` a name that is taken. */
@@ -78,35 +81,28 @@ export class QueueSetupService {
     if (isDefault(row)) await this.checkDefault(row, settings);
     const changes = await this.columnsOf(settings, row);
     if (Object.keys(changes).length === 0) return row;
-    const changed = await this.changes.inEffect(this.store.updateQueue(row.seq, changes, by));
-    this.call(row.seq);
-    return changed;
+    return this.changes.inEffect(this.store.updateQueue(row.seq, changes, by));
   }
 
   /** A paused queue hands out nothing; what runs goes on. Refuses with `not_found`. */
   async setPaused(nameOrId: string, isPaused: boolean, by: string): Promise<StoredQueue> {
     const { seq } = await this.get(nameOrId);
-    const row = await this.changes.inEffect(this.store.setQueuePaused(seq, isPaused, by));
-    this.call(seq);
-    return row;
+    return this.changes.inEffect(this.store.setQueuePaused(seq, isPaused, by));
   }
 
   /** Refuses with `not_found`, and with `conflict` unless the queue is empty. */
   async delete(nameOrId: string, by: string): Promise<StoredQueue> {
     const row = await this.get(nameOrId);
     if (isDefault(row)) {
-      throw new MillraceError('conflict', `The queue '${row.name}' takes what no other queue does; it cannot be deleted.`);
+      throw new MillraceError(
+        'conflict',
+        `The queue '${row.name}' takes what no other queue does; it cannot be deleted.`,
+      );
     }
     // First of all nothing more goes to it: what was routed to it before is seen by the store, which refuses then.
     this.queues.forget(row.seq);
     await this.changes.inEffect(this.store.deleteQueue(row.seq, by));
     return row;
-  }
-
-  /** Tells dispatchers that this queue may have become theirs to work off. */
-  private call(queueSeq: number): void {
-    const lanes = this.queues.allLanes().filter(({ queue }) => queue.seq === queueSeq);
-    this.queues.call(lanes.map(({ seq }) => seq));
   }
 
   /** The columns of what is given. `row`: the queue as it is, if there is one. */

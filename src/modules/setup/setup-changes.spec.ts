@@ -13,6 +13,8 @@ function setUp() {
       await read.opened;
       steps.push('read');
     },
+    allLanes: () => [{ seq: 7 }],
+    call: (laneSeqs: number[]) => steps.push(`call ${laneSeqs.join()}`),
   } as unknown as QueuesService;
   const events = { publish: (topic: string) => steps.push(topic) } as unknown as EventBus;
   return { read, steps, changes: new SetupChanges(queues, events) };
@@ -26,13 +28,13 @@ describe('a change of the set-up', () => {
     expect(steps).toEqual(['queues.changed', 'reading']);
     read.open();
     await answer;
-    expect(steps).toEqual(['queues.changed', 'reading', 'read', 'changed']);
+    expect(steps).toEqual(['queues.changed', 'reading', 'read', 'call 7', 'changed']);
   });
 
   it('that fails is looked at again, and says why it failed', async () => {
     const { read, steps, changes } = setUp();
     read.open();
     await expect(changes.inEffect(Promise.reject(new Error('no answer')))).rejects.toThrow('no answer');
-    expect(steps).toEqual(['queues.changed', 'reading', 'read']);
+    expect(steps).toEqual(['queues.changed', 'reading', 'read', 'call 7']);
   });
 });

@@ -18,6 +18,8 @@ export class SetupChanges {
       // After a failure too: it may have changed something before its answer was lost.
       this.events.publish('queues.changed', {});
       await this.queues.refresh();
+      // Any lane may have become one that is worked off, or one that may have more permits.
+      this.queues.call(this.queues.allLanes().map(({ seq }) => seq));
     }
   }
 }

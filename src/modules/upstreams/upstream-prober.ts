@@ -27,23 +27,23 @@ const MAX_ID_LENGTH = 200;
 
 @Injectable()
 export class UpstreamProber {
-  /** Never rejects for what the upstream does. */
-  async probe({ baseUrl, key }: Pick<Upstream, 'baseUrl' | 'key'>): Promise<ProbeResult> {
+  /** Never rejects for what the upstream does. `timeoutMs` is from the start to the last byte of the answer. */
+  async probe({ baseUrl, key }: Pick<Upstream, 'baseUrl' | 'key'>, timeoutMs = TIMEOUT_MS): Promise<ProbeResult> {
     const startedAt = performance.now();
-    const answer = await ask(`${baseUrl}/models`, key);
+    const answer = await ask(`${baseUrl}/models`, key, timeoutMs);
     return { ...answer, tookMs: Math.round(performance.now() - startedAt) };
   }
 }
 
 type Answer = Omit<ProbeResult, 'tookMs'>;
 
-async function ask(url: string, key: string | null): Promise<Answer> {
+async function ask(url: string, key: string | null, timeoutMs: number): Promise<Answer> {
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(timeoutMs);
     const headers = { accept: 'application/json', ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
     return await judge(await request(url, { headers, signal }));
   } catch (error) {
-    return { isOk: false, status: null, models: null, error: describeFailure(error) };
+    return { isOk: false, status: null, models: null, error: describeFailure(error, timeoutMs) };
   }
 }
 
@@ -65,9 +65,9 @@ function describeStatus(status: number): string {
   return `The upstream answered with status ${status}.`;
 }
 
-function describeFailure(error: unknown): string {
+function describeFailure(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return `The upstream did not answer within ${TIMEOUT_MS / 1_000} seconds.`;
+    return `The upstream did not answer within ${timeoutMs / 1_000} seconds.`;
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'the connection failed';
   return `The upstream could not be reached (${code}).`;
