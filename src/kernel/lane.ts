@@ -19,7 +19,9 @@ export function isLevel(level: number): boolean {
 export function parseLevel(text: string, param: string): number {
   const level = /^\d$/.test(text) ? Number(text) : Number.NaN;
   if (!isLevel(level)) {
-    throw new MillraceError('invalid_value', `Invalid value: '${text}'. A level is a whole number from 0 to 9.`, { param });
+    throw new MillraceError('invalid_value', `Invalid value: '${text}'. A level is a whole number from 0 to 9.`, {
+      param,
+    });
   }
   return level;
 }

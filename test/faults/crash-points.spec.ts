@@ -23,6 +23,8 @@ const LINES = chatLines(1_200, {
   padding: (n) => (n % 100 === 11 ? 300_000 : 500),
 });
 
+const REFUSED = 4;
+
 /** In the order in which a batch comes to them, with its state then. */
 const STEPS: readonly (readonly [point: string, state: string])[] = [
   ['ingest:reading', 'validating'],
@@ -76,6 +78,7 @@ describe('a batch', () => {
     }));
     expect(report.problems).toEqual([]);
     expect(run.batch!.status).toBe('completed');
+    expect(run.batch!.request_counts!.failed).toBe(REFUSED);
     expect(report.inFlightAtKills).toBe(run.rescuedAsSaid);
   });
 
@@ -85,6 +88,7 @@ describe('a batch', () => {
     const report = await run.finish(({ kills }) => ({ kills }));
     expect(report.problems).toEqual([]);
     expect(run.batch!.status).toBe('completed');
+    expect(run.batch!.request_counts!.failed).toBe(REFUSED);
     if (point.startsWith('dispatch:')) expect(run.rescuedAsSaid).toBeGreaterThan(0);
   });
 

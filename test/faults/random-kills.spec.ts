@@ -82,6 +82,7 @@ it(`completes a batch of ${LINES.length} lines in spite of ${KILLS} kills at ran
   }));
   expect(report.problems).toEqual([]);
   expect(run.batch!.status).toBe('completed');
+  expect(run.batch!.request_counts!.completed).toBe(LINES.length);
   expect(KILLS - (phases['completed'] ?? 0)).toBeGreaterThanOrEqual(10);
   process.stdout.write(
     `${JSON.stringify({ seed: SEED, phases, rescued: report.inFlightAtKills, extraCalls: report.extraCalls })}\n`,

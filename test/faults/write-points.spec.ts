@@ -127,6 +127,7 @@ describe('a server that is killed before and after every write', () => {
     const report = await run.finish(({ rescued }) => ({ 'leases that a next server took back': rescued }));
     expect(report.problems).toEqual([]);
     expect(run.batch!.status).toBe('completed');
+    expect(run.batch!.request_counts!.completed).toBe(LINES.length);
   });
 
   it('cancels its batch', async () => {

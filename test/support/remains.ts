@@ -50,6 +50,10 @@ const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
     'a lease without an owner, or an owner without a lease',
     'SELECT seq, state, owner_seq FROM task WHERE state < 3 AND (state = 2) <> (owner_seq IS NOT NULL)',
   ],
+  [
+    'a task counts other losses than were noted',
+    "SELECT seq FROM task WHERE losses <> (SELECT COUNT(*) FROM attempt WHERE task_seq = task.seq AND outcome = 'lost')",
+  ],
   ['a task was tried more often than it was leased', 'SELECT seq FROM task WHERE tries + losses > epoch'],
 ];
 
@@ -57,7 +61,8 @@ const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
 const PROMISED = `
   SELECT key, bytes, sha256 FROM blob WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = blob.seq AND deleted_at IS NULL)
   UNION
-  SELECT key, blob.bytes, sha256 FROM blob JOIN batch ON input_blob_seq = blob.seq
+  SELECT COALESCE(key, 'of the input of ' || batch.id), blob.bytes, sha256
+    FROM batch LEFT JOIN blob ON input_blob_seq = blob.seq
     WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')
   UNION
   SELECT blob_key, NULL, NULL FROM task_result WHERE blob_key IS NOT NULL`;
