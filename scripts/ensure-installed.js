@@ -3,17 +3,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isEntry, ROOT, run } from './tools.js';
 
+const NOTHING_YET = 'node_modules';
+
 export async function ensureInstalled() {
   const missing = firstMissing();
   if (missing === null) return;
   console.log(`Installing dependencies with npm (${missing} is not there yet). This takes a minute or more ...`);
-  // Not `npm ci`: that starts from nothing each time, which recompiles SQLite, and it refuses a lock file that lacks
-  // an optional package of some other platform. The lock file is obeyed here too, and --no-save leaves it as it is.
-  const code = await run('npm', ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund'], {
+  // `npm ci` starts from nothing, which is right where there is nothing. Elsewhere it would compile SQLite once more, so
+  // there npm mends what is there; the lock file is obeyed too, and --no-save leaves it as it is.
+  const command = missing === NOTHING_YET ? ['ci'] : ['install', '--no-save'];
+  const code = await run('npm', [...command, '--include=dev', '--no-audit', '--no-fund'], {
     shell: process.platform === 'win32', // npm is a .cmd file there
   });
   if (code !== 0) {
-    console.error(`npm install failed with exit code ${code}; its message is above.`);
+    console.error(`npm ${command[0]} failed with exit code ${code}; its message is above.`);
     process.exit(code);
   }
 }
@@ -25,7 +28,7 @@ export async function ensureInstalled() {
 function firstMissing() {
   const wanted = readPackages('package-lock.json');
   const present = readPackages('node_modules/.package-lock.json');
-  if (present === null) return 'node_modules';
+  if (present === null) return NOTHING_YET;
   for (const [path, { version, optional, devOptional, peer }] of Object.entries(wanted)) {
     if (path === '' || present[path]?.version === version) continue;
     // Packages for other platforms are listed but never installed.

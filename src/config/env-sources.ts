@@ -30,6 +30,8 @@ interface Layer {
 const PREFIX = 'MILLRACE_';
 const DOTENV_NAME = '.env';
 const MAX_TYPING_ERRORS = 2;
+/** What the commands that talk to a server take from the environment; a server has no use for them. */
+const OF_CLIENTS: ReadonlySet<string> = new Set(['MILLRACE_URL', 'MILLRACE_API_KEY']);
 /** What Kubernetes adds to every pod once there is a Service called `millrace`. */
 const SERVICE_LINK = /^MILLRACE_(SERVICE_HOST|SERVICE_PORT|PORT_\d+_)/;
 
@@ -104,6 +106,7 @@ function unknownKeys(variables: readonly Variable[], layers: Layer[]): ConfigPro
   return layers.flatMap(({ origin, values }) =>
     Object.keys(values)
       .filter((key) => key.startsWith(PREFIX) && values[key] !== undefined && !known.includes(key))
+      .filter((key) => origin !== 'environment' || !OF_CLIENTS.has(key))
       .map((key) => ({ variable: key, wrong: `is not a known variable (${origin})`, allowed: suggestion(key, known) })),
   );
 }

@@ -1,5 +1,16 @@
 import type { LogConfig, Mode, Role } from './app-config.js';
-import { BaseUrl, Choice, Host, Secret, Size, Span, Text, Whole, variablesOf } from './variable.decorators.js';
+import {
+  BaseUrl,
+  Choice,
+  Host,
+  NetworkList,
+  Secret,
+  Size,
+  Span,
+  Text,
+  Whole,
+  variablesOf,
+} from './variable.decorators.js';
 import { DAY_MS, MiB } from './units.js';
 
 /** Held in memory whole, several at a time; also well below the longest string there can be (512 MiB). */
@@ -48,7 +59,8 @@ export class EnvDto {
   @Secret(
     { minLength: 16 },
     {
-      about: 'Seals the keys of upstreams at rest; if not set, one is made at first start and kept in the data folder.',
+      about:
+        'Seals upstream keys and webhook secrets at rest; if not set, one is made at first start and kept in the data folder.',
     },
   )
   MILLRACE_SECRET: string | null;
@@ -61,6 +73,12 @@ export class EnvDto {
 
   @Whole({ min: 1, max: 10_000 }, { default: '64', about: 'Requests to that upstream at the same time, at most.' })
   MILLRACE_UPSTREAM_CONCURRENCY: number;
+
+  @NetworkList({
+    about:
+      'What callbacks may reach although it is private or loopback; of cloud metadata only what is listed by address.',
+  })
+  MILLRACE_CALLBACK_ALLOW: readonly string[] | null;
 
   @Whole({ min: 1, max: 10_000_000 }, { default: '50000', about: 'Lines of one batch, at most.' })
   MILLRACE_MAX_LINES: number;
@@ -104,8 +122,20 @@ export class EnvDto {
   @Span(KEEPING, { default: '30d', about: 'How long files and results are kept when their owner does not say.' })
   MILLRACE_FILE_TTL: number;
 
-  @Span(KEEPING, { default: '30d', about: 'How long finished batches and tasks are kept.' })
+  @Span(KEEPING, {
+    default: '30d',
+    about: 'How long ended tasks and the lines of ended batches are kept; a queue may say otherwise for its tasks.',
+  })
   MILLRACE_RETENTION: number;
+
+  @Span(KEEPING, { default: '90d', about: 'How long failed tasks and undelivered callbacks (dead letters) are kept.' })
+  MILLRACE_DEAD_LETTER_RETENTION: number;
+
+  @Span(KEEPING, { default: '365d', about: 'How long an ended batch can still be listed and retrieved.' })
+  MILLRACE_BATCH_RETENTION: number;
+
+  @Span(KEEPING, { default: '365d', about: 'How long the audit log is kept.' })
+  MILLRACE_AUDIT_RETENTION: number;
 
   @Choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     default: 'info',

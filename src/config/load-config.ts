@@ -106,6 +106,7 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
             key: env.MILLRACE_UPSTREAM_KEY,
             concurrency: env.MILLRACE_UPSTREAM_CONCURRENCY,
           },
+    callbackAllow: env.MILLRACE_CALLBACK_ALLOW ?? [],
     limits: {
       maxLines: env.MILLRACE_MAX_LINES,
       maxFileBytes: env.MILLRACE_MAX_FILE_BYTES,
@@ -123,6 +124,9 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
       idleTimeoutMs: env.MILLRACE_IDLE_TIMEOUT,
       fileTtlMs: env.MILLRACE_FILE_TTL,
       retentionMs: env.MILLRACE_RETENTION,
+      deadLetterRetentionMs: env.MILLRACE_DEAD_LETTER_RETENTION,
+      batchRetentionMs: env.MILLRACE_BATCH_RETENTION,
+      auditRetentionMs: env.MILLRACE_AUDIT_RETENTION,
     },
     log: {
       level: env.MILLRACE_LOG_LEVEL,

@@ -128,6 +128,22 @@ export function BaseUrl(documentation: Documentation): PropertyDecorator {
   });
 }
 
+/** Hosts and networks in one text, separated by commas or spaces; the value is a list. */
+export function NetworkList(documentation: Documentation): PropertyDecorator {
+  return variable(documentation, {
+    allowed: 'host names, IP addresses and CIDR networks, separated by commas',
+    read: (text) => text.split(/[\s,]+/).filter((entry) => entry !== ''),
+    checks: [ValidateBy({ name: 'network', validator: { validate: isNetwork } }, { each: true })],
+  });
+}
+
+function isNetwork(entry: unknown): boolean {
+  const [address = '', prefix, ...rest] = String(entry).split('/');
+  if (prefix === undefined) return isIP(address) || isHostName(address);
+  const longest = isIP(address, 4) ? 32 : isIP(address, 6) ? 128 : -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= longest;
+}
+
 /** Any text of the pattern, which `allowed` puts in words. */
 export function Text(pattern: RegExp, allowed: string, documentation: Documentation): PropertyDecorator {
   return variable(documentation, { allowed, checks: [Matches(pattern)] });

@@ -34,6 +34,7 @@ export const ERROR_CATALOG = {
   range_not_satisfiable: 416,
   idempotency_key_reused: 422,
   quota_exceeded: 429,
+  queue_full: 429,
   rate_limit_exceeded: 429,
   // 5xx: ours
   internal: 500,

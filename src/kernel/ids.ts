@@ -17,6 +17,7 @@ export const ID_PREFIX = {
   instance: 'inst_',
   request: 'req_',
   audit: 'audit_',
+  callback: 'callback_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

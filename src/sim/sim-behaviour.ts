@@ -10,7 +10,9 @@
  * | `garbage`                     | 200 with a body that is not JSON (in a stream: an event that is not)         |
  * | `wrong_type`                  | 200 with a page of `text/html`                                               |
  * | `truncated`                   | 200 that breaks off half-way, with its connection                            |
+ * | `reset`                       | the same, with a reset in place of an orderly end                            |
  * | `drop`                        | the connection is closed before any answer                                   |
+ * | `drip`                        | 200 with a sound answer, at one byte a second                                |
  * | `endless`                     | 200 with a body that never ends                                              |
  * | any of these + `_once`        | only the first time that this very body comes; after that it is answered     |
  * | `sleep_NNNms` or `slow_NNNms` | this long before whatever follows, beside the usual latency                  |
@@ -23,7 +25,7 @@ import type { SimOptions } from './sim-options.js';
 import type { Random } from './sim-random.js';
 
 /** An HTTP status to end with, or a way to misbehave. */
-export type Fault = number | 'hang' | 'garbage' | 'wrong_type' | 'truncated' | 'drop' | 'endless';
+export type Fault = number | 'hang' | 'garbage' | 'wrong_type' | 'truncated' | 'reset' | 'drop' | 'drip' | 'endless';
 
 export interface Behaviour {
   /** Null: the call is answered. */
@@ -35,7 +37,8 @@ export interface Behaviour {
 
 export const PLAIN_BEHAVIOUR: Readonly<Behaviour> = { fault: null, sleepMs: 0, kilobytes: 0 };
 
-const FAULT_WORD = /^(?:(?:status|error)_([45]\d\d)|(hang|garbage|wrong_type|truncated|drop|endless))(_once)?$/;
+const FAULT_WORD =
+  /^(?:(?:status|error)_([45]\d\d)|(hang|garbage|wrong_type|truncated|reset|drop|drip|endless))(_once)?$/;
 const SLEEP_WORD = /^(?:sleep|slow)_(\d{1,7})ms$/;
 const BIG_WORD = /^big_(\d{1,6})(kb|mb)?$/;
 
@@ -68,7 +71,7 @@ export function forcedBehaviour(words: string, earlierCalls: number): Behaviour 
 }
 
 const KNOWN_WORDS =
-  'Known are status_400 to status_599, hang, garbage, wrong_type, truncated, drop and endless, each also with _once; ' +
+  'Known are status_400 to status_599, hang, garbage, wrong_type, truncated, reset, drop, drip and endless, each also with _once; ' +
   `sleep_<n>ms; big_<kilobytes> up to big_${MOST_KILOBYTES}.`;
 
 /** Whether any rate is set; without one no number need be drawn. */

@@ -11,8 +11,8 @@ const MORE = `
 A request can say how it wants to be treated; commas join several words:
   "metadata": {"sim": "status_500_once"}      an error, only the first time this very body comes
   "metadata": {"sim": "sleep_200ms,big_64"}   200 ms later, with 64 kilobytes of text
-  Words: status_400 to status_599, hang, garbage, wrong_type, truncated, drop, endless (each also with _once),
-         sleep_<n>ms, big_<kilobytes>
+  Words: status_400 to status_599, hang, garbage, wrong_type, truncated, reset, drop, drip, endless (each also with
+         _once), sleep_<n>ms, big_<kilobytes>
   "metadata": {"id": "line-7"}                counts the call under this name
 
 For tests: GET /sim/stats, GET /sim/calls, POST /sim/reset, GET and POST /sim/options.`;

@@ -71,6 +71,12 @@ export class Exchange {
     this.request.socket.destroy();
   }
 
+  /** Cuts the connection off with a reset, after what was written. */
+  reset(): void {
+    this.settle();
+    this.request.socket.resetAndDestroy();
+  }
+
   private settle(): void {
     if (this.isSettled) return;
     this.isSettled = true;

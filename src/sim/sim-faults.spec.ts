@@ -119,6 +119,24 @@ describe('misbehaviour on the wire', () => {
     expect(await response.text()).toContain('<!doctype html>');
   });
 
+  it.each([false, true])('reset breaks off in the middle, too (stream: %s)', async (stream) => {
+    const response = await ask('reset', { stream });
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
+    expect((await settled()).byStatus).toEqual({ 200: 1 });
+  });
+
+  it('drip sends a sound answer one byte after the other', async () => {
+    const leaving = new AbortController();
+    const response = await ask('drip', {}, leaving.signal);
+    const reader = response.body!.getReader();
+    expect(Number(response.headers.get('content-length'))).toBeGreaterThan(100);
+    for (const byte of '{"') expect(new TextDecoder().decode((await reader.read()).value)).toBe(byte);
+    leaving.abort();
+    await expect(reader.read()).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await settled()).byStatus).toEqual({ 200: 1 });
+  });
+
   it.each([false, true])('truncated breaks off in the middle (stream: %s)', async (stream) => {
     const whole = await (await ask('sleep_0ms', { stream })).text();
     const response = await ask('truncated', { stream });

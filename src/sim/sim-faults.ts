@@ -24,7 +24,11 @@ export function strike(
     case 'garbage':
       return sendGarbage(exchange, isStream);
     case 'truncated':
-      return breakOff(exchange, makeAnswer());
+      return breakOff(exchange, makeAnswer(), () => exchange.drop());
+    case 'reset':
+      return breakOff(exchange, makeAnswer(), () => exchange.later(RESET_MS, () => exchange.reset()));
+    case 'drip':
+      return drip(exchange, makeAnswer());
     case 'endless':
       return neverEnd(exchange, isStream);
   }
@@ -45,14 +49,38 @@ function sendGarbage(exchange: Exchange, isStream: boolean): void {
   else exchange.send(200, JSON_TYPE, GARBAGE);
 }
 
+/** A reset that comes with the last bytes is sent as an orderly end. */
+const RESET_MS = 20;
+
 /** Half of the answer, then the end of the connection: short of its length, or without the last chunk of a stream. */
-function breakOff(exchange: Exchange, answer: Answer): void {
+function breakOff(exchange: Exchange, answer: Answer, end: () => void): void {
+  const bytes = beginWith(exchange, answer);
+  exchange.response.write(bytes.subarray(0, bytes.length >> 1), end);
+}
+
+const DRIP_MS = 1_000;
+
+/** The whole answer, but nobody should wait for it. */
+function drip(exchange: Exchange, answer: Answer): void {
+  const bytes = beginWith(exchange, answer);
+  let sent = 0;
+  const next = () => {
+    const piece = bytes.toString('latin1', sent, (sent += 1));
+    if (sent === bytes.length) return exchange.end(piece);
+    exchange.response.write(piece, 'latin1');
+    exchange.later(DRIP_MS, next);
+  };
+  next();
+}
+
+/** Sends the head of a sound answer, and returns its body. */
+function beginWith(exchange: Exchange, answer: Answer): Buffer {
   const isStream = typeof answer !== 'string';
   const bytes = Buffer.from(isStream ? answer.head + answer.tokens.join('') + answer.tail : answer);
   if (isStream) exchange.begin(200, EVENT_STREAM_TYPE);
   else exchange.begin(200, JSON_TYPE, ['content-length', String(bytes.length)]);
   exchange.hold();
-  exchange.response.write(bytes.subarray(0, bytes.length >> 1), () => exchange.drop());
+  return bytes;
 }
 
 const ENDLESS_OPENING = '{"id":"sim","object":"endless","content":"';

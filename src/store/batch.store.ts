@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { In, LessThan, LessThanOrEqual } from 'typeorm';
-import type { BatchState } from '../kernel/batch-state.js';
+import { In, LessThan } from 'typeorm';
 import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
 import { BatchRow } from './entities/batch.entity.js';
@@ -17,7 +16,7 @@ import {
   type SettleWindow,
 } from './procedures/batch.procedures.js';
 import type { FinishedBatch, NewBatch, NewLines } from './procedures/batch-shapes.js';
-import { statement } from './statement.js';
+import { statement, type Statement } from './statement.js';
 
 export type StoredBatch = BatchRow;
 
@@ -34,6 +33,9 @@ export interface EndedLine {
   errorMessage: string | null;
 }
 
+const TO_FINALIZE = statement<{ limit: number }, { seq: number }>('batch-to-finalize');
+const TO_INGEST = statement<{ limit: number }, { seq: number }>('batch-to-ingest');
+const OVERDUE = statement<{ now: number; limit: number }, { seq: number }>('batch-overdue');
 const ENDED_LINES = statement<{ batchSeq: number; after: number; until: number }, EndedLine>('batch-ended-lines');
 
 /** Rough bytes of one task row, for bounding a group. */
@@ -67,28 +69,19 @@ export class BatchStore {
     });
   }
 
-  /** Batches in these states, oldest first. */
-  inStates(states: BatchState[]): Promise<StoredBatch[]> {
-    return this.database.reader.find(BatchRow, { where: { state: In(states) }, order: { seq: 'asc' }, take: 500 });
+  /** Batches that have stopped and wait for their result files, oldest first. */
+  toFinalize(): Promise<StoredBatch[]> {
+    return this.bySeqs(TO_FINALIZE, { limit: 500 });
   }
 
   /** Batches of which lines are still to be read in, oldest first. */
   toIngest(): Promise<StoredBatch[]> {
-    return this.database.reader
-      .createQueryBuilder(BatchRow, 'batch')
-      .where("batch.state = 'validating'")
-      .orWhere("batch.state IN ('in_progress', 'finalizing', 'cancelling') AND batch.ingested < batch.total")
-      .orderBy('batch.seq')
-      .take(100)
-      .getMany();
+    return this.bySeqs(TO_INGEST, { limit: 100 });
   }
 
   /** Running batches whose window is over. */
   overdue(): Promise<StoredBatch[]> {
-    return this.database.reader.find(BatchRow, {
-      where: { state: In(['validating', 'in_progress']), expiresAt: LessThanOrEqual(this.clock.now()) },
-      take: 100,
-    });
+    return this.bySeqs(OVERDUE, { now: this.clock.now(), limit: 100 });
   }
 
   /** False when the batch is not where the caller believes it to be. */
@@ -124,5 +117,15 @@ export class BatchStore {
   /** Lines after `after` up to and including `until`, in order. */
   endedLines(batchSeq: number, after: number, until: number): Promise<EndedLine[]> {
     return this.database.all(ENDED_LINES, { batchSeq, after, until });
+  }
+  /** Two steps, because TypeORM binds constants, and a bound one tells SQLite nothing about a partial index. */
+  private async bySeqs<P extends Record<string, number>>(
+    query: Statement<P, { seq: number }>,
+    params: P,
+  ): Promise<StoredBatch[]> {
+    const found = await this.database.all(query, params);
+    if (found.length === 0) return [];
+    const seq = In(found.map((row) => row.seq));
+    return this.database.reader.find(BatchRow, { where: { seq }, order: { seq: 'asc' } });
   }
 }

@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, LessThan, LessThanOrEqual, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
+import { IsNull, LessThan, LessThanOrEqual, MoreThan, type FindOptionsWhere } from 'typeorm';
 import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
 import { BlobRow } from './entities/blob.entity.js';
 import { FileRow } from './entities/file.entity.js';
+import { TaskBodyRow } from './entities/task-body.entity.js';
 import { TaskResultRow } from './entities/task-result.entity.js';
 import {
   collectBlobs,
   createFile,
   deleteFile,
+  DROPPABLE_FILE,
   dropBlobs,
   expireFiles,
   findVisibleFile,
@@ -85,6 +87,7 @@ export class FileStore {
   /** Whether any row refers to this blob; for telling orphans from blobs in use. */
   async isBlobKnown(key: string): Promise<boolean> {
     if (await this.database.reader.existsBy(BlobRow, { key })) return true;
+    if (await this.database.reader.existsBy(TaskBodyRow, { blobKey: key })) return true;
     return this.database.reader.existsBy(TaskResultRow, { blobKey: key });
   }
 
@@ -95,9 +98,9 @@ export class FileStore {
     });
   }
 
-  /** Whether any file is hidden but not forgotten, or any blob without a file. */
+  /** Whether any hidden file can be forgotten, or any blob has no file any more. */
   async hasDeleted(): Promise<boolean> {
-    if (await this.database.reader.existsBy(FileRow, { deletedAt: Not(IsNull()) })) return true;
+    if ((await this.database.all(DROPPABLE_FILE, {})).length > 0) return true;
     return (await this.database.all(UNUSED_BLOBS, { limit: 1 })).length > 0;
   }
 

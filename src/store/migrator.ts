@@ -11,19 +11,31 @@ export type RunScript = (runner: QueryRunner, sql: string) => Promise<void>;
 
 /** Returns the names of the migrations it ran. Refuses a schema that a newer build has made. */
 export async function migrate(dataSource: DataSource, folder: URL, runScript: RunScript): Promise<string[]> {
-  const migrations = readdirSync(folder)
-    .filter((file) => file.endsWith('.sql'))
-    .sort()
-    .map((file) => migrationOf(file, readFileSync(new URL(file, folder), 'utf8'), runScript));
+  const migrations = migrationsIn(folder, runScript);
   dataSource.setOptions({ migrations: migrations.map(({ type }) => type), migrationsTableName: 'migration' });
   // `setOptions` alone does not rebuild the list that was made at initialize.
   Object.assign(dataSource, { migrations: migrations.map(({ type }) => new type()) });
-  await refuseNewerSchema(
-    dataSource,
+  refuseUnknown(
+    await appliedMigrations(dataSource),
     migrations.map(({ name }) => name),
   );
   const applied = await dataSource.runMigrations({ transaction: 'each' });
   return applied.map((migration) => migration.name);
+}
+
+/** Names of the migrations that `migrate` would run. Writes nothing; refuses a schema that a newer build has made. */
+export async function pendingMigrations(dataSource: DataSource, folder: URL): Promise<string[]> {
+  const known = migrationsIn(folder, () => Promise.resolve()).map(({ name }) => name);
+  const applied = await appliedMigrations(dataSource);
+  refuseUnknown(applied, known);
+  return known.filter((name) => !applied.includes(name));
+}
+
+function migrationsIn(folder: URL, runScript: RunScript): ReturnType<typeof migrationOf>[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => migrationOf(file, readFileSync(new URL(file, folder), 'utf8'), runScript));
 }
 
 function migrationOf(
@@ -47,19 +59,24 @@ function migrationOf(
   return { name, type };
 }
 
-async function refuseNewerSchema(dataSource: DataSource, known: readonly string[]): Promise<void> {
+/** Empty for a database without a schema. */
+async function appliedMigrations(dataSource: DataSource): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {
-    if (!(await runner.hasTable('migration'))) return;
+    if (!(await runner.hasTable('migration'))) return [];
     const applied = (await runner.query('SELECT name FROM migration')) as { name: string }[];
-    const unknown = applied.filter(({ name }) => !known.includes(name));
-    if (unknown.length > 0) {
-      const names = unknown.map(({ name }) => name).join(', ');
-      throw new Error(`the data was written by a newer version of Millrace (migrations ${names}); start that version`);
-    }
+    return applied.map(({ name }) => name);
   } finally {
     await runner.release();
   }
+}
+
+function refuseUnknown(applied: readonly string[], known: readonly string[]): void {
+  const unknown = applied.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new Error(
+    `the data was written by a newer version of Millrace (migrations ${unknown.join(', ')}); start that version`,
+  );
 }
 
 /** What TypeORM would change to make the schema fit the entities; empty when they agree. */

@@ -3,7 +3,7 @@
  * the writer thread). It is given everything that arrived for it since the last commit, so hot procedures can work on
  * many items with one prepared statement.
  *
- * Arguments and results cross a thread as JSON, so they must be plain data: strings, numbers, booleans, null, and arrays
+ * Arguments and results cross a thread, so they must be plain data: strings, numbers, booleans, null, and arrays
  * and objects of them. A field that may be missing is null, never undefined.
  */
 import type { EntityManager } from 'typeorm';

@@ -5,7 +5,7 @@ import type { StoredTenant } from './access.store.js';
 import { Database } from './database.js';
 import { TenantRow } from './entities/tenant.entity.js';
 import { updateTenant, type TenantChanges } from './procedures/access.procedures.js';
-import { FILE_USAGE, LINE_USAGE, type FileUsage } from './procedures/quota.js';
+import { FILE_USAGE, hasFileQuota, LINE_USAGE, type FileQuota, type FileUsage } from './procedures/quota.js';
 
 /** What a tenant has of what its quotas limit. */
 export interface TenantUsage extends FileUsage {
@@ -38,6 +38,14 @@ export class TenantStore {
 
   update(name: string, changes: TenantChanges, by: string): Promise<StoredTenant> {
     return this.database.write(updateTenant, { name, changes, by });
+  }
+
+  /** What its quotas leave of files; null for a tenant without such a quota. */
+  async fileQuota(tenantSeq: number): Promise<FileQuota | null> {
+    const tenant = await this.database.reader.findOneBy(TenantRow, { seq: tenantSeq });
+    if (!tenant || !hasFileQuota(tenant)) return null;
+    const [used] = await this.database.all(FILE_USAGE, { tenantSeq, now: this.clock.now() });
+    return { tenant, used: used! };
   }
 
   async usage(tenantSeq: number): Promise<TenantUsage> {

@@ -163,6 +163,18 @@ export const METRICS = {
     help: 'Answers that came with an old epoch and changed nothing.',
     labels: [],
   },
+  webhookDeliveries: {
+    type: 'counter',
+    name: 'millrace_webhook_deliveries_total',
+    help: 'Tries to deliver a callback: delivered, failed (it is tried again) or dead (it was given up).',
+    labels: ['result'],
+  },
+  webhookPending: {
+    type: 'gauge',
+    name: 'millrace_webhook_pending',
+    help: 'Callbacks that wait to be delivered; counting stops at 100000.',
+    labels: [],
+  },
   filesUploaded: {
     type: 'counter',
     name: 'millrace_files_uploaded_total',

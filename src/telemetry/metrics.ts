@@ -35,6 +35,8 @@ export class Metrics {
   readonly upstreamInFlight = this.gauge(METRICS.upstreamInFlight);
   readonly leasesExpired = this.plainCounter(METRICS.leasesExpired);
   readonly staleCompletionsRejected = this.plainCounter(METRICS.staleCompletionsRejected);
+  readonly webhookDeliveries = this.counter(METRICS.webhookDeliveries);
+  readonly webhookPending = this.gauge(METRICS.webhookPending);
   readonly filesUploaded = this.counter(METRICS.filesUploaded);
   readonly fileBytes = this.counter(METRICS.fileBytes);
 

@@ -217,7 +217,7 @@ function exerciseMixtures(store: TestStore): void {
     expect(ended.size).toBe(300);
     expect(new Set(ended.values())).toEqual(new Set([1]));
     expect(
-      (await store.batches.inStates(['in_progress', 'finalizing'])).map(({ completed, state }) => [completed, state]),
+      (await store.batches.toFinalize()).map(({ completed, state }) => [completed, state]),
     ).toEqual([
       [150, 'finalizing'],
       [150, 'finalizing'],

@@ -16,6 +16,7 @@ import {
   returnOf,
   seedBatch,
   seedLane,
+  setPaused,
   taskRow,
   type SeededLane,
 } from '../support/store-seeds.js';
@@ -265,7 +266,22 @@ function exerciseDepth(store: TestStore): void {
     store.clock.advance(1);
     await store.tasks.promote();
     expect(await hasReady()).toBe(true);
+    await setPaused(store, lane, true);
+    expect(await hasReady()).toBe(false);
+    await setPaused(store, lane, false);
+    expect(await hasReady()).toBe(true);
     await store.byHand.update(LaneRow, { seq: lane.laneSeq }, { clearedSeq: task!.seq });
     expect(await hasReady()).toBe(false);
+  });
+
+  it('holds nothing ready of a batch that was stopped, though its lines are still to be settled', async () => {
+    const lane = await seedLane(store);
+    const stopped = await seedBatch(store, lane, 3);
+    await store.batches.cancel(lane.tenantSeq, stopped.id);
+    expect(await store.tasks.laneDepth(lane.laneSeq)).toMatchObject({ ready: 3 });
+    expect(await store.tasks.hasReady(lane.laneSeq)).toBe(false);
+    expect(await lease(store, lane, 3)).toEqual([]);
+    await seedBatch(store, lane, 1);
+    expect(await store.tasks.hasReady(lane.laneSeq)).toBe(true);
   });
 }

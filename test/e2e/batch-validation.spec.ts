@@ -224,11 +224,11 @@ describe('a file', () => {
     expect((await faultsOf([longer])).map(({ code, line: number }) => [code, number])).toEqual([['line_too_long', 1]]);
   });
 
-  it('without any request is empty', async () => {
-    // Mostly that is seen at the upload already.
-    for (const nothing of ['', '\n', ' \r\n\n']) {
+  it('without any request is refused when it is uploaded already', async () => {
+    for (const nothing of ['', '\n', ' \r\n\n', `${' '.repeat(1_000)}\n`.repeat(1_000)]) {
       await expect(upload(client, nothing)).rejects.toMatchObject({ status: 400, param: null, code: null });
     }
+    // One line too long to look at, and nothing in it.
     expect(await faultsOf(' '.repeat(MAX_LINE_BYTES))).toEqual([
       {
         code: 'empty_file',

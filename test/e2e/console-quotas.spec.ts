@@ -6,7 +6,7 @@ import { awaited, createBatch, line, start, upload } from '../support/batches.js
 import { ConsoleClient } from '../support/console.js';
 import { ScriptedUpstream } from '../support/scripted-upstream.js';
 import { TestServer } from '../support/server.js';
-import { jsonl, LINE, storedBlobs } from '../support/uploads.js';
+import { errorOf, jsonl, LINE, storedBlobs } from '../support/uploads.js';
 
 const NO_QUOTA = { max_files: null, max_bytes: null, max_queued_lines: null };
 
@@ -50,7 +50,7 @@ async function refusalOf(work: Promise<unknown>): Promise<unknown> {
   return { status: error.status, code: error.code, type: error.type, text: error.message };
 }
 
-function exceeded(max: number, what: string, used: number, left: number, more: number): object {
+function exceeded(max: number, what: string, used: number, left: number, more: number | 'more'): object {
   const text =
     `429 You exceeded your current quota: the tenant '${tenant}' may have ${max} ${what}; ${used} are used, ` +
     `${left} are left, and this needs ${more}. Delete files that are not needed.`;
@@ -112,10 +112,36 @@ describe('a quota of bytes', () => {
   it('takes what just fits, and nothing that does not', async () => {
     await limit({ max_bytes: 3 * LINE.length });
     await add();
-    const three = exceeded(3 * LINE.length, 'bytes of files', LINE.length, 2 * LINE.length, 3 * LINE.length);
+    const three = exceeded(3 * LINE.length, 'bytes of files', LINE.length, 2 * LINE.length, 'more');
     expect(await refusalOf(add(LINE.repeat(3)))).toEqual(three);
     await add(LINE.repeat(2));
     expect(await usage()).toMatchObject({ files: 2, bytes: 3 * LINE.length });
+  });
+
+  it('refuses a large file long before its end, and leaves nothing of it', async () => {
+    await limit({ max_bytes: 100_000 });
+    const before = await storedBlobs(server);
+    let sent = 0;
+    const piece = Buffer.alloc(64 * 1024, 'x');
+    const head =
+      '--xyz\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n' +
+      '--xyz\r\nContent-Disposition: form-data; name="file"; filename="in.jsonl"\r\n\r\n';
+    // It never ends: only an answer ends it.
+    const body = new ReadableStream<Buffer>({
+      start: (controller) => controller.enqueue(Buffer.from(head)),
+      pull: (controller) => {
+        sent += piece.length;
+        controller.enqueue(piece);
+      },
+    });
+    const headers = { authorization: `Bearer ${client.apiKey}`, 'content-type': 'multipart/form-data; boundary=xyz' };
+    const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
+    const response = await fetch(`${server.url}/v1/files`, init);
+    expect([response.status, response.headers.get('x-should-retry')]).toEqual([429, 'false']);
+    expect(await errorOf(response)).toMatchObject({ code: 'insufficient_quota' });
+    expect(sent).toBeGreaterThan(100_000);
+    expect(await storedBlobs(server)).toEqual(before);
+    expect(await usage()).toMatchObject({ files: 0, bytes: 0 });
   });
 
   it('never costs a batch its results', async () => {

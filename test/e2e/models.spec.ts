@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line, run } from '../support/batches.js';
 import { makeKeys } from '../support/keys.js';
 import { putQueues } from '../support/queues.js';
-import { ScriptedUpstream } from '../support/scripted-upstream.js';
+import { ECHO, ScriptedUpstream } from '../support/scripted-upstream.js';
 import { TestServer } from '../support/server.js';
 
 let upstream: ScriptedUpstream;
@@ -15,7 +15,11 @@ let foreign: OpenAI;
 let atFirst: unknown;
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
+  upstream = await ScriptedUpstream.start(({ path, ...request }) =>
+    path === '/v1/models'
+      ? { body: JSON.stringify({ data: [{ id: 'told' }, { id: 'common' }] }) }
+      : ECHO({ path, ...request }),
+  );
   server = await TestServer.start({ MILLRACE_UPSTREAM_URL: upstream.url });
   atFirst = await (await server.fetch('/v1/models')).json();
   await server.stop();
@@ -37,8 +41,15 @@ afterAll(async () => {
   await upstream.close();
 });
 
-it('lists none where every queue takes any', () => {
-  expect(atFirst).toEqual({ object: 'list', data: [] });
+it('lists what the upstream has where every queue takes any', () => {
+  const model = { object: 'model', created: 0, owned_by: 'default' };
+  expect(atFirst).toEqual({
+    object: 'list',
+    data: [
+      { id: 'told', ...model },
+      { id: 'common', ...model },
+    ],
+  });
 });
 
 it('lists the models of the caller’s own queues and of the shared ones, each once', async () => {

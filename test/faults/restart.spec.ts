@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { chatLines } from '../support/chat-lines.js';
-import { FaultRun } from '../support/fault-run.js';
+import { textOf } from '../support/batches.js';
+import { FaultRun, refuseOthers } from '../support/fault-run.js';
 import { RawConnection } from '../support/raw-request.js';
 import type { ServerEnv } from '../support/server.js';
 import { SimProcess } from '../support/sim-process.js';
@@ -10,7 +11,7 @@ import { until } from '../support/until.js';
 import { filePart, LINE, storedBlobs, textPart } from '../support/uploads.js';
 
 const IS_LONG = process.env['LONG'] === '1';
-const HALT_MS = IS_LONG ? 30_000 : 10_000;
+const HALT_MS = IS_LONG ? 30_000 : 5_000;
 const LINES = chatLines(400);
 const CONCURRENCY = 16;
 
@@ -138,6 +139,31 @@ describe('a second server on the same folder', () => {
   });
 });
 
+describe('several servers that start on the same folder at once', () => {
+  it('are one in the end, also where one was killed before', async () => {
+    await untilHalfway();
+    await run.kill();
+    const env = { MILLRACE_PORT: '0' };
+    const rivals = [run.server.launch(env), run.server.launch(env), run.server.launch(env)];
+    const fates = rivals.map((rival) =>
+      rival.printed((text) => (text.includes('is listening on') ? rival : null)).catch(refuseOthers),
+    );
+    const winners = (await Promise.all(fates)).filter((fate) => fate !== false);
+    expect(winners).toHaveLength(1);
+    for (const rival of rivals) {
+      if (winners.includes(rival)) continue;
+      expect(await rival.ended).toEqual({ code: 1, signal: null });
+      expect(rival.lines.at(-1)).toContain('another Millrace server is running on the folder');
+    }
+    winners[0]!.send('SIGKILL');
+    await winners[0]!.ended;
+    run.kills += 1;
+    await run.restart();
+    const report = await run.finish(({ kills }) => ({ 'servers that gave up': rivals.length - 1, kills }));
+    expect(report.problems).toEqual([]);
+  });
+});
+
 describe('a server that is halted by the system', () => {
   async function halt(ms: number): Promise<void> {
     run.server.send('SIGSTOP');
@@ -150,6 +176,36 @@ describe('a server that is halted by the system', () => {
     await halt(HALT_MS);
     const report = await run.finish(() => ({ 'calls that were answered meanwhile': inFlight }));
     expect(report).toMatchObject({ problems: [], extraCalls: 0, inFlightAtKills: 0 });
+  });
+
+  it('has answered for nothing meanwhile, and takes in the upload that was under way', async () => {
+    run = await FaultRun.prepare({ sim, lines: LINES });
+    await run.restart();
+    const text = LINE.repeat(2_000);
+    const body = `--xyz\r\n${textPart('purpose', 'batch')}\r\n--xyz\r\n${filePart(text)}\r\n--xyz--\r\n`;
+    const upload = await RawConnection.open(run.server.url);
+    upload.send(
+      `POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${run.server.adminKey}\r\nconnection: close\r\n` +
+        `content-type: multipart/form-data; boundary=xyz\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 1_000)}`,
+    );
+    await until(
+      () => storedBlobs(run.server),
+      (names) => names.length === 1,
+    );
+    run.server.send('SIGSTOP');
+    upload.send(body.slice(1_000));
+    await delay(HALT_MS);
+    expect(upload.text).toBe('');
+    run.server.send('SIGCONT');
+    const [head = '', answer = ''] = (await upload.end()).split('\r\n\r\n');
+    expect(head).toContain('HTTP/1.1 200 OK');
+    await run.kill();
+    await run.restart();
+    const { id } = JSON.parse(answer) as { id: string };
+    expect(await textOf(run.client, id)).toBe(text);
+    await run.client.files.delete(id);
+    const report = await run.finish(({ kills }) => ({ 'kills after the answer': kills }));
+    expect(report.problems).toEqual([]);
   });
 
   it('completes its batch also when all its calls timed out meanwhile', async () => {

@@ -57,12 +57,28 @@ const COVERED = [...LIFE, CANCEL, EXPIRY, REFUSAL, DELETION, CLEANING, FILE_EXPI
 
 const ACTS_OF_PEOPLE = (
   'key-create key-revoke key-rotate tenant-update queue-create queue-update queue-pause queue-delete ' +
-  'upstream-create upstream-update upstream-delete'
+  'upstream-create upstream-update upstream-delete ' +
+  'webhook-secret-rotate callback-replay'
+).split(' ');
+
+const SINGLE_TASKS = (
+  'task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
+  'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 
 /** Writes that are no part of a batch's life, with the reason why nothing of it depends on them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(SINGLE_TASKS.map((write) => [write, 'belongs to single tasks and to workers that pull'])),
   'probe-write': 'writes nothing',
+  'callback-lease': 'callbacks.spec.ts',
+  'callback-record': 'callbacks.spec.ts',
+  'callback-rescue': 'callbacks.spec.ts',
+  'webhook-secret-ensure': 'callbacks.spec.ts',
+  'task-forget': 'retention.spec.ts',
+  'batch-clear': 'retention.spec.ts',
+  'callback-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
+  'instance-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
+  'rows-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
   ...Object.fromEntries(ACTS_OF_PEOPLE.map((act) => [act, 'done by people, who see whether they got an answer'])),
 };
 

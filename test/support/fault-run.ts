@@ -17,12 +17,14 @@ import { EndedTooSoon } from './child-program.js';
 import { Remains } from './remains.js';
 import { TestServer, type ServerEnv } from './server.js';
 import type { SimProcess } from './sim-process.js';
-import { makeTemporaryFolder } from './temporary-folder.js';
+import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
 
 export interface FaultRunOptions {
   sim: SimProcess;
   lines: readonly ChatLine[];
   env?: ServerEnv;
+  /** Where the server keeps its data; a folder of its own by default. */
+  folder?: TemporaryFolder;
 }
 
 /** What a run has come through. */
@@ -62,10 +64,14 @@ export class FaultRun {
   ) {}
 
   /** No server runs yet. The simulator forgets what it was asked before. */
-  static async prepare({ sim, lines, env = {} }: FaultRunOptions): Promise<FaultRun> {
+  static async prepare({ sim, lines, env = {}, folder }: FaultRunOptions): Promise<FaultRun> {
     await sim.control.reset();
     const upstream = { MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '16' };
-    return new FaultRun(sim, lines, TestServer.prepare({ ...upstream, ...env }, await makeTemporaryFolder()));
+    return new FaultRun(
+      sim,
+      lines,
+      TestServer.prepare({ ...upstream, ...env }, folder ?? (await makeTemporaryFolder())),
+    );
   }
 
   get client(): OpenAI {

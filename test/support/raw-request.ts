@@ -18,6 +18,11 @@ export class RawConnection {
     return new RawConnection(socket);
   }
 
+  /** What has been received so far. */
+  get text(): string {
+    return this.received;
+  }
+
   send(text: string): void {
     this.socket.write(text);
   }

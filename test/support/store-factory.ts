@@ -4,17 +4,23 @@ import type { Clock } from '../../src/kernel/clock.js';
 import { AccessStore } from '../../src/store/access.store.js';
 import { AuditStore } from '../../src/store/audit.store.js';
 import { BatchStore } from '../../src/store/batch.store.js';
+import { CallbackStore } from '../../src/store/callback.store.js';
 import type { Database } from '../../src/store/database.js';
 import { ALL_ENTITIES } from '../../src/store/entities/all-entities.js';
 import { CommitMarkRow } from '../../src/store/entities/commit-mark.entity.js';
+import { DeadLetterStore } from '../../src/store/dead-letter.store.js';
 import { FileStore } from '../../src/store/file.store.js';
 import { HealthStore } from '../../src/store/health.store.js';
 import { InstanceStore } from '../../src/store/instance.store.js';
+import { PullStore } from '../../src/store/pull.store.js';
 import { QueueStore } from '../../src/store/queue.store.js';
+import { RetentionStore } from '../../src/store/retention.store.js';
 import { SqliteDatabase } from '../../src/store/sqlite/sqlite-database.js';
+import { SingleTaskStore } from '../../src/store/single-task.store.js';
 import { openSqlite, sqliteFileIn } from '../../src/store/sqlite/sqlite-data-source.js';
 import { TaskStore } from '../../src/store/task.store.js';
 import { TenantStore } from '../../src/store/tenant.store.js';
+import { WebhookSecretStore } from '../../src/store/webhook-secret.store.js';
 import { FakeClock } from './fake-clock.js';
 import { makeTemporaryFolder } from './temporary-folder.js';
 
@@ -36,12 +42,18 @@ export interface TestStore {
   access: AccessStore;
   audit: AuditStore;
   batches: BatchStore;
+  callbacks: CallbackStore;
+  deadLetters: DeadLetterStore;
   files: FileStore;
   health: HealthStore;
   instances: InstanceStore;
+  pull: PullStore;
   queues: QueueStore;
+  singles: SingleTaskStore;
+  retention: RetentionStore;
   tasks: TaskStore;
   tenants: TenantStore;
+  webhookSecrets: WebhookSecretStore;
   /** Reads what is committed, as everybody else sees it. */
   reader: EntityManager;
   /** Sets up what no procedure does yet, e.g. a paused queue. Never used for what a test is about. */
@@ -61,12 +73,18 @@ export async function openTestStore(open: OpenTestDatabase = openSqliteDatabase)
     access: new AccessStore(database),
     audit: new AuditStore(database),
     batches: new BatchStore(database, clock),
+    callbacks: new CallbackStore(database, clock),
+    deadLetters: new DeadLetterStore(database),
     files: new FileStore(database, clock),
     health: new HealthStore(database),
     instances: new InstanceStore(database),
+    pull: new PullStore(database, clock),
     queues: new QueueStore(database),
+    singles: new SingleTaskStore(database),
+    retention: new RetentionStore(database),
     tasks: new TaskStore(database, clock),
     tenants: new TenantStore(database, clock),
+    webhookSecrets: new WebhookSecretStore(database),
     reader: database.reader,
     byHand: byHand.manager,
     clear: () => deleteRows(byHand),

@@ -4,9 +4,9 @@ import type { FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { AccessService } from '../../modules/access/access.service.js';
 import './caller.decorator.js';
-import { ACCESS_METADATA, type Access } from './scopes.decorator.js';
+import { ACCESS_METADATA, missingScopes, type Access } from './scopes.decorator.js';
 
-/** Lets nobody through but callers whose key has the scope of the route; routes get them with `@CurrentCaller()`. */
+/** Lets nobody through but callers whose key has a scope of the route; routes get them with `@CurrentCaller()`. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
@@ -21,12 +21,9 @@ export class AuthGuard implements CanActivate {
     ]);
     if (needed === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = await this.access.authenticate(request.headers.authorization);
-    if (needed === undefined || !caller.scopes.has(needed)) {
-      throw new MillraceError(
-        'insufficient_scope',
-        `You have insufficient permissions for this operation. Missing scopes: ${needed}.`,
-      );
+    const caller = await this.access.authenticate(request.headers.authorization, request.ip);
+    if (!needed?.some((scope) => caller.scopes.has(scope))) {
+      throw new MillraceError('insufficient_scope', missingScopes(needed ?? []));
     }
     request.caller = caller;
     return true;

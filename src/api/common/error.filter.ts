@@ -2,28 +2,26 @@
  * Every error of a request ends here, whoever threw it: the framework, a guard, a controller. It is turned into a
  * MillraceError; how that looks on the wire is the dialect's business.
  */
-import { HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
-import type { AppLogger } from '../../telemetry/logger.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { ErrorDialects } from './error-dialects.js';
 import { finishReading } from './finish-reading.js';
-import type { RouteTable } from './route-table.js';
+import { RouteTable } from './route-table.js';
 
-/** An answer that says what went wrong. */
-export interface ErrorAnswer {
-  status: number;
-  headers: Readonly<Record<string, string>>;
-  body: unknown;
-}
+@Catch()
+@Injectable()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly logger: AppLogger;
 
-export abstract class ErrorFilter implements ExceptionFilter {
   constructor(
     private readonly routes: RouteTable,
-    private readonly logger: AppLogger,
-  ) {}
-
-  /** In the words of the dialect. */
-  protected abstract render(error: MillraceError): ErrorAnswer;
+    private readonly dialects: ErrorDialects,
+    logger: AppLogger,
+  ) {
+    this.logger = logger.child('http');
+  }
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -36,8 +34,10 @@ export abstract class ErrorFilter implements ExceptionFilter {
     if (error.code !== 'shutting_down') finishReading(request, reply);
     if (error.code === 'method_not_allowed') reply.header('allow', this.methodsOf(request).join(', '));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-    const { status, headers, body } = this.render(error);
-    void reply.code(status).headers(headers).header('content-type', 'application/json').send(body);
+    const { status, headers, body } = this.dialects.render(error, pathOf(request));
+    void reply.code(status).headers(headers);
+    if (body === undefined) void reply.send();
+    else void reply.header('content-type', 'application/json').send(body);
   }
 
   private toMillraceError(thrown: unknown, request: FastifyRequest): MillraceError {
@@ -50,7 +50,9 @@ export abstract class ErrorFilter implements ExceptionFilter {
 
   private unknownRoute(request: FastifyRequest): MillraceError {
     const path = pathOf(request);
-    if (this.methodsOf(request).length > 0) {
+    const methods = this.methodsOf(request);
+    // A wildcard route may find nothing behind a path that it matches.
+    if (methods.length > 0 && !methods.includes(request.method)) {
       return new MillraceError('method_not_allowed', `Not allowed to ${request.method} on ${path}`);
     }
     return new MillraceError('unknown_url', `Invalid URL (${request.method} ${path})`);

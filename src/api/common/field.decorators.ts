@@ -40,6 +40,7 @@ export function TextField({
 }: FieldDocumentation & { minLength?: number; maxLength?: number }): PropertyDecorator {
   return field(documentation, { type: String }, (value, path) => {
     if (typeof value !== 'string') return wrongType(path, 'a string', value);
+    if (!isStorable(value)) return unstorable(path);
     if (value.length >= minLength && value.length <= maxLength) return null;
     const bound = value.length < minLength ? `at least ${minLength}` : `at most ${maxLength}`;
     return refuse('invalid_value', `Invalid '${path}': expected a string of ${bound} characters.`, path);
@@ -78,6 +79,7 @@ export function TextListField({
       if (typeof item !== 'string') return wrongType(place, 'a string', item ?? null);
       if (words !== undefined && !words.includes(item)) return wrongChoice(place, item, words);
       if (item === '') return refuse('invalid_value', `Invalid '${place}': expected some text.`, place);
+      if (!isStorable(item)) return unstorable(place);
       if (item.length > maxLength) return tooLong(path, 'an item', maxLength);
       if (value.indexOf(item) < index) {
         return refuse('invalid_value', `Invalid '${place}': '${shorten(item)}' is in the list twice.`, place);
@@ -132,6 +134,8 @@ export function TextMapField({
     for (const [key, text] of pairs) {
       const place = `${path}.${key}`;
       if (typeof text !== 'string') return wrongType(place, 'a string', text);
+      if (!isStorable(key)) return unstorable(path);
+      if (!isStorable(text)) return unstorable(place);
       if (key.length > maxKeyLength) return tooLong(path, 'a key', maxKeyLength);
       if (text.length > maxValueLength) return tooLong(place, 'a value', maxValueLength);
     }
@@ -149,6 +153,22 @@ interface TextMapBounds {
 export function NestedField(type: FieldType, documentation: FieldDocumentation): PropertyDecorator {
   const judge: Judge = (value, path) => (isObject(value) ? null : wrongType(path, 'an object', value));
   return field(documentation, { type: () => type }, judge, type);
+}
+
+/**
+ * A list of objects, documented by their class. What is in them is for their reader to judge: a long list is read once, item
+ * by item, and not looked through before.
+ */
+export function ObjectListField(
+  type: FieldType,
+  { maxItems, ...documentation }: FieldDocumentation & { maxItems: number },
+): PropertyDecorator {
+  return field(documentation, { type: () => type, isArray: true, maxItems } as ApiPropertyOptions, (value, path) => {
+    if (!Array.isArray(value)) return wrongType(path, 'an array', value);
+    if (value.length > maxItems) return refuse('invalid_value', `Invalid '${path}': at most ${maxItems} items.`, path);
+    const wrong = value.findIndex((item) => !isObject(item));
+    return wrong < 0 ? null : wrongType(`${path}.${wrong}`, 'an object', value[wrong] ?? null);
+  });
 }
 
 const closed = new WeakSet<object>();
@@ -237,6 +257,15 @@ export function judgeInteger(
     );
   if (value < min) return wrong('integer_below_min_value', 'below minimum', `>= ${min}`);
   return value > max ? wrong('integer_above_max_value', 'above maximum', `<= ${max}`) : null;
+}
+
+/** Halves of characters cannot be kept: they would come back as something else. NUL ends a text for many who read it. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function unstorable(path: string): MillraceError {
+  return refuse('invalid_value', `Invalid '${path}': it holds a NUL character or half of a surrogate pair.`, path);
 }
 
 function tooLong(path: string, what: string, maxLength: number): MillraceError {

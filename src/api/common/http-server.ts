@@ -6,7 +6,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
-import { errorOfFramework, type ErrorAnswer } from './error.filter.js';
+import type { ErrorDialects } from './error-dialects.js';
+import { errorOfFramework, pathOf } from './error.filter.js';
 import { readJsonBodies } from './json-body.js';
 import { addRequestHooks, type RequestHookOptions } from './request-hooks.js';
 import type { RouteTable } from './route-table.js';
@@ -16,8 +17,7 @@ export interface HttpServerOptions extends RequestHookOptions {
   maxBodyBytes: number;
   /** Learns of every route. */
   routes: RouteTable;
-  /** How an error looks where no route, and so no dialect, is known yet. */
-  renderError: (error: MillraceError) => ErrorAnswer;
+  dialects: ErrorDialects;
 }
 
 /** Room for thousands of connections that are opened at once. */
@@ -31,6 +31,10 @@ const KEEP_ALIVE_MS = 75_000;
 const TIMEOUT_CHECK_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_PATH_PARAMETER_LENGTH = 512;
+/** Routes whose JSON bodies carry settings and never the work itself. */
+const SETTINGS_ROUTE = /^\/v1\/(files|batches|console)(\/|$)/;
+/** Settings are small, and a big body of millions of empty objects would keep others waiting while it is parsed. */
+const MAX_SETTINGS_BYTES = 256 * 1024;
 /** What a client may ask to have its request called in our log. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
@@ -53,7 +57,10 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
     clientErrorHandler: (error, socket) => answerBadRequest(options, error, socket),
   });
   const instance = adapter.getInstance<FastifyInstance>();
-  instance.addHook('onRoute', ({ method, url }) => options.routes.add(method, url));
+  instance.addHook('onRoute', (route) => {
+    options.routes.add(route.method, route.url);
+    if (SETTINGS_ROUTE.test(route.url)) route.bodyLimit = Math.min(options.maxBodyBytes, MAX_SETTINGS_BYTES);
+  });
   readJsonBodies(instance);
   void instance.register(multipart);
   addRequestHooks(instance, options);
@@ -67,7 +74,7 @@ function requestIdOf({ headers }: IncomingMessage): string {
 
 /** A path that the router cannot even read; no hook has run yet. */
 function answerBadPath(options: HttpServerOptions, error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  const { status, headers, body } = options.renderError(errorOfFramework(error, 400, request));
+  const { status, headers, body } = options.dialects.render(errorOfFramework(error, 400, request), pathOf(request));
   void reply
     .code(status)
     .headers({ ...headers, 'x-request-id': request.id, 'content-type': 'application/json' })
@@ -75,13 +82,13 @@ function answerBadPath(options: HttpServerOptions, error: Error, request: Fastif
 }
 
 /** What is no HTTP, too long or too slow. There is no request yet, so the answer is written by hand. */
-function answerBadRequest({ renderError }: HttpServerOptions, error: Error & { code?: string }, socket: Socket): void {
+function answerBadRequest({ dialects }: HttpServerOptions, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const [status, text] = REFUSALS[error.code ?? ''] ?? ['400 Bad Request', 'This is not a valid HTTP request.'];
-  const body = JSON.stringify(renderError(new MillraceError('invalid_request', text)).body);
+  const body = JSON.stringify(dialects.render(new MillraceError('invalid_request', text), '').body);
   const lines = [
     `HTTP/1.1 ${status}`,
     'content-type: application/json',

@@ -6,6 +6,7 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import { pathOf } from './error.filter.js';
 import { refusalOfForeigner } from './loopback-only.js';
 import type { ServerPhase } from './server-phase.js';
+import { securityHeadersOf } from './security-headers.js';
 import { SlowBodyWatch } from './slow-body-watch.js';
 
 export interface RequestHookOptions {
@@ -27,7 +28,7 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
   const log = options.logger.child('http');
   const slowBodies = new SlowBodyWatch();
   instance.addHook('onRequest', (request, reply, done) => {
-    reply.header(REQUEST_ID_HEADER, request.id);
+    reply.header(REQUEST_ID_HEADER, request.id).headers(securityHeadersOf(request.url));
     slowBodies.add(request.raw);
     done(refusalOf(request, options) ?? undefined);
   });

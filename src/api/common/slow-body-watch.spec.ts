@@ -46,6 +46,20 @@ describe('a body that is on its way', () => {
     expect(request.destroyed).toBe(true);
   });
 
+  it('is not judged by the time in which this process was halted', () => {
+    const now = vi.spyOn(performance, 'now');
+    watch.add(request.asRequest());
+    now.mockReturnValue(LOOK_INTERVAL_MS);
+    pass(1, 1_024);
+    now.mockReturnValue(4 * LOOK_INTERVAL_MS);
+    pass(1, 0);
+    expect(request.destroyed).toBe(false);
+    now.mockReturnValue(5 * LOOK_INTERVAL_MS);
+    pass(1, 0);
+    expect(request.destroyed).toBe(true);
+    now.mockRestore();
+  });
+
   it('is given a whole interval before it is judged', () => {
     vi.advanceTimersByTime(LOOK_INTERVAL_MS - 1);
     watch.add(request.asRequest());

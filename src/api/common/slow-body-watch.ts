@@ -10,6 +10,7 @@ export class SlowBodyWatch {
   /** Requests, with the bytes of their connection at the last look; null before the first. */
   private readonly open = new Map<IncomingMessage, number | null>();
   private readonly timer: NodeJS.Timeout;
+  private lookedAt = performance.now();
 
   constructor() {
     this.timer = setInterval(() => this.look(), LOOK_INTERVAL_MS).unref();
@@ -28,6 +29,11 @@ export class SlowBodyWatch {
   }
 
   private look(): void {
+    const now = performance.now();
+    // This process was halted, and what came meanwhile has not been read yet.
+    const wasHalted = now - this.lookedAt > 1.5 * LOOK_INTERVAL_MS;
+    this.lookedAt = now;
+    if (wasHalted) return;
     for (const [request, before] of this.open) {
       const { bytesRead } = request.socket;
       if (request.complete || request.destroyed) this.open.delete(request);

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../../modules/access/access.module.js';
 import { AuditModule } from '../../modules/audit/audit.module.js';
+import { CallbacksModule } from '../../modules/callbacks/callbacks.module.js';
 import { QueuesModule } from '../../modules/queues/queues.module.js';
 import { SetupModule } from '../../modules/setup/setup.module.js';
 import { AuditController } from './audit.controller.js';
@@ -9,10 +10,11 @@ import { QueuesController } from './queues.controller.js';
 import { StatsController } from './stats.controller.js';
 import { TenantsController } from './tenants.controller.js';
 import { UpstreamsController } from './upstreams.controller.js';
+import { WebhookSecretController } from './webhook-secret.controller.js';
 
 /** For operators: what the server holds and how it is set up. */
 @Module({
-  imports: [AccessModule, AuditModule, QueuesModule, SetupModule],
+  imports: [AccessModule, AuditModule, CallbacksModule, QueuesModule, SetupModule],
   controllers: [
     UpstreamsController,
     QueuesController,
@@ -20,6 +22,7 @@ import { UpstreamsController } from './upstreams.controller.js';
     TenantsController,
     AuditController,
     StatsController,
+    WebhookSecretController,
   ],
 })
 export class ConsoleModule {}

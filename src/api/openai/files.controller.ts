@@ -58,11 +58,15 @@ export class FilesController {
     415: 'The Content-Type of the request must be multipart/form-data, but there is none.',
   })
   upload(@CurrentCaller() { tenantSeq }: Caller, @Req() request: FastifyRequest): Promise<FileDto> {
-    return withUploadForm(request, this.files, async (form) => {
-      const { file, purpose, ttlMs } = readUpload(form);
-      const stored = await this.files.create(file.spooled, { tenantSeq, purpose, filename: file.filename, ttlMs });
-      return toFileDto(stored);
-    });
+    return withUploadForm(
+      request,
+      () => this.files.spool(tenantSeq),
+      async (form) => {
+        const { file, purpose, ttlMs } = readUpload(form);
+        const stored = await this.files.create(file.spooled, { tenantSeq, purpose, filename: file.filename, ttlMs });
+        return toFileDto(stored);
+      },
+    );
   }
 
   @Get()
@@ -105,7 +109,11 @@ export class FilesController {
   @ApiHeader({ name: 'range', required: false, description: 'One range of bytes, such as `bytes=0-999`.' })
   @ApiProduces('application/octet-stream')
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
-  @ApiResponse({ status: 206, description: 'The range that was asked for' })
+  @ApiResponse({
+    status: 206,
+    description: 'The range that was asked for',
+    content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+  })
   @ApiErrors({
     400: 'Not allowed to download files of purpose: assistants',
     404: UNKNOWN,
@@ -120,7 +128,7 @@ export class FilesController {
     const file = await this.files.get(tenantSeq, id);
     this.files.checkReadable(file);
     const range = readByteRange(rangeHeader, file.bytes);
-    void reply.headers({ 'accept-ranges': 'bytes', 'x-content-type-options': 'nosniff' });
+    void reply.header('accept-ranges', 'bytes');
     if (range === 'unsatisfiable') {
       void reply.header('content-range', `bytes */${file.bytes}`);
       throw new MillraceError('range_not_satisfiable', `The file has only ${file.bytes} bytes.`);

@@ -2,7 +2,8 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
-import { QueuesService } from '../../modules/queues/queues.service.js';
+import { QueueModelsService, type QueueModel } from '../../modules/queues/queue-models.service.js';
+import { ApiErrors } from '../common/api-errors.decorator.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { Scopes } from '../common/scopes.decorator.js';
 
@@ -18,37 +19,34 @@ const EXAMPLE = {
   data: [{ id: 'demo-small', object: 'model', created: 0, owned_by: 'default' }],
 };
 
-/** What can be asked for. A queue without a list of models takes any, so it adds none here. */
+/** What can be asked for. */
 @ApiTags('Models')
 @Scopes('batches')
 @Controller('v1/models')
 export class ModelsController {
-  constructor(private readonly queues: QueuesService) {}
+  constructor(private readonly models: QueueModelsService) {}
 
   @Get()
-  @ApiOperation({ summary: "List the models of the caller's queues and of the shared ones" })
+  @ApiOperation({
+    summary: "List the models of the caller's queues and of the shared ones",
+    description: 'Of a queue that takes any model: those that its upstream says it has.',
+  })
   @ApiOkResponse({ schema: { example: EXAMPLE } })
-  list(@CurrentCaller() { tenantSeq }: Caller): { object: 'list'; data: ModelView[] } {
-    return { object: 'list', data: [...this.modelsOf(tenantSeq).values()] };
+  async list(@CurrentCaller() { tenantSeq }: Caller): Promise<{ object: 'list'; data: ModelView[] }> {
+    return { object: 'list', data: (await this.models.of(tenantSeq)).map(toView) };
   }
 
   @Get(':id')
   @ApiOperation({ summary: 'One model' })
   @ApiOkResponse({ schema: { example: EXAMPLE.data[0] } })
-  retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): ModelView {
-    const model = this.modelsOf(tenantSeq).get(id);
+  @ApiErrors({ 404: "The model 'demo-large' does not exist." })
+  async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<ModelView> {
+    const model = (await this.models.of(tenantSeq)).find((known) => known.id === id);
     if (!model) throw new MillraceError('not_found', `The model '${id}' does not exist.`, { param: 'model' });
-    return model;
+    return toView(model);
   }
+}
 
-  private modelsOf(tenantSeq: number): Map<string, ModelView> {
-    const models = new Map<string, ModelView>();
-    for (const queue of this.queues.all()) {
-      if (queue.tenantSeq !== tenantSeq && !queue.isShared) continue;
-      for (const id of queue.models) {
-        if (!models.has(id)) models.set(id, { id, object: 'model', created: 0, owned_by: queue.name });
-      }
-    }
-    return models;
-  }
+function toView({ id, queue }: QueueModel): ModelView {
+  return { id, object: 'model', created: 0, owned_by: queue.name };
 }

@@ -1,7 +1,7 @@
 /** Errors as OpenAI words them: an envelope with all four keys, and headers that tell its SDKs whether to try again. */
 import { MillraceError } from '../../kernel/errors.js';
 import type { ErrorCode } from '../../kernel/error-catalog.js';
-import type { ErrorAnswer } from '../common/error.filter.js';
+import type { ErrorAnswer } from '../common/error-dialects.js';
 
 export interface OpenAiError {
   error: { message: string; type: string; param: string | null; code: string | null };

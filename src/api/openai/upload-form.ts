@@ -5,7 +5,6 @@
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
-import type { FilesService } from '../../modules/files/files.service.js';
 import type { SpooledFile } from '../../modules/files/spooled-file.js';
 import { unsupportedMediaType } from '../common/error.filter.js';
 
@@ -25,12 +24,12 @@ const LIMITS = {
 };
 
 /**
- * Reads the form to its end, then calls `use`; what `use` returns is the result. Whatever goes wrong, the client's
+ * Reads the form to its end, its file into what `spool` begins, then calls `use`; what `use` returns is the result. Whatever goes wrong, the client's
  * leaving included, nothing of the file is left behind.
  */
 export async function withUploadForm<R>(
   request: FastifyRequest,
-  files: FilesService,
+  spool: () => Promise<SpooledFile>,
   use: (form: UploadForm) => Promise<R>,
 ): Promise<R> {
   if (!request.isMultipart()) throw unsupportedMediaType(request, 'multipart/form-data');
@@ -38,7 +37,7 @@ export async function withUploadForm<R>(
   try {
     for await (const part of readingForm(request.parts(LIMITS))) {
       if (part.type === 'field') form.fields.set(part.fieldname, textOf(part));
-      else await spoolInto(form, part, files);
+      else await spoolInto(form, part, spool);
     }
     return await use(form);
   } catch (error) {
@@ -48,13 +47,17 @@ export async function withUploadForm<R>(
 }
 
 /** The file is in the form before its first byte is taken in, so that it goes when the form is given up. */
-async function spoolInto(form: { file: UploadForm['file'] }, part: MultipartFile, files: FilesService): Promise<void> {
+async function spoolInto(
+  form: { file: UploadForm['file'] },
+  part: MultipartFile,
+  spool: () => Promise<SpooledFile>,
+): Promise<void> {
   const { fieldname, filename, file } = part;
   if (fieldname !== FILE_FIELD) throw new MillraceError('invalid_request', `Unexpected file field: '${fieldname}'.`);
   if (form.file !== null) {
     throw new MillraceError('invalid_request', 'The form has more than one file.', { param: FILE_FIELD });
   }
-  const spooled = await files.spool();
+  const spooled = await spool();
   form.file = { spooled, filename: filename || NO_NAME };
   for await (const chunk of readingForm<Buffer>(file)) await spooled.write(chunk);
 }

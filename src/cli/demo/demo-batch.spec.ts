@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CliError } from '../cli-error.js';
-import { fetchResults, followBatch, withClient, type LineCounts } from './demo-batch.js';
+import type { LineCounts } from '../progress.js';
+import { fetchResults, followBatch, withClient } from './demo-batch.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

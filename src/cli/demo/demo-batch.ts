@@ -3,15 +3,9 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenAI } from 'openai';
 import { CliError } from '../cli-error.js';
+import type { LineCounts } from '../progress.js';
 
 type Batch = OpenAI.Batches.Batch;
-
-/** Lines of a batch by what became of them. */
-export interface LineCounts {
-  total: number;
-  completed: number;
-  failed: number;
-}
 
 /** What a batch has written, as text; empty when there is no such file. */
 export interface ResultFiles {

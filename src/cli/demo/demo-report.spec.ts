@@ -78,7 +78,7 @@ describe('the other lines', () => {
   it('show the key to a person only, and where it is to everybody', () => {
     const server = { url: 'http://127.0.0.1:8080', key: 'sk-secret', keyPath: "/tmp/it's here/admin.key", logPath: '' };
     const page = (isTerminal: boolean) =>
-      howToGoOn(server, 'batch_1', true, { ...PAPER, isTerminal, print: () => {} }).join('\n');
+      howToGoOn(server, 'batch_1', true, { ...PAPER, isTerminal, stream: process.stdout, print: () => {} }).join('\n');
     expect(page(true)).toContain('sk-secret');
     expect(page(false)).not.toContain('sk-secret');
     expect(page(false)).toContain("key     in /tmp/it's here/admin.key");

@@ -11,7 +11,7 @@ import { catchStopSignals } from '../stop-signal.js';
 import { openScreen, type Screen } from '../terminal.js';
 import { fetchResults, followBatch, startBatch, withClient } from './demo-batch.js';
 import { checkResults, isAllWell, readAskedLines, readResultLines, type AskedLine } from './demo-check.js';
-import { showProgress } from './demo-progress.js';
+import { showProgress } from '../progress.js';
 import { howToGoOn, pairs, samples, summary, verdict } from './demo-report.js';
 import { DemoStage, type DemoServer } from './demo-stage.js';
 

@@ -118,7 +118,7 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
       // Cleared before the lease, so that a call which comes meanwhile is not forgotten.
       stock.mayHaveMore = false;
       const slice = await this.tasks.lease({ laneSeq: lane.seq, want, ownerSeq: this.instance.seq }, isAhead);
-      stock.add(slice, this.ports.clock.now());
+      stock.add(this.runner.load(slice), this.ports.clock.now());
       if (slice.length === want) stock.mayHaveMore = true;
     } finally {
       stock.isLeasing = false;
@@ -145,7 +145,11 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
     for (const [laneSeq, stock] of this.stocks) {
       const lane = this.queues.laneBySeq(laneSeq);
       const gone = stock.giveUp(which);
-      if (lane && gone.length > 0) this.runner.release(lane, gone);
+      if (lane && gone.length > 0)
+        this.runner.release(
+          lane,
+          gone.map(({ task }) => task),
+        );
     }
   }
 

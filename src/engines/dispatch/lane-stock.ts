@@ -3,7 +3,7 @@
  * not wait for the commit that leases its next task; so as many are leased ahead as are started in a few milliseconds at the
  * present pace. A slow upstream gets none ahead.
  */
-import type { LeasedTask } from '../../store/procedures/task-shapes.js';
+import type { LoadedTask } from './slice-loader.js';
 
 /** How far ahead: a few commits. */
 const AHEAD_MS = 25;
@@ -12,10 +12,10 @@ const PACE_WINDOW_MS = 100;
 const STALE_MS = 2000;
 /** Fewer are not worth a lease of their own. */
 const MIN_AHEAD = 4;
-const MAX_AHEAD = 100;
+const MAX_AHEAD = 400;
 
 export class LaneStock {
-  private tasks: LeasedTask[] = [];
+  private tasks: LoadedTask[] = [];
   private filledAt = 0;
   private windowStartedAt = 0;
   private startedInWindow = 0;
@@ -29,13 +29,13 @@ export class LaneStock {
     return this.tasks.length;
   }
 
-  add(tasks: readonly LeasedTask[], now: number): void {
+  add(tasks: readonly LoadedTask[], now: number): void {
     this.filledAt = now;
     this.tasks.push(...tasks);
   }
 
   /** Takes out the first `count` tasks, to be started now. */
-  take(count: number, now: number): LeasedTask[] {
+  take(count: number, now: number): LoadedTask[] {
     this.notePace(now, count);
     return this.tasks.splice(0, count);
   }
@@ -50,9 +50,9 @@ export class LaneStock {
   }
 
   /** Takes out tasks that are to go back: all, those that waited too long, or those of one batch. */
-  giveUp(which: { all: true } | { staleAt: number } | { batchSeq: number }): LeasedTask[] {
+  giveUp(which: { all: true } | { staleAt: number } | { batchSeq: number }): LoadedTask[] {
     if ('staleAt' in which && which.staleAt - this.filledAt < STALE_MS) return [];
-    const isGone = (task: LeasedTask) => !('batchSeq' in which) || task.batchSeq === which.batchSeq;
+    const isGone = ({ task }: LoadedTask) => !('batchSeq' in which) || task.batchSeq === which.batchSeq;
     const gone = this.tasks.filter(isGone);
     if (gone.length > 0) this.tasks = this.tasks.filter((task) => !isGone(task));
     return gone;

@@ -10,13 +10,13 @@ import { crashPoint } from '../../kernel/crash-point.js';
 import { newId } from '../../kernel/ids.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
+import { usageOf } from '../../modules/tasks/usage.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { TaskStore } from '../../store/task.store.js';
 import type { FinishedTask, LeasedTask, ReturnedTask } from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import type { UpstreamAnswer } from './upstream-answer.js';
-import { usageOf } from './usage.js';
 
 /** Larger answers go to a blob; finalize reads pages of 500 rows, which must fit in memory. */
 export const INLINE_RESULT_BYTES = 32 * 1024;

@@ -7,11 +7,11 @@ import type { BlobStore } from '../../ports/blob-store.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 
 /** One range holds at most this, whatever the number of lines. */
-const MAX_RANGE_BYTES = 1024 * 1024;
+const MAX_RANGE_BYTES = 256 * 1024;
 /** Bytes between two bodies that are cheaper read along than skipped: the rest of a line. */
 const MAX_GAP_BYTES = 4096;
 /** From this size a body is streamed. */
-const STREAM_FROM_BYTES = 256 * 1024;
+const STREAM_FROM_BYTES = 64 * 1024;
 
 interface Range {
   start: number;

@@ -5,28 +5,21 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { crashPoint } from '../../kernel/crash-point.js';
+import { SlotList, type Slotted } from '../../kernel/slot-list.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import type { Upstream } from '../../modules/upstreams/upstream.js';
 import { Clock } from '../../kernel/clock.js';
-import { BlobStore } from '../../ports/blob-store.js';
 import { Limiter } from '../../ports/limiter.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
-import { BatchSources, type BatchSource } from './batch-sources.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { Recorder, type Held } from './recorder.js';
-import { readBodies, streamBody } from './slice-bodies.js';
+import { SliceLoader, type LoadedTask, type SliceInput } from './slice-loader.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
 import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
 
-/** What is read once for the tasks of a slice that belong to one batch. */
-interface Prepared {
-  source: BatchSource;
-  bodies: (Buffer | null)[];
-}
-
-interface Running extends Held {
+interface Running extends Held, Slotted {
   gate: UpstreamGate;
   upstream: Upstream;
   call: UpstreamCall | null;
@@ -36,37 +29,42 @@ interface Running extends Held {
 
 @Injectable()
 export class TaskRunner {
-  private readonly running = new Map<number, Running>();
-  private pending = 0;
+  private readonly running = new SlotList<Running>();
+  /** Releases under way. */
+  private releases = 0;
   private idle: (() => void) | null = null;
 
   constructor(
     private readonly client: UpstreamClient,
     private readonly recorder: Recorder,
-    private readonly sources: BatchSources,
-    private readonly blobs: BlobStore,
+    private readonly loader: SliceLoader,
     private readonly limiter: Limiter,
     private readonly clock: Clock,
     private readonly telemetry: DispatchTelemetry,
   ) {}
 
-  /** Starts a slice; each of its tasks holds a permit of the gate. */
-  start(lane: Lane, upstream: Upstream, gate: UpstreamGate, slice: readonly LeasedTask[]): void {
+  /** Begins to read what the calls of leased tasks will need. */
+  load(slice: readonly LeasedTask[]): LoadedTask[] {
+    return this.loader.load(slice);
+  }
+
+  /** Starts tasks; each holds a permit of the gate. */
+  start(lane: Lane, upstream: Upstream, gate: UpstreamGate, tasks: readonly LoadedTask[]): void {
     const startedAt = this.clock.now();
-    for (const [batchSeq, tasks] of groupByBatch(slice)) {
-      const group = tasks.map((task): Running => {
-        const running = { task, lane, startedAt, gate, upstream, call: null, abortReason: null };
-        this.running.set(task.seq, running);
-        return running;
-      });
-      void this.startGroup(batchSeq, group, tasks);
+    for (const { task, input, place } of tasks) {
+      const running: Running = { task, lane, startedAt, gate, upstream, call: null, abortReason: null, slot: -1 };
+      this.running.add(running);
+      this.track(this.run(running, input, place), () => this.running.remove(running));
     }
   }
 
   /** Puts tasks that were leased but not started back into their places. */
   release(lane: Lane, tasks: readonly LeasedTask[]): void {
     const startedAt = this.clock.now();
-    for (const task of tasks) this.track(task, this.recorder.release({ task, lane, startedAt }, 'not_started'));
+    for (const task of tasks) {
+      this.releases += 1;
+      this.track(this.recorder.release({ task, lane, startedAt }, 'not_started'), () => (this.releases -= 1));
+    }
   }
 
   /** Ends the calls of tasks that nobody waits for any more. */
@@ -80,39 +78,26 @@ export class TaskRunner {
 
   /** Resolves when nothing runs. */
   async drained(): Promise<void> {
-    if (this.pending > 0 || this.running.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    if (!this.isIdle) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
   private abort(which: (running: Running) => boolean, reason: string): void {
-    for (const running of this.running.values()) {
+    for (const running of this.running) {
       if (!which(running)) continue;
       running.abortReason = reason;
       running.call?.abort(reason);
     }
   }
 
-  private async startGroup(batchSeq: number, group: readonly Running[], tasks: readonly LeasedTask[]): Promise<void> {
-    const prepared = await this.prepare(batchSeq, tasks).catch((error: unknown) => this.unreadable(error));
-    group.forEach((running, index) => this.track(running.task, this.run(running, prepared, index)));
+  private get isIdle(): boolean {
+    return this.releases === 0 && this.running.size === 0;
   }
 
-  private async prepare(batchSeq: number, tasks: readonly LeasedTask[]): Promise<Prepared> {
-    const source = await this.sources.of(batchSeq);
-    return { source, bodies: await readBodies(this.blobs, source.blobKey, tasks) };
-  }
-
-  private unreadable(error: unknown): UpstreamFailure {
-    this.telemetry.failed(error, 'the input of a batch could not be read');
-    return new UpstreamFailure('no_body', 'The input file could not be read.', error);
-  }
-
-  /** Keeps count of work whose end nobody else waits for. */
-  private track(task: LeasedTask, work: Promise<void>): void {
-    this.pending += 1;
+  /** Sees work to its end, for which nobody else waits. */
+  private track(work: Promise<void>, forget: () => void): void {
     const end = () => {
-      this.running.delete(task.seq);
-      this.pending -= 1;
-      if (this.pending === 0 && this.running.size === 0) this.idle?.();
+      forget();
+      if (this.isIdle) this.idle?.();
     };
     work.then(end, (error: unknown) => {
       this.telemetry.failed(error, 'a task stays leased until the next start, because its end could not be stored');
@@ -120,10 +105,10 @@ export class TaskRunner {
     });
   }
 
-  private async run(running: Running, prepared: Prepared | UpstreamFailure, index: number): Promise<void> {
+  private async run(running: Running, input: LoadedTask['input'], place: number): Promise<void> {
     const { maxTries, backoff } = running.lane.queue.retry;
     const tries = { tries: running.task.tries, maxTries: maxTries ?? this.recorder.maxTries, backoff };
-    const result = await this.call(running, prepared, index);
+    const result = await this.call(running, await input, place);
     if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
     else await this.apply(running, judgeAnswer(result, tries), result);
   }
@@ -131,16 +116,16 @@ export class TaskRunner {
   /** Gives the permit back when the call has ended, however. */
   private async call(
     running: Running,
-    prepared: Prepared | UpstreamFailure,
-    index: number,
+    input: SliceInput | UpstreamFailure,
+    place: number,
   ): Promise<UpstreamAnswer | UpstreamFailure> {
     const { gate, upstream } = running;
     const startedAt = performance.now();
     try {
-      if (prepared instanceof UpstreamFailure) throw prepared;
-      const body = prepared.bodies[index] ?? (await this.stream(prepared.source, running.task));
+      if (input instanceof UpstreamFailure) throw input;
+      const body = input.bodies[place] ?? (await this.loader.stream(input.source, running.task));
       crashPoint('dispatch:leased');
-      const answer = await gate.run(() => this.send(running, prepared.source.endpoint, body));
+      const answer = await gate.run(() => this.send(running, input.source.endpoint, body));
       this.telemetry.called(upstream.name, String(answer.status), startedAt);
       return answer;
     } catch (error) {
@@ -153,12 +138,6 @@ export class TaskRunner {
     }
   }
 
-  private stream(source: BatchSource, task: LeasedTask): Promise<Readable> {
-    return streamBody(this.blobs, source.blobKey, task).catch((error: unknown) => {
-      throw this.unreadable(error);
-    });
-  }
-
   private send(running: Running, endpoint: string, body: Buffer | Readable): Promise<UpstreamAnswer> {
     const { upstream, task } = running;
     const call = this.client.post({ upstream, endpoint, body, bodyLength: task.bodyLength! });
@@ -167,40 +146,22 @@ export class TaskRunner {
     return call.answer;
   }
 
-  private async apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null): Promise<void> {
+  private apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null): Promise<void> {
     const { gate, upstream } = running;
     switch (verdict.kind) {
       case 'record':
         gate.speedUp();
-        await this.recorder.answer(running, answer!, verdict.json);
-        break;
+        return this.recorder.answer(running, answer!, verdict.json);
       case 'retry':
-        await this.recorder.retry(running, verdict.afterMs, verdict.statusCode, verdict.detail);
-        break;
+        return this.recorder.retry(running, verdict.afterMs, verdict.statusCode, verdict.detail);
       case 'pace':
         gate.slowDown(verdict.retryAfterMs);
         this.telemetry.paced(upstream.name, { status: verdict.statusCode, retryAfterMs: verdict.retryAfterMs });
-        await this.recorder.release(running, 'pace');
-        break;
-      case 'unreachable':
-        await this.recorder.release(running, 'unreachable');
-        break;
+        return this.recorder.release(running, 'pace');
       case 'give_up':
-        await this.recorder.giveUp(running, verdict.code, verdict.message);
-        break;
-      case 'aborted':
-        await this.recorder.release(running, 'aborted');
-        break;
+        return this.recorder.giveUp(running, verdict.code, verdict.message);
+      default:
+        return this.recorder.release(running, verdict.kind);
     }
   }
-}
-
-function groupByBatch(slice: readonly LeasedTask[]): Map<number, LeasedTask[]> {
-  const groups = new Map<number, LeasedTask[]>();
-  for (const task of slice) {
-    const group = groups.get(task.batchSeq!);
-    if (group) group.push(task);
-    else groups.set(task.batchSeq!, [task]);
-  }
-  return groups;
 }

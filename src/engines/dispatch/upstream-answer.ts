@@ -1,3 +1,5 @@
+import { parseRetryAfter } from '../../kernel/retry-after.js';
+
 /** What an upstream said: any HTTP answer, whole. */
 export interface UpstreamAnswer {
   status: number;
@@ -36,10 +38,5 @@ export class UpstreamFailure extends Error {
 export function retryAfterMsOf(headers: Record<string, string | string[] | undefined>, now: number): number | null {
   const exact = Number(headers['retry-after-ms']);
   if (headers['retry-after-ms'] !== undefined && exact >= 0) return exact;
-  const text = headers['retry-after'];
-  if (typeof text !== 'string') return null;
-  const seconds = Number(text);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : null;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
+  return parseRetryAfter(headers['retry-after'], now);
 }

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { AppConfig } from '../../config/app-config.js';
 import { Clock } from '../../kernel/clock.js';
+import { SlotList } from '../../kernel/slot-list.js';
 import type { Upstream } from '../../modules/upstreams/upstream.js';
 import { UpstreamExchange } from './upstream-exchange.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
@@ -33,10 +34,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
 @Injectable()
 export class UpstreamClient implements OnApplicationShutdown {
   private readonly agent: Agent;
-  private readonly inFlight = new Map<UpstreamExchange, number>();
+  private readonly inFlight = new SlotList<UpstreamExchange>();
   private readonly sweeper: NodeJS.Timeout;
   private readonly now = () => this.clock.now();
-  private readonly forget = (exchange: UpstreamExchange) => void this.inFlight.delete(exchange);
+  private readonly forget = (exchange: UpstreamExchange) => this.inFlight.remove(exchange);
 
   constructor(
     private readonly config: AppConfig,
@@ -55,9 +56,10 @@ export class UpstreamClient implements OnApplicationShutdown {
   }
 
   post({ upstream, endpoint, body, bodyLength }: UpstreamRequest): UpstreamCall {
-    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, this.now, this.forget);
+    const deadline = this.clock.now() + this.config.times.requestTimeoutMs;
+    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, deadline, this.now, this.forget);
     const { origin, path } = locate(upstream.baseUrl, endpoint);
-    this.inFlight.set(exchange, this.clock.now() + this.config.times.requestTimeoutMs);
+    this.inFlight.add(exchange);
     this.agent.dispatch({ origin, path, method: 'POST', headers: headersOf(upstream, bodyLength), body }, exchange);
     return {
       answer: exchange.answer,
@@ -72,8 +74,8 @@ export class UpstreamClient implements OnApplicationShutdown {
 
   private endOverdue(): void {
     const now = this.clock.now();
-    for (const [exchange, deadline] of this.inFlight) {
-      if (deadline <= now) exchange.abort(new UpstreamFailure('timeout', 'Request timed out.'));
+    for (const exchange of this.inFlight) {
+      if (exchange.deadline <= now) exchange.abort(new UpstreamFailure('timeout', 'Request timed out.'));
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, type Dispatcher } from 'undici';
+import type { Slotted } from '../../kernel/slot-list.js';
 import { retryAfterMsOf, UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 
 /** Errors of undici and of the system that come before anything was sent. */
@@ -25,7 +26,8 @@ const BEFORE_SENDING = new Set([
   'EPROTO',
 ]);
 
-export class UpstreamExchange implements Dispatcher.DispatchHandler {
+export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
+  slot = -1;
   readonly answer: Promise<UpstreamAnswer>;
   private resolve: (answer: UpstreamAnswer) => void;
   private reject: (failure: UpstreamFailure) => void;
@@ -38,6 +40,8 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly maxBytes: number,
+    /** When the whole call must have ended, epoch ms. */
+    readonly deadline: number,
     private readonly now: () => number,
     private readonly onEnd: (exchange: UpstreamExchange) => void,
   ) {

@@ -29,8 +29,8 @@ const LONGEST_PAUSE_MS = 10 * 60_000;
 const DECREASE = 0.7;
 /** One slow-down per this time: the calls that were in flight together say the same thing once. */
 const SLOW_DOWN_ONCE_MS = 1000;
-/** The breaker counts on the wall clock; the pause must not end before it. */
-const CLOCK_SLACK_MS = 20;
+/** The library counts a rest on the wall clock, which can be set back by hours; so it is told of one that is over. */
+const OVER_AT_ONCE = Number.NEGATIVE_INFINITY;
 /** Gateways that stand before a dead server answer with these. */
 const GATEWAY_FAILURES = new Set([502, 504]);
 
@@ -41,6 +41,8 @@ export class UpstreamGate {
   private slowDowns = 0;
   private slowedAt = -SLOW_DOWN_ONCE_MS;
   private broken: UpstreamCondition['broken'] = null;
+  /** No call before this; counted on our clock, which never goes back. */
+  private restsUntil = 0;
 
   constructor(
     private upstream: Upstream,
@@ -97,10 +99,15 @@ export class UpstreamGate {
   /** Lets the breaker count a fault that has happened; what the call came to is not its business any more. */
   private noteFault(outcome: () => UpstreamAnswer): void {
     this.isUntroubled = false;
-    this.breaker.execute(outcome).catch(() => {});
+    if (!this.isResting) this.breaker.execute(outcome).catch(() => {});
+  }
+
+  private get isResting(): boolean {
+    return this.clock.now() < this.restsUntil;
   }
 
   private async runUnderBreaker(call: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+    if (this.isResting) throw resting();
     try {
       const answer = await this.breaker.execute(call);
       // Closed and just succeeded: the library's count of failures in a row is back at none.
@@ -108,7 +115,7 @@ export class UpstreamGate {
       return answer;
     } catch (error) {
       if (error instanceof UpstreamFailure) throw error;
-      throw new UpstreamFailure('unreachable', 'The upstream failed too often and is given a rest.', error);
+      throw resting(error);
     }
   }
 
@@ -137,9 +144,14 @@ export class UpstreamGate {
   /** The library asks how long the breaker stays open; for as long there are no permits either. */
   private pauseBreak(previous: IBackoff<unknown> | null): IBackoff<unknown> {
     const backoff = (previous ?? new ExponentialBackoff<unknown>(BREAK)).next(null);
-    this.limiter.pause(this.key, this.clock.now() + backoff.duration + CLOCK_SLACK_MS);
-    return { duration: backoff.duration, next: () => this.pauseBreak(backoff) };
+    this.restsUntil = this.clock.now() + backoff.duration;
+    this.limiter.pause(this.key, this.restsUntil);
+    return { duration: OVER_AT_ONCE, next: () => this.pauseBreak(backoff) };
   }
+}
+
+function resting(cause?: unknown): UpstreamFailure {
+  return new UpstreamFailure('unreachable', 'The upstream failed too often and is given a rest.', cause);
 }
 
 /** Calls that we gave up, and answers that were merely too long, say nothing against the upstream. */

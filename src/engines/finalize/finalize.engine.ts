@@ -24,6 +24,10 @@ import { Settler } from './settler.js';
 /** Rows a read: longer reads keep the log from being reset. */
 const PAGE_LINES = 500;
 const POLL_MS = 1000;
+const LOST_ANSWER = {
+  errorCode: 'answer_lost',
+  errorMessage: 'This request was answered, but the stored answer is missing on the disk of the server.',
+};
 
 @Injectable()
 export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -57,10 +61,17 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
   }
 
   private async finalizeWaiting(): Promise<void> {
-    for (const batch of await this.batches.inStates(['finalizing', 'cancelling'])) {
+    const failures: unknown[] = [];
+    for (const batch of await this.batches.toFinalize()) {
       if (this.isStopping) return;
-      if (await this.settler.settle(batch)) await this.finalize(batch.seq);
+      // One that cannot be finalized must not hold up those behind it.
+      await this.settleAndFinalize(batch).catch((error: unknown) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async settleAndFinalize(batch: StoredBatch): Promise<void> {
+    if (await this.settler.settle(batch)) await this.finalize(batch.seq);
   }
 
   private async finalize(batchSeq: number): Promise<void> {
@@ -108,15 +119,20 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
     error: ResultFileWriter,
   ): Promise<void> {
     const body = line.blobKey === null ? line.body : await this.readSpilled(line.blobKey);
-    const { isGood, text } = resultLine(batchId, line, body);
+    const isLost = line.blobKey !== null && body === null;
+    const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, body);
     const file = isGood ? output : error;
     file.add(text);
     if (file.isFull) await file.flush();
   }
 
-  private async readSpilled(key: string): Promise<string> {
+  /** Null when the disk has lost it: then its line says so, instead of the whole batch waiting for ever. */
+  private async readSpilled(key: string): Promise<string | null> {
     const stat = await this.blobs.stat(key);
-    if (!stat) throw new Error(`the stored answer ${key} is missing`);
+    if (!stat) {
+      this.telemetry.failed(new Error(`the stored answer ${key} is missing; its line goes into the error file`));
+      return null;
+    }
     return (await this.blobs.readRange(key, 0, stat.bytes)).toString('utf8');
   }
 

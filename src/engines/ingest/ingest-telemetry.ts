@@ -16,6 +16,13 @@ export class IngestTelemetry {
     this.logger.info({ batch: batch.id }, 'the batch failed validation');
   }
 
+  damaged(batch: StoredBatch, blobKey: string, error: unknown): void {
+    this.logger.error(
+      { err: error, batch: batch.id, blob: blobKey },
+      'the input file of a batch is missing or damaged',
+    );
+  }
+
   started(batch: StoredBatch, lines: number, tookMs: number): void {
     this.logger.info({ batch: batch.id, lines, tookMs: Math.round(tookMs) }, 'the batch is in progress');
   }

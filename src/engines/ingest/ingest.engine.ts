@@ -9,6 +9,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { AppConfig } from '../../config/app-config.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import { ServiceLoop } from '../../kernel/service-loop.js';
+import { DamagedBytes } from '../../modules/files/vouched-bytes.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { EventBus } from '../../ports/event-bus.js';
@@ -16,7 +17,7 @@ import { BatchStore, type StoredBatch } from '../../store/batch.store.js';
 import { FileStore } from '../../store/file.store.js';
 import type { NewLine } from '../../store/procedures/batch-shapes.js';
 import { IngestTelemetry } from './ingest-telemetry.js';
-import { readBatch, type RouteLine } from './read-batch.js';
+import { DAMAGED_FILE, readBatch, refused, type BatchInput, type ReadResult, type RouteLine } from './read-batch.js';
 
 /** Lines a transaction: as many as a group commit takes. */
 const LINES_PER_WRITE = 500;
@@ -56,21 +57,36 @@ export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async ingestWaiting(): Promise<void> {
+    const failures: unknown[] = [];
     for (const batch of await this.batches.toIngest()) {
-      if (!this.isStopping) await this.ingest(batch);
+      // One that cannot be read in must not hold up those behind it.
+      if (!this.isStopping) await this.ingest(batch).catch((error: unknown) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   private async ingest(batch: StoredBatch): Promise<void> {
     const blob = await this.files.blob(batch.inputBlobSeq);
-    const input = { blobKey: blob.key, bytes: blob.bytes, endpoint: batch.endpoint };
+    const input = { blobKey: blob.key, bytes: blob.bytes, sha256: blob.sha256, endpoint: batch.endpoint };
     crashPoint('ingest:reading');
-    const read = await readBatch(this.blobs, input, this.config.limits, this.routeOf(batch));
+    const read = await this.read(batch, input);
     if (!read.isFit) {
       if (await this.batches.fail(batch.seq, read.errorsJson)) this.telemetry.failed(batch);
       return;
     }
     await this.insert(batch, read.lines, read.model);
+  }
+
+  /** A file that the disk has lost or changed is refused like one that was never right, and the log tells the operator. */
+  private async read(batch: StoredBatch, input: BatchInput): Promise<ReadResult> {
+    try {
+      if ((await this.blobs.stat(input.blobKey)) === null) throw new DamagedBytes('it is missing');
+      return await readBatch(this.blobs, input, this.config.limits, this.routeOf(batch));
+    } catch (error) {
+      if (!(error instanceof DamagedBytes)) throw error;
+      this.telemetry.damaged(batch, input.blobKey, error);
+      return refused(DAMAGED_FILE);
+    }
   }
 
   private async insert(batch: StoredBatch, lines: NewLine[], model: string | null): Promise<void> {

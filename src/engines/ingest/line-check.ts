@@ -3,7 +3,9 @@
  * it. Codes and texts are those that OpenAI was seen to send; where none are known they are ours in the same form.
  */
 import { isUtf8 } from 'node:buffer';
+import type { Turn } from '../../kernel/turn.js';
 import { findBody, type BodySpan } from './body-span.js';
+import { OutlineReader } from './line-outline.js';
 
 /** One entry of `batch.errors.data`. `line` is 1-based; null for the file as a whole. `param` is in dots from the line's root. */
 export interface LineError {
@@ -42,6 +44,8 @@ const REQUIRED_FIELD: Record<string, { name: string; message: string }> = {
 /** How OpenAI opens its sentence about `stream`, where that is known. */
 const STREAMING: Record<string, string> = { '/v1/chat/completions': 'Chat Completions: ' };
 
+const NOT_JSON = 'This line is not parseable as valid JSON.';
+const NOT_UTF8 = `${NOT_JSON.slice(0, -1)}: it is not valid UTF-8.`;
 const WRONG_METHOD: Problem = {
   code: 'invalid_method',
   message: "The method of a request must be 'POST'.",
@@ -59,11 +63,34 @@ const TOO_DEEP: Problem = {
   param: 'body',
 };
 
+/** Above this a line is read by its outline: parsing it could take longer than others want to wait. */
+export const LONG_LINE_BYTES = 128 * 1024;
+
 /** `line` has no line feed; a trailing carriage return is white space to JSON. */
 export function checkLine(line: Buffer, endpoint: string): CheckedLine {
-  if (!isUtf8(line)) return unreadable('This line is not parseable as valid JSON: it is not valid UTF-8.');
+  if (!isUtf8(line)) return unreadable(NOT_UTF8);
   const value = parse(line);
-  if (value === undefined) return unreadable('This line is not parseable as valid JSON.');
+  if (value === undefined) return unreadable(NOT_JSON);
+  return judge(value, endpoint, () => findBody(line.toString('latin1')));
+}
+
+/** The same for a line of any length, but others get their turn meanwhile. */
+export async function checkLongLine(line: Buffer, endpoint: string, turn: Turn): Promise<CheckedLine> {
+  if (!isUtf8(line)) return unreadable(NOT_UTF8);
+  const text = line.toString('latin1');
+  await turn.next(); // getting here took long enough
+  const steps = new OutlineReader(text).steps();
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) {
+    if (turn.isOver) await turn.next();
+  }
+  if (step.value === null) return unreadable(NOT_JSON);
+  const { value, body } = step.value;
+  return judge(value, endpoint, () => body);
+}
+
+/** `spanOf` is asked only for a line that has a body. */
+function judge(value: unknown, endpoint: string, spanOf: () => BodySpan | null): CheckedLine {
   if (!isObject(value)) return unreadable('This line is not a JSON object.');
   const problems: Problem[] = [];
   const customId = readCustomId(value, problems);
@@ -72,7 +99,7 @@ export function checkLine(line: Buffer, endpoint: string): CheckedLine {
   const body = readBody(value, problems);
   const model = body && readModel(body, problems);
   if (body) checkContent(body, endpoint, problems);
-  const span = body && findBody(line.toString('latin1'));
+  const span = body && spanOf();
   if (span && span.depth > MAX_BODY_DEPTH) problems.push(TOO_DEEP);
   return { problems, customId, model, body: span };
 }

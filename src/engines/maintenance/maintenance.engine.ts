@@ -2,27 +2,18 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { ServiceLoop } from '../../kernel/service-loop.js';
 import { AppLogger } from '../../telemetry/logger.js';
-import { BatchExpirer } from './batch-expirer.js';
-import { CallSweep } from './call-sweep.js';
-import { FileCleaner } from './file-cleaner.js';
-import { OrphanCleaner } from './orphan-cleaner.js';
-import { Promoter } from './promoter.js';
 import type { Sweep } from './sweep.js';
+import { Sweeps } from './sweeps.js';
 
 @Injectable()
 export class MaintenanceEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loops: ServiceLoop[];
 
   constructor(
-    batchExpirer: BatchExpirer,
-    callSweep: CallSweep,
-    fileCleaner: FileCleaner,
-    orphanCleaner: OrphanCleaner,
-    promoter: Promoter,
+    sweeps: Sweeps,
     private readonly logger: AppLogger,
   ) {
-    const sweeps = [batchExpirer, callSweep, fileCleaner, orphanCleaner, promoter];
-    this.loops = sweeps.map((sweep) => this.loopOf(sweep));
+    this.loops = sweeps.all.map((sweep) => this.loopOf(sweep));
   }
 
   onApplicationBootstrap(): void {

@@ -8,6 +8,7 @@ import { makeApiKey, type NewApiKey } from '../../kernel/api-key.js';
 import type { AccessStore, StoredKey } from '../../store/access.store.js';
 import { ApiKeyRow } from '../../store/entities/api-key.entity.js';
 import { AccessService } from './access.service.js';
+import { MAX_FAILURES, WINDOW_MS } from './failed-attempts.js';
 import { KEY_CACHE_MS } from './key-cache.js';
 import { SCOPES } from './scopes.js';
 
@@ -122,6 +123,27 @@ describe('authenticating', () => {
     await service.authenticate(`Bearer ${untold.token}`);
     clock.advance(KEY_CACHE_MS);
     await expect(service.authenticate(`Bearer ${untold.token}`)).rejects.toMatchObject({ code: 'invalid_api_key' });
+  });
+
+  it('has those wait who try out many keys, but nobody with a key of ours', async () => {
+    const { token } = addKey();
+    const guess = (text: string, address = '10.0.0.1') => service.authenticate(`Bearer ${text}`, address);
+    for (let count = 0; count < MAX_FAILURES; count += 1) {
+      await expect(guess(`guess-${count}`)).rejects.toMatchObject({ code: 'invalid_api_key' });
+    }
+    const slowed = { code: 'rate_limit_exceeded', retryAfterMs: WINDOW_MS };
+    for (const text of ['another-guess', makeApiKey().token, ADMIN_KEY]) {
+      await expect(guess(text)).rejects.toMatchObject(slowed);
+    }
+    expect(await guess(token)).toMatchObject({ tenantSeq: 3 });
+    expect(await guess(ADMIN_KEY, '10.0.0.2')).toMatchObject({ isAdmin: true });
+    clock.advance(WINDOW_MS);
+    expect(await guess(ADMIN_KEY)).toMatchObject({ isAdmin: true });
+  });
+
+  it('does not count who sent no key', async () => {
+    for (let count = 0; count <= MAX_FAILURES; count += 1) await service.authenticate('', '::1').catch(() => {});
+    await expect(service.authenticate('Bearer x', '::1')).rejects.toMatchObject({ code: 'invalid_api_key' });
   });
 
   it('lets everybody do everything where it is off', async () => {

@@ -10,6 +10,7 @@ import { EventBus } from '../../ports/event-bus.js';
 import { AccessStore, type StoredKey } from '../../store/access.store.js';
 import { DEFAULT_TENANT } from '../../kernel/default-names.js';
 import type { Caller } from './caller.js';
+import { FailedAttempts } from './failed-attempts.js';
 import { KeyCache } from './key-cache.js';
 import { SCOPES, type Scope } from './scopes.js';
 
@@ -20,6 +21,7 @@ const NO_KEY =
 @Injectable()
 export class AccessService implements OnModuleInit {
   private readonly cache: KeyCache;
+  private readonly failures: FailedAttempts;
   private readonly adminHash: string;
   private admin: Caller | null = null;
 
@@ -31,6 +33,7 @@ export class AccessService implements OnModuleInit {
     secrets: Secrets,
   ) {
     this.cache = new KeyCache((id) => this.store.findKey(id), clock);
+    this.failures = new FailedAttempts(clock);
     this.adminHash = hashSecret(secrets.adminKey.text);
   }
 
@@ -42,25 +45,34 @@ export class AccessService implements OnModuleInit {
 
   /**
    * The caller behind an `Authorization` header. Refuses with `missing_api_key`, or with `invalid_api_key` for a key that
-   * is wrong, revoked or expired; the text is the same for all three.
+   * is wrong, revoked or expired; the text is the same for all three. After too many wrong keys from one `address` it is
+   * `rate_limit_exceeded` instead. That locks nobody out who has a key of ours: those cannot be guessed and are always
+   * looked at; what somebody has thought up as the admin key is not.
    */
-  async authenticate(authorization?: string): Promise<Caller> {
+  async authenticate(authorization?: string, address = ''): Promise<Caller> {
     if (this.admin === null) throw new MillraceError('store_unavailable', 'The server is starting; try again shortly.');
     if (!this.config.authEnabled) return this.admin;
     const token = bearerTokenOf(authorization);
     if (token === null) throw new MillraceError('missing_api_key', NO_KEY);
-    if (isSecretOf(token, this.adminHash)) return this.admin;
     const key = parseApiKey(token);
+    const waitMs = this.failures.waitMs(address);
+    if (waitMs > 0 && key === null) throw tooManyFailures(waitMs);
+    if (isSecretOf(token, this.adminHash)) return this.admin;
     const row = key === null ? null : await this.cache.find(key.id);
-    if (key === null || row === null || !isSecretOf(key.secret, row.hash) || !this.isLive(row)) {
-      throw new MillraceError('invalid_api_key', `Incorrect API key provided: ${maskKey(token)}.`);
-    }
-    return callerOf(row);
+    if (key !== null && row !== null && isSecretOf(key.secret, row.hash) && this.isLive(row)) return callerOf(row);
+    if (waitMs > 0) throw tooManyFailures(waitMs);
+    this.failures.note(address);
+    throw new MillraceError('invalid_api_key', `Incorrect API key provided: ${maskKey(token)}.`);
   }
 
   private isLive({ revokedAt, expiresAt }: StoredKey): boolean {
     return revokedAt === null && (expiresAt === null || expiresAt > this.clock.now());
   }
+}
+
+function tooManyFailures(retryAfterMs: number): MillraceError {
+  const text = 'Too many wrong API keys came from your address. Wait a while, and check the key you send.';
+  return new MillraceError('rate_limit_exceeded', text, { retryAfterMs });
 }
 
 function bearerTokenOf(authorization: string | undefined): string | null {

@@ -2,50 +2,64 @@
 import { MillraceError, messageOf } from '../../kernel/errors.js';
 
 const LINE_FEED = 0x0a;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-/** A longer first line is left to the validation of the batch. */
-const MAX_FIRST_LINE_BYTES = 1024 * 1024;
+/** A longer first line is left to the validation of the batch: parsing it here would keep others waiting. */
+const MAX_FIRST_LINE_BYTES = 64 * 1024;
 
-/** Collects the first line of a file that passes by, at most about 1 MiB of it. */
+/** Collects the first line that is not blank of a file that passes by, at most about 64 KiB of it. */
 export class FirstLine {
+  /** 1-based, as an editor shows it. */
+  number = 1;
   private pieces: Buffer[] = [];
   private bytes = 0;
   private isWhole = false;
 
   add(chunk: Buffer): void {
-    if (this.isWhole || this.isTooLong) return;
-    const end = chunk.indexOf(LINE_FEED);
-    const piece = end < 0 ? chunk : chunk.subarray(0, end);
-    this.isWhole = end >= 0;
-    this.bytes += piece.length;
-    if (this.isTooLong) this.pieces = [];
-    else this.pieces.push(piece);
+    for (let from = 0; from < chunk.length && !this.isWhole && !this.isTooLong;) {
+      const end = chunk.indexOf(LINE_FEED, from);
+      if (end !== from) this.collect(chunk.subarray(from, end < 0 ? chunk.length : end));
+      if (end < 0) return;
+      this.isWhole = this.bytes > 0 && (this.isTooLong || this.text() !== '');
+      if (!this.isWhole) this.startAnew();
+      from = end + 1;
+    }
   }
 
   get isTooLong(): boolean {
     return this.bytes > MAX_FIRST_LINE_BYTES;
   }
 
-  /** Without the line feed. Empty when it was too long. */
+  /** Without white space around it, and a byte order mark is such. Empty when it was too long, or there was none. */
   text(): string {
-    const line = Buffer.concat(this.pieces);
-    const from = line.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-    return line.toString('utf8', from);
+    return Buffer.concat(this.pieces).toString('utf8').trim();
+  }
+
+  private collect(piece: Buffer): void {
+    this.bytes += piece.length;
+    if (this.isTooLong) this.pieces = [];
+    else this.pieces.push(piece);
+  }
+
+  private startAnew(): void {
+    this.number += 1;
+    if (this.bytes === 0) return;
+    this.pieces = [];
+    this.bytes = 0;
   }
 }
 
 /** Refuses with `invalid_file_format` what cannot be the input of a batch. */
-export function checkBatchFile(filename: string, bytes: number, firstLine: FirstLine): void {
-  if (!filename.toLowerCase().endsWith('.jsonl')) {
-    throw new MillraceError('invalid_file_format', 'Invalid file format for Batch API. Must be .jsonl');
-  }
-  if (bytes === 0)
-    throw new MillraceError('invalid_file_format', 'Invalid file format for Batch API. The file is empty.');
+export function checkBatchFile(filename: string, firstLine: FirstLine): void {
+  if (!filename.toLowerCase().endsWith('.jsonl')) throw refusal('Must be .jsonl');
   if (firstLine.isTooLong) return;
+  const text = firstLine.text();
+  if (text === '') throw refusal('The file is empty.');
   try {
-    JSON.parse(firstLine.text());
+    JSON.parse(text);
   } catch (error) {
-    const text = `Invalid file format for Batch API. Line 1 is not valid JSON: ${messageOf(error)}`;
-    throw new MillraceError('invalid_file_format', text);
+    throw refusal(`Line ${firstLine.number} is not valid JSON: ${messageOf(error)}`);
   }
+}
+
+function refusal(why: string): MillraceError {
+  return new MillraceError('invalid_file_format', `Invalid file format for Batch API. ${why}`);
 }

@@ -1,5 +1,5 @@
 /** Files that tenants upload and download. The bytes are in the blob store, everything else is in SQL. */
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { crashPoint } from '../../kernel/crash-point.js';
@@ -8,11 +8,15 @@ import { newId } from '../../kernel/ids.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { FileStore, type FilePageQuery, type StoredFile } from '../../store/file.store.js';
 import type { NewFile } from '../../store/procedures/file.procedures.js';
+import { bytesLeft, checkFileRoom } from '../../store/procedures/quota.js';
+import { TenantStore } from '../../store/tenant.store.js';
+import { AppLogger } from '../../telemetry/logger.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { checkBatchFile } from './batch-file.js';
 import { cleanFileName } from './file-name.js';
 import { DOWNLOAD_PURPOSES, type UploadPurpose } from './purpose.js';
 import { SpooledFile } from './spooled-file.js';
+import { vouchedBytes } from './vouched-bytes.js';
 
 export interface FileSpec {
   tenantSeq: number;
@@ -46,16 +50,26 @@ export class FilesService {
     private readonly store: FileStore,
     private readonly blobs: BlobStore,
     private readonly metrics: Metrics,
+    private readonly tenants: TenantStore,
+    private readonly logger: AppLogger,
   ) {}
 
-  /** Begins to take in bytes; end it with `create`, or with `abort` on what it returned. Refuses with `insufficient_storage`. */
-  async spool(): Promise<SpooledFile> {
+  /**
+   * Begins to take in bytes; end it with `create`, or with `abort` on what it returned. Refuses with `insufficient_storage`,
+   * and with `quota_exceeded` what the tenant has no room for, as soon as that can be told. `create` looks once more.
+   */
+  async spool(tenantSeq: number): Promise<SpooledFile> {
     await this.checkSpace();
+    const quota = await this.tenants.fileQuota(tenantSeq);
+    if (quota) checkFileRoom(quota, 0);
     const blobKey = newId('blob');
     return new SpooledFile({
       blobKey,
       writer: await this.blobs.create(blobKey),
       maxBytes: this.config.limits.maxFileBytes,
+      checkRoom: (bytes) => {
+        if (quota && bytes > bytesLeft(quota)) checkFileRoom(quota, null);
+      },
       checkSpace: () => this.checkSpace(),
     });
   }
@@ -63,7 +77,7 @@ export class FilesService {
   /** Makes a file of spooled bytes. Durable when it resolves; when it rejects the bytes are still to be aborted. */
   async create(spooled: SpooledFile, { tenantSeq, purpose, filename, ttlMs }: FileSpec): Promise<StoredFile> {
     const name = cleanFileName(filename);
-    if (purpose === 'batch') checkBatchFile(name, spooled.bytes, spooled.firstLine);
+    if (purpose === 'batch') checkBatchFile(name, spooled.firstLine);
     const sha256 = await spooled.commit();
     crashPoint('upload:before-row');
     const file = await this.insert({
@@ -120,11 +134,40 @@ export class FilesService {
     throw new MillraceError('invalid_request', `Not allowed to download files of purpose: ${purpose}`);
   }
 
-  /** Bytes `start` (inclusive) to `end` (exclusive). Destroy the stream unless it is read to its end. */
+  /**
+   * Bytes `start` (inclusive) to `end` (exclusive). Destroy the stream unless it is read to its end. Refuses with `internal`
+   * when the bytes are missing; damage that shows only later ends the stream with an error before its last piece.
+   */
   async read(file: StoredFile, { start, end }: { start: number; end: number }): Promise<Readable> {
-    const { key } = await this.store.blobOf(file);
-    this.metrics.fileBytes.inc({ direction: 'out' }, end - start);
-    return this.blobs.read(key, start, end);
+    const { key, bytes, sha256 } = await this.store.blobOf(file);
+    const isWhole = start === 0 && end === bytes;
+    try {
+      const stored = await this.blobs.read(key, start, end);
+      const pieces = vouchedBytes(stored, { bytes: end - start, sha256: isWhole ? sha256 : null });
+      const first = await pieces.next(); // Of a small file this is all, so it is refused with a word.
+      this.metrics.fileBytes.inc({ direction: 'out' }, end - start);
+      const content = Readable.from(first.done ? [] : this.resumed(file, first.value, pieces), { objectMode: false });
+      // Also when nobody ever reads it.
+      return content.once('close', () => stored.destroy());
+    } catch (cause) {
+      this.reportDamage(file, cause);
+      throw new MillraceError('internal', `The content of '${file.id}' is missing or damaged.`, { cause });
+    }
+  }
+
+  /** Reports what goes wrong: who reads a stream that breaks off learns nothing but that. */
+  private async *resumed(file: StoredFile, first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    yield first;
+    try {
+      yield* rest;
+    } catch (error) {
+      this.reportDamage(file, error);
+      throw error;
+    }
+  }
+
+  private reportDamage({ id }: StoredFile, error: unknown): void {
+    this.logger.error({ err: error, file: id }, 'the content of a file is missing or damaged');
   }
 
   private async insert(file: NewFile): Promise<StoredFile> {

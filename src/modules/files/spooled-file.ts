@@ -15,6 +15,8 @@ export interface SpoolOptions {
   blobKey: string;
   writer: BlobWriter;
   maxBytes: number;
+  /** Told how many bytes have come; refuses when its owner has no room for as many. */
+  checkRoom: (bytes: number) => void;
   /** Refuses when there is too little space left. */
   checkSpace: () => Promise<void>;
 }
@@ -35,10 +37,11 @@ export class SpooledFile {
     return this.count;
   }
 
-  /** Refuses with `file_too_large` or `insufficient_storage`; then only `abort` is left. */
+  /** Refuses with `file_too_large`, `quota_exceeded` or `insufficient_storage`; then only `abort` is left. */
   async write(chunk: Buffer): Promise<void> {
     this.count += chunk.length;
     if (this.count > this.options.maxBytes) throw new MillraceError('file_too_large', 'File is too large.');
+    this.options.checkRoom(this.count);
     if (this.count - this.checkedAt >= SPACE_CHECK_BYTES) {
       this.checkedAt = this.count;
       await this.options.checkSpace();

@@ -20,6 +20,10 @@ export interface Queue {
   consumers: ReadonlySet<Consumer>;
   upstreamSeq: number | null;
   retry: RetryPolicy;
+  /** Tasks leased at the same time, over all consumers; null for no limit. */
+  maxConcurrency: number | null;
+  /** Tasks begun per minute; null for no limit. */
+  perMinute: number | null;
   isPaused: boolean;
 }
 
@@ -35,8 +39,15 @@ export function queueOf(row: StoredQueue): Queue {
     consumers: new Set(JSON.parse(row.consumers) as Consumer[]),
     upstreamSeq: row.upstreamSeq,
     retry: retryPolicyOf(retryChoiceOf(row)),
+    maxConcurrency: row.maxConcurrency,
+    perMinute: row.perMinute,
     isPaused: row.pausedAt !== null,
   };
+}
+
+/** The key of the limiter under which a queue's rate is counted. */
+export function rateKeyOf({ seq }: Pick<Queue, 'seq'>): string {
+  return `queue:${seq}`;
 }
 
 /** What a queue says itself about retries; null when it leaves all of it to the server. */

@@ -109,6 +109,10 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
     return this.queues.find((queue) => queue.seq === seq) ?? null;
   }
 
+  upstreamOf({ upstreamSeq }: Queue): Upstream | null {
+    return upstreamSeq === null ? null : (this.upstreams.get(upstreamSeq) ?? null);
+  }
+
   /** The lane of a queue at a level, made when it is first used. */
   async lane(queue: Queue, level: number): Promise<Lane> {
     for (const lane of this.lanes.values()) {
@@ -123,17 +127,20 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
     return this.lanes.get(seq) ?? null;
   }
 
-  /** Tells the dispatchers that these lanes have ready tasks; lanes that only outside workers serve want no calls. */
-  call(laneSeqs: Iterable<number>): void {
+  /**
+   * Tells whoever works these lanes off that they have ready tasks: dispatchers by calls, workers that wait by an event.
+   * `count`: so many new ones in each lane; null for who knows how many.
+   */
+  call(laneSeqs: Iterable<number>, count: number | null = null): void {
     for (const laneSeq of laneSeqs) {
       const lane = this.lanes.get(laneSeq);
-      if (lane && isDispatched(lane.queue) && !lane.queue.isPaused)
-        this.broker.call({ laneId: laneSeq, level: lane.level });
+      if (!lane || lane.queue.isPaused) continue;
+      if (isDispatched(lane.queue)) this.broker.call({ laneId: laneSeq, level: lane.level });
+      if (lane.queue.consumers.has('pull')) this.events.publish('lane.ready', { laneSeq, count });
     }
   }
 
   private laneOf(seq: number, level: number, queue: Queue): Lane {
-    const upstream = queue.upstreamSeq === null ? null : (this.upstreams.get(queue.upstreamSeq) ?? null);
-    return { seq, level, queue, upstream };
+    return { seq, level, queue, upstream: this.upstreamOf(queue) };
   }
 }

@@ -19,6 +19,8 @@ function queue(name: string, settings: Partial<Queue> = {}): Queue {
     consumers: new Set(),
     upstreamSeq: null,
     retry: retryPolicyOf(null),
+    maxConcurrency: null,
+    perMinute: null,
     isPaused: false,
     ...settings,
   };

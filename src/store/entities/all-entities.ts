@@ -3,6 +3,7 @@ import { AttemptRow } from './attempt.entity.js';
 import { AuditEntryRow } from './audit-entry.entity.js';
 import { BatchRow } from './batch.entity.js';
 import { BlobRow } from './blob.entity.js';
+import { CallbackAttemptRow } from './callback-attempt.entity.js';
 import { CallbackRow } from './callback.entity.js';
 import { CommitMarkRow } from './commit-mark.entity.js';
 import { FileRow } from './file.entity.js';
@@ -18,6 +19,7 @@ import { TaskEventRow } from './task-event.entity.js';
 import { TaskResultRow } from './task-result.entity.js';
 import { TenantRow } from './tenant.entity.js';
 import { UpstreamRow } from './upstream.entity.js';
+import { WebhookSecretRow } from './webhook-secret.entity.js';
 import { WorkerRow } from './worker.entity.js';
 
 /** Every table, for the data sources and the drift check. */
@@ -27,6 +29,7 @@ export const ALL_ENTITIES = [
   AuditEntryRow,
   BatchRow,
   BlobRow,
+  CallbackAttemptRow,
   CallbackRow,
   CommitMarkRow,
   FileRow,
@@ -42,5 +45,6 @@ export const ALL_ENTITIES = [
   TaskResultRow,
   TenantRow,
   UpstreamRow,
+  WebhookSecretRow,
   WorkerRow,
 ];

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops. */
+/** `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops. `ended_at` is when it got its last state, whichever that is; `cleared_at` when the rows of its lines were forgotten. */
 @Entity('batch')
 @Index('ux_batch_id', ['id'], { unique: true })
 @Index('ix_batch_tenant', ['tenantSeq', 'seq'])
@@ -9,6 +9,8 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 })
 @Index('ix_batch_blob', ['inputBlobSeq'])
 @Index('ix_batch_stopped', ['seq'], { where: `outcome IS NOT NULL AND settled_at IS NULL` })
+@Index('ix_batch_uncleared', ['endedAt'], { where: `ended_at IS NOT NULL AND cleared_at IS NULL` })
+@Index('ix_batch_cleared', ['endedAt'], { where: `ended_at IS NOT NULL AND cleared_at IS NOT NULL` })
 export class BatchRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;
@@ -123,4 +125,10 @@ export class BatchRow {
 
   @Column({ name: 'cancelled_at', type: 'integer', nullable: true })
   cancelledAt: number | null;
+
+  @Column({ name: 'ended_at', type: 'integer', nullable: true })
+  endedAt: number | null;
+
+  @Column({ name: 'cleared_at', type: 'integer', nullable: true })
+  clearedAt: number | null;
 }

@@ -1,10 +1,16 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Outbox: HTTP notices written with the state change, delivered later. */
+/**
+ * Outbox: HTTP notices written with the state change, delivered later. `body` is null where it is the recorded result of
+ * the task; `target` is the origin of `url`.
+ */
 @Entity('callback')
 @Index('ux_callback_id', ['id'], { unique: true })
 @Index('ix_callback_due', ['availableAt'], { where: `state = 1` })
+@Index('ix_callback_target', ['target', 'availableAt'], { where: `state = 1` })
+@Index('ix_callback_lease', ['ownerSeq'], { where: `state = 2` })
 @Index('ix_callback_task', ['taskSeq'], { where: `task_seq IS NOT NULL` })
+@Index('ix_callback_ended', ['state', 'endedAt'], { where: `ended_at IS NOT NULL` })
 export class CallbackRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;
@@ -25,7 +31,10 @@ export class CallbackRow {
   url: string;
 
   @Column({ type: 'text' })
-  body: string;
+  target: string;
+
+  @Column({ type: 'text', nullable: true })
+  body: string | null;
 
   @Column({ type: 'integer' })
   state: number;
@@ -39,14 +48,11 @@ export class CallbackRow {
   @Column({ name: 'owner_seq', type: 'integer', nullable: true })
   ownerSeq: number | null;
 
+  @Column({ name: 'leased_at', type: 'integer', nullable: true })
+  leasedAt: number | null;
+
   @Column({ name: 'available_at', type: 'integer' })
   availableAt: number;
-
-  @Column({ name: 'last_status', type: 'integer', nullable: true })
-  lastStatus: number | null;
-
-  @Column({ name: 'last_error', type: 'text', nullable: true })
-  lastError: string | null;
 
   @Column({ name: 'created_at', type: 'integer' })
   createdAt: number;

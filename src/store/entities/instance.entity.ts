@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 /** One row per server process; a new one at each boot. */
 @Entity('instance')
 @Index('ux_instance_id', ['id'], { unique: true })
+@Index('ix_instance_heartbeat', ['heartbeatAt'])
 export class InstanceRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;

@@ -1,7 +1,8 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** Names that other dialects give to tasks. */
 @Entity('task_alias')
+@Index('ix_task_alias_task', ['taskSeq'])
 export class TaskAliasRow {
   @PrimaryColumn({ type: 'text' })
   dialect: string;

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** Events of streaming tasks, several of one flush a row; a stream belongs to one attempt (epoch). */
+/** Events of single tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted from 1. A stream belongs to one attempt (epoch). */
 @Entity('task_event')
 @Index('ix_task_event_age', ['createdAt'])
 export class TaskEventRow {
@@ -13,14 +13,8 @@ export class TaskEventRow {
   @Column({ type: 'integer' })
   epoch: number;
 
-  @Column({ type: 'text', nullable: true })
-  id: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  name: string | null;
-
   @Column({ type: 'text' })
-  data: string;
+  events: string;
 
   @Column({ name: 'created_at', type: 'integer' })
   createdAt: number;

@@ -10,6 +10,8 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 @Index('ix_task_lease', ['leaseUntil'], { where: `state = 2 AND lease_until IS NOT NULL` })
 @Index('ix_task_expiry', ['expiresAt'], { where: `state < 3 AND expires_at IS NOT NULL` })
 @Index('ix_task_single', ['tenantSeq', 'seq'], { where: `batch_seq IS NULL` })
+@Index('ix_task_failed', ['queueSeq', 'seq'], { where: `state = 4 AND batch_seq IS NULL` })
+@Index('ix_task_ended', ['queueSeq', 'state', 'endedAt'], { where: `batch_seq IS NULL AND ended_at IS NOT NULL` })
 export class TaskRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;
@@ -34,6 +36,12 @@ export class TaskRow {
 
   @Column({ type: 'text', nullable: true })
   type: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  endpoint: string | null;
+
+  @Column({ name: 'key_id', type: 'text', nullable: true })
+  keyId: string | null;
 
   @Column({ name: 'batch_seq', type: 'integer', nullable: true })
   batchSeq: number | null;
@@ -67,6 +75,9 @@ export class TaskRow {
 
   @Column({ name: 'lease_until', type: 'integer', nullable: true })
   leaseUntil: number | null;
+
+  @Column({ name: 'lease_ms', type: 'integer', nullable: true })
+  leaseMs: number | null;
 
   @Column({ name: 'lease_end', type: 'text', nullable: true })
   leaseEnd: string | null;

@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 /** Workers that pull over HTTP, as they name themselves. */
 @Entity('worker')
 @Index('ux_worker_name', ['tenantSeq', 'name'], { unique: true })
+@Index('ix_worker_seen', ['lastSeenAt'])
 export class WorkerRow {
   @PrimaryGeneratedColumn('increment', { type: 'integer' })
   seq: number;

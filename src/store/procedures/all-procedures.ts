@@ -1,9 +1,19 @@
 /** Loads every procedure, so that the writer knows them by name. */
 import './access.procedures.js';
 import './batch.procedures.js';
+import './callback.procedures.js';
+import './complete.procedures.js';
+import './dead-letter.procedures.js';
 import './file.procedures.js';
 import './health.procedures.js';
 import './instance.procedures.js';
+import './lease.procedures.js';
+import './progress.procedures.js';
+import './put.procedures.js';
 import './queue.procedures.js';
+import './retention.procedures.js';
+import './stop.procedures.js';
+import './take.procedures.js';
 import './task.procedures.js';
 import './upstream.procedures.js';
+import './webhook-secret.procedures.js';

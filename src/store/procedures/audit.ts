@@ -5,9 +5,12 @@ import type { Tx } from '../procedure.js';
 /** What people do that the audit log keeps. */
 export type AuditAction =
   | `upstream.${'create' | 'update' | 'delete'}`
-  | `queue.${'create' | 'update' | 'delete' | 'pause' | 'resume'}`
+  | `queue.${'create' | 'update' | 'delete' | 'pause' | 'resume' | 'clear'}`
+  | `task.${'cancel' | 'redrive' | 'drop'}`
   | `key.${'create' | 'revoke' | 'rotate'}`
   | `tenant.${'create' | 'update'}`
+  | `webhook_secret.${'create' | 'rotate'}`
+  | 'callback.replay'
   | 'batch.cancel'
   | 'file.delete';
 

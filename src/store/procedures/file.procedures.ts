@@ -73,7 +73,10 @@ export const expireFiles = procedureOfOne('file-expire', async (tx, { limit }: {
   tx.run(EXPIRE, { now: tx.now, limit }),
 );
 
-const DROP_DELETED_FILES = statement<{ limit: number }>('file-drop-deleted');
+const DROP_DELETED_FILES = statement<{ limit: number }, { blobSeq: number }>('file-drop-deleted');
+const MARK_UNUSED = statement<{ seq: number; now: number }>('blob-mark-unused');
+/** Whether `collectBlobs` would find a file to forget. */
+export const DROPPABLE_FILE = statement<Record<string, never>, { seq: number }>('file-droppable');
 export const UNUSED_BLOBS = statement<{ limit: number }, { seq: number; key: string }>('blob-unused');
 
 /**
@@ -81,7 +84,11 @@ export const UNUSED_BLOBS = statement<{ limit: number }, { seq: number; key: str
  * rows stay until `dropBlobs` says that the bytes are gone, so a crash between the two leaves no orphan.
  */
 export const collectBlobs = procedureOfOne('blob-collect', async (tx, { limit }: { limit: number }) => {
-  await tx.run(DROP_DELETED_FILES, { limit });
+  const dropped = await tx.all(DROP_DELETED_FILES, { limit });
+  await tx.each(
+    MARK_UNUSED,
+    dropped.map(({ blobSeq }) => ({ seq: blobSeq, now: tx.now })),
+  );
   return tx.all(UNUSED_BLOBS, { limit });
 });
 

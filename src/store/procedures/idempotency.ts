@@ -27,10 +27,7 @@ export async function rememberKey(
   const known = await tx.manager.findOneBy(IdempotencyKeyRow, primaryKey);
   if (known && known.expiresAt > tx.now) {
     if (known.requestHash === claim.requestHash) return known.subjectId;
-    throw new MillraceError(
-      'idempotency_key_reused',
-      `The Idempotency-Key '${claim.key}' was used with another request. Use a new key for a new request.`,
-    );
+    throw keyReused(claim.key);
   }
   if (known) await tx.manager.delete(IdempotencyKeyRow, primaryKey);
   await tx.manager.insert(IdempotencyKeyRow, {
@@ -40,4 +37,9 @@ export async function rememberKey(
     expiresAt: tx.now + IDEMPOTENCY_TTL_MS,
   });
   return null;
+}
+
+export function keyReused(key: string): MillraceError {
+  const text = `The Idempotency-Key '${key}' was used with another request. Use a new key for a new request.`;
+  return new MillraceError('idempotency_key_reused', text);
 }

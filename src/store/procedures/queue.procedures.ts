@@ -23,7 +23,13 @@ export const putQueue = procedureOfOne('queue-put', async (tx, { id, ...columns 
 
 /** What may change; what is left out stays. */
 export type QueueChanges = Partial<
-  Pick<QueueRow, 'visibility' | 'endpoint' | 'models' | 'consumers' | 'upstreamSeq' | 'retryPolicy'>
+  Pick<QueueRow, 'visibility' | 'endpoint' | 'models' | 'consumers' | 'upstreamSeq' | 'retryPolicy'> & QueueLimits
+>;
+
+/** Null: no limit, or as the server's configuration says. */
+export type QueueLimits = Pick<
+  QueueRow,
+  'maxConcurrency' | 'perMinute' | 'maxDepth' | 'completionRule' | 'resultTtlMs'
 >;
 
 /** Refuses with `conflict` when the name is taken. */

@@ -18,15 +18,38 @@ export const FILE_USAGE = statement<{ tenantSeq: number; now: number }, FileUsag
 export const LINE_USAGE = statement<{ tenantSeq: number }, { lines: number }>('line-usage');
 const LINE_QUOTA = statement<{ tenantSeq: number }, { tenant: string; max: number; used: number }>('line-quota');
 
+/** What a tenant's quotas leave of files. */
+export interface FileQuota {
+  tenant: Pick<TenantRow, 'name' | 'maxFiles' | 'maxBytes'>;
+  used: FileUsage;
+}
+
+/** Refuses a further file with `quota_exceeded`. `bytes`: null when so many have come that there can be no room for it. */
+export function checkFileRoom(
+  { tenant: { name: tenant, maxFiles, maxBytes }, used }: FileQuota,
+  bytes: number | null,
+): void {
+  const refusal =
+    refusalOf({ tenant, what: 'files', max: maxFiles, used: used.files, more: 1 }) ??
+    refusalOf({ tenant, what: 'bytes of files', max: maxBytes, used: used.bytes, more: bytes });
+  if (refusal !== null) throw new MillraceError('quota_exceeded', `${refusal} Delete files that are not needed.`);
+}
+
+/** Bytes that a further file may have; Infinity for any number. */
+export function bytesLeft({ tenant, used }: FileQuota): number {
+  return tenant.maxBytes === null ? Infinity : tenant.maxBytes - used.bytes;
+}
+
 /** Refuses a further file with `quota_exceeded`. */
 export async function checkFileQuota(tx: Tx, tenantSeq: number, bytes: number): Promise<void> {
   const tenant = await tx.manager.findOneBy(TenantRow, { seq: tenantSeq });
-  if (!tenant || (tenant.maxFiles === null && tenant.maxBytes === null)) return;
+  if (!tenant || !hasFileQuota(tenant)) return;
   const [used] = await tx.all(FILE_USAGE, { tenantSeq, now: tx.now });
-  const refusal =
-    refusalOf({ tenant: tenant.name, what: 'files', max: tenant.maxFiles, used: used!.files, more: 1 }) ??
-    refusalOf({ tenant: tenant.name, what: 'bytes of files', max: tenant.maxBytes, used: used!.bytes, more: bytes });
-  if (refusal !== null) throw new MillraceError('quota_exceeded', `${refusal} Delete files that are not needed.`);
+  checkFileRoom({ tenant, used: used! }, bytes);
+}
+
+export function hasFileQuota({ maxFiles, maxBytes }: Pick<TenantRow, 'maxFiles' | 'maxBytes'>): boolean {
+  return maxFiles !== null || maxBytes !== null;
 }
 
 /**
@@ -42,7 +65,7 @@ export async function failsForLineQuota(tx: Tx, { tenantSeq, batchSeq, total }: 
   await tx.manager.update(
     BatchRow,
     { seq: batchSeq, state: 'validating' },
-    { state: 'failed', failedAt: tx.now, errors: JSON.stringify(errors) },
+    { state: 'failed', failedAt: tx.now, endedAt: tx.now, errors: JSON.stringify(errors) },
   );
   return true;
 }
@@ -52,14 +75,15 @@ interface Demand {
   what: string;
   max: number | null;
   used: number;
-  more: number;
+  /** Null: more than is left, but nobody knows how much. */
+  more: number | null;
 }
 
 function refusalOf({ tenant, what, max, used, more }: Demand): string | null {
-  if (max === null || used + more <= max) return null;
+  if (max === null || (more !== null && used + more <= max)) return null;
   const left = Math.max(0, max - used);
   return (
     `You exceeded your current quota: the tenant '${tenant}' may have ${max} ${what}; ${used} are used, ${left} are left, ` +
-    `and this needs ${more}.`
+    `and this needs ${more ?? 'more'}.`
   );
 }

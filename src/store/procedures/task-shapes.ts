@@ -33,7 +33,7 @@ export interface FinishedTask {
   epoch: number;
   laneSeq: number;
   batchSeq: number | null;
-  state: 'completed' | 'failed';
+  state: 'completed' | 'failed' | 'expired' | 'cancelled';
   /** Whether this end counts as a try. */
   isTry: boolean;
   statusCode: number | null;

@@ -19,7 +19,7 @@ export function sqliteFileIn(dataDir: string): string {
 const OLDEST_SAFE_SQLITE = [3, 51, 3] as const;
 
 /** The writer works on the same pages again and again; readers find theirs in the page cache of the system. */
-const CACHE_KIB = { write: 32 * 1024, read: 4 * 1024 } as const;
+const CACHE_KIB = { write: 16 * 1024, read: 4 * 1024 } as const;
 
 export async function openSqlite(file: string, access: 'write' | 'read'): Promise<DataSource> {
   const dataSource = new DataSource({
@@ -29,6 +29,8 @@ export async function openSqlite(file: string, access: 'write' | 'read'): Promis
     entities: ALL_ENTITIES,
     synchronize: false,
     logging: false,
+    // The usual logger prints failed migrations as plain text, whatever `logging` says; the error itself says enough.
+    logger: 'debug',
     prepareDatabase: (database: BetterSqlite3.Database) => prepare(database, access),
   });
   return dataSource.initialize();

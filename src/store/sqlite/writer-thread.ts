@@ -1,23 +1,21 @@
 import { Worker } from 'node:worker_threads';
 import { MillraceError } from '../../kernel/errors.js';
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
-import {
-  PART_CHARACTERS,
-  type FromWriter,
-  type ToWriter,
-  type WriterOptions,
-  type WrittenCall,
-} from './writer-protocol.js';
+import { packCalls, unpackOutcomes } from './packed.js';
+import type { FromWriter, ToWriter, WriterOptions } from './writer-protocol.js';
 
 interface Pending {
   resolve: (outcomes: WriteOutcome[]) => void;
   reject: (error: Error) => void;
 }
 
+/** What a group needs dies with it, so a small young generation is enough: the default is three times as large. */
+const YOUNG_MB = 12;
+
 /** The main thread's end of the writer thread. A thread that dies takes its unanswered groups with it, as errors. */
 export class WriterThread {
-  private readonly pending = new Map<number, Pending>();
-  private lastId = 0;
+  /** The group that is being written; the next is sent when it has ended. */
+  private pending: Pending | null = null;
   private closed: (() => void) | null = null;
   private isDead = false;
 
@@ -35,7 +33,10 @@ export class WriterThread {
    * must end then, because nobody can know what the last group became; a restart does.
    */
   static async start(entry: URL, options: WriterOptions, onDeath: (error: Error) => void): Promise<WriterThread> {
-    const worker = new Worker(entry, { workerData: options });
+    const worker = new Worker(entry, {
+      workerData: options,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     const first = await new Promise<FromWriter>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
@@ -48,13 +49,17 @@ export class WriterThread {
     return new WriterThread(worker, onDeath);
   }
 
-  run(calls: WriteCall[], now: number): Promise<WriteOutcome[]> {
-    if (this.isDead) return Promise.reject(new MillraceError('store_unavailable', 'The store has stopped.'));
-    const id = (this.lastId += 1);
-    return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
-      this.say({ kind: 'group', id, now, calls: this.sendParts(calls) });
-    });
+  /** Runs a group as one transaction; outcomes in the order of the calls. */
+  async run(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+    if (this.isDead) throw new MillraceError('store_unavailable', 'The store has stopped.');
+    const places = placesByProcedure(calls);
+    const sorted = await this.send(
+      places.map((place) => calls[place]!),
+      now,
+    );
+    const outcomes = new Array<WriteOutcome>(calls.length);
+    places.forEach((place, index) => (outcomes[place] = sorted[index]!));
+    return outcomes;
   }
 
   async close(): Promise<void> {
@@ -66,21 +71,15 @@ export class WriterThread {
     await this.worker.terminate();
   }
 
-  /** Sends all but the last part of a group, and returns that. */
-  private sendParts(calls: readonly WriteCall[]): WrittenCall[] {
-    let part: WrittenCall[] = [];
-    let characters = 0;
-    for (const { procedure, args } of calls) {
-      const argsJson = JSON.stringify(args);
-      part.push({ procedure, argsJson });
-      characters += argsJson.length;
-      if (characters >= PART_CHARACTERS) {
-        this.say({ kind: 'part', calls: part });
-        part = [];
-        characters = 0;
-      }
-    }
-    return part;
+  private send(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+    if (this.pending) throw new Error('the writer is given one group at a time');
+    const parts = packCalls(calls);
+    const last = parts.pop()!;
+    return new Promise((resolve, reject) => {
+      this.pending = { resolve, reject };
+      for (const part of parts) this.say({ kind: 'part', calls: part });
+      this.say({ kind: 'group', now, calls: last });
+    });
   }
 
   private say(message: ToWriter): void {
@@ -94,17 +93,17 @@ export class WriterThread {
       return;
     }
     if (message.kind !== 'done' && message.kind !== 'broken') return;
-    const pending = this.pending.get(message.id);
-    this.pending.delete(message.id);
-    if (message.kind === 'done') pending?.resolve(message.outcomesJson.map((json) => JSON.parse(json) as WriteOutcome));
+    const pending = this.pending;
+    this.pending = null;
+    if (message.kind === 'done') pending?.resolve(unpackOutcomes(message.outcomes));
     else pending?.reject(new Error(message.message));
   }
 
   private die(error: Error): void {
     if (this.isDead) return;
     this.isDead = true;
-    for (const { reject } of this.pending.values()) reject(error);
-    this.pending.clear();
+    this.pending?.reject(error);
+    this.pending = null;
     this.closed?.();
     this.onDeath(error);
   }
@@ -112,4 +111,15 @@ export class WriterThread {
 
 function endedWith(code: number): Error {
   return new Error(`the writer thread ended with code ${code}`);
+}
+
+/** Calls of one procedure side by side; a procedure works on all of its calls together anyway. */
+function placesByProcedure(calls: readonly WriteCall[]): number[] {
+  const places = new Map<string, number[]>();
+  calls.forEach(({ procedure }, place) => {
+    const same = places.get(procedure);
+    if (same) same.push(place);
+    else places.set(procedure, [place]);
+  });
+  return [...places.values()].flat();
 }

@@ -8,40 +8,40 @@ import type { DataSource } from 'typeorm';
 import { armCrashPoint } from '../../kernel/crash-point.js';
 import { messageOf } from '../../kernel/errors.js';
 import { GroupExecutor, type WriteCall } from '../group-executor.js';
-import { migrate } from '../migrator.js';
 import '../procedures/all-procedures.js';
 import { SqliteConnection } from './sqlite-connection.js';
 import { handleOf, openSqlite } from './sqlite-data-source.js';
-import type { FromWriter, ToWriter, WriterOptions, WrittenCall } from './writer-protocol.js';
-
-const MIGRATIONS = new URL('../../../migrations/sqlite/', import.meta.url);
+import { migrateSqlite } from './sqlite-migrations.js';
+import { packOutcomes, unpackCalls } from './packed.js';
+import { SpaceReclaimer } from './space-reclaimer.js';
+import type { FromWriter, ToWriter, WriterOptions } from './writer-protocol.js';
 
 const port = parentPort;
 if (!port) throw new Error('the writer runs in a worker thread');
 const options = workerData as WriterOptions;
 const say = (message: FromWriter) => port.postMessage(message);
 
-function parse({ procedure, argsJson }: WrittenCall): WriteCall {
-  return { procedure, args: JSON.parse(argsJson) as unknown };
-}
-
 function serve(dataSource: DataSource): void {
   const executor = new GroupExecutor(new SqliteConnection(dataSource));
-  let parsed: WriteCall[] = [];
+  const space = new SpaceReclaimer(handleOf(dataSource));
+  let parts: WriteCall[] = [];
   port!.on('message', (message: ToWriter) => {
     if (message.kind === 'close') {
+      space.stop();
       handleOf(dataSource).pragma('wal_checkpoint(TRUNCATE)');
       void dataSource.destroy().then(() => say({ kind: 'closed' }));
       return;
     }
-    parsed.push(...message.calls.map(parse));
-    if (message.kind === 'part') return;
-    const calls = parsed;
-    parsed = [];
+    const calls = parts.concat(unpackCalls(message.calls));
+    if (message.kind === 'part') {
+      parts = calls;
+      return;
+    }
+    parts = [];
+    space.noteGroup();
     executor.execute(calls, message.now).then(
-      (outcomes) =>
-        say({ kind: 'done', id: message.id, outcomesJson: outcomes.map((outcome) => JSON.stringify(outcome)) }),
-      (error: unknown) => say({ kind: 'broken', id: message.id, message: messageOf(error) }),
+      (outcomes) => say({ kind: 'done', outcomes: packOutcomes(outcomes) }),
+      (error: unknown) => say({ kind: 'broken', message: messageOf(error) }),
     );
   });
 }
@@ -49,10 +49,7 @@ function serve(dataSource: DataSource): void {
 try {
   if (options.crashAt !== null) armCrashPoint(options.crashAt);
   const dataSource = await openSqlite(options.file, 'write');
-  const migrations = await migrate(dataSource, MIGRATIONS, (runner, sql) => {
-    handleOf(runner.dataSource).exec(sql);
-    return Promise.resolve();
-  });
+  const migrations = await migrateSqlite(dataSource);
   serve(dataSource);
   say({ kind: 'ready', migrations });
 } catch (error) {

@@ -1,4 +1,4 @@
--- Forgets hidden files, except those whose blob is the input of a batch that is still going.
+-- Forgets hidden files, except those whose blob is the input of a batch that is still going; says which blobs they named.
 DELETE FROM file WHERE seq IN (
   SELECT file.seq FROM file
   WHERE file.deleted_at IS NOT NULL
@@ -9,3 +9,4 @@ DELETE FROM file WHERE seq IN (
     )
   ORDER BY file.deleted_at LIMIT :limit
 )
+RETURNING blob_seq AS blobSeq

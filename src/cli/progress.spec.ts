@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
-import { barLine, showProgress } from './demo-progress.js';
+import { barLine, showProgress } from './progress.js';
 
 const HALF = { total: 320, completed: 155, failed: 5, perSecond: 41.6, secondsLeft: 3.2 };
 
@@ -25,6 +25,7 @@ describe('progress that no person watches', () => {
     const screen = {
       width: 100,
       isTerminal: false,
+      stream: process.stdout,
       colors: pc.createColors(false),
       print: (line: string) => lines.push(line),
     };

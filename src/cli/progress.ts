@@ -1,8 +1,14 @@
-/** The progress of the batch: a bar on a terminal, a line for every ten per cent elsewhere. */
+/** The progress of a batch: a bar on a terminal, a line for every ten per cent elsewhere. */
 import cliProgress from 'cli-progress';
-import type { Screen } from '../terminal.js';
-import type { LineCounts } from './demo-batch.js';
 import { Pace } from './pace.js';
+import type { Screen } from './terminal.js';
+
+/** Lines of a batch by what became of them. */
+export interface LineCounts {
+  total: number;
+  completed: number;
+  failed: number;
+}
 
 export interface Progress {
   show: (counts: LineCounts) => void;
@@ -37,9 +43,9 @@ type StateOf = (counts: LineCounts) => ProgressState;
 
 function barOn(screen: Screen, total: number, stateOf: StateOf): Progress {
   const bar = new cliProgress.SingleBar({
-    stream: process.stdout,
+    stream: screen.stream,
     hideCursor: true,
-    gracefulExit: false, // Ctrl-C is the matter of the demo, which calls stop().
+    gracefulExit: false, // Ctrl-C is the matter of the command, which calls stop().
     format: (_options, _params, payload: { line: string }) => payload.line,
   });
   const drawn = (counts: LineCounts) => ({ line: screen.colors.cyan(barLine(stateOf(counts), screen.width)) });

@@ -1,0 +1,54 @@
+/** Between takes as workers write them and as they are carried out. */
+import type { LeaseEnd } from '../../kernel/pull.js';
+import type { HandedTask, TakeCall } from '../../modules/tasks/task-requests.js';
+import { parseLane } from './lane-name.js';
+import { leaseTokenOf } from './lease-token.js';
+import { FIFO_TASKS, MAX_TASKS, type LeaseEndWord, type TakeDto, type WorkerDto } from './take.dto.js';
+import { taskJson } from './task.mapper.js';
+
+const LEASE_END: Readonly<Record<LeaseEndWord, LeaseEnd>> = {
+  complete: 'complete_408',
+  retry: 'retry',
+  fail: 'fail',
+  expire: 'expire',
+};
+
+/** Refuses with `missing_required_parameter` and `invalid_value`. */
+export function toTakeCall(tenantSeq: number, body: TakeDto): TakeCall {
+  const strategy = body.strategy ?? 'fifo';
+  const most = strategy === 'fifo' ? (body.fifo_max ?? FIFO_TASKS) : MAX_TASKS;
+  return {
+    tenantSeq,
+    lanes: lanesOf(body.queues),
+    strategy,
+    size: Math.min(body.size ?? 1, most),
+    minAgeMs: (body.min_age_seconds ?? 0) * 1000,
+    leaseMs: body.process_timeout ? body.process_timeout * 1000 : null,
+    leaseEnd: LEASE_END[body.lease_end ?? 'complete'],
+    leaseRetries: body.process_max_retries ?? 0,
+    worker: workerOf(body.worker),
+    waitMs: (body.wait_seconds ?? 0) * 1000,
+  };
+}
+
+/** A worker without a name is not remembered. */
+export function workerOf(worker: WorkerDto | null | undefined): TakeCall['worker'] {
+  return worker?.id ? { name: worker.id, capacity: worker.capacity ?? null } : null;
+}
+
+/** JSON text: tasks by lane, each lane's in the order in which they are to be worked off. */
+export function handedJson(handed: readonly HandedTask[]): string {
+  const byLane = new Map<string, string[]>();
+  for (const task of handed) {
+    const lane = `${task.queueName}:${task.level}`;
+    const ofLane = byLane.get(lane);
+    if (ofLane) ofLane.push(handedTaskJson(task));
+    else byLane.set(lane, [handedTaskJson(task)]);
+  }
+  return `{${[...byLane].map(([lane, tasks]) => `"${lane}":[${tasks.join(',')}]`).join(',')}}`;
+}
+
+function handedTaskJson(task: HandedTask): string {
+  const more = { lease_token: leaseTokenOf(task.id, task.epoch), lease_until: task.leaseUntil ?? 0 };
+  return taskJson(task, { data: task.body, more });
+}

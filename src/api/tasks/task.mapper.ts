@@ -1,0 +1,74 @@
+/**
+ * Tasks on the wire. They are written as text, because their `data` and `result` are JSON texts already, and go out as their
+ * makers wrote them. What there is nothing to say of is left out, but for the four times, which are 0.
+ */
+import { TASK_STATE_CODE, type TaskState } from '../../kernel/task-state.js';
+import { resultObject } from '../../modules/callbacks/result-object.js';
+import type { TaskDetails, TaskResult, TaskSummary } from '../../modules/tasks/task-requests.js';
+
+/** The words of the task's first clients; `state` beside it tells more. */
+const STATUS: Readonly<Record<TaskState, string>> = {
+  scheduled: 'waiting',
+  ready: 'waiting',
+  leased: 'queued',
+  completed: 'succeeded',
+  failed: 'failed',
+  expired: 'timeout',
+  cancelled: 'cancelled',
+};
+
+/** What a task object may hold beside the task itself. */
+export interface TaskExtras {
+  /** JSON text. */
+  data?: string | null;
+  result?: TaskResult | null;
+  /** Further fields, at its end. */
+  more?: Readonly<Record<string, unknown>>;
+}
+
+/** JSON text of the task object. */
+export function taskJson(task: TaskSummary, { data = null, result = null, more = {} }: TaskExtras = {}): string {
+  const head = fields({
+    task_id: task.id,
+    custom_id: task.customId,
+    batch_id: task.batchId,
+    trace_id: task.traceId,
+    ak: task.keyId,
+    type: task.type,
+    endpoint: task.endpoint,
+    queue: task.queueName,
+    level: task.level,
+  });
+  const tail = fields({
+    status: STATUS[task.state],
+    state: task.state,
+    tries: task.tries,
+    start_time: task.enqueuedAt,
+    running_time: task.state === 'completed' ? task.endedAt! - task.enqueuedAt : 0,
+    expire_time: task.expiresAt ?? 0,
+    completed_time: task.endedAt ?? 0,
+    available_time: task.state === 'scheduled' ? task.availableAt : null,
+    callback_url: task.callbackUrl,
+    response_mode: task.mode,
+    ...more,
+  });
+  const body = data === null ? '' : `,"data":${data}`;
+  const answer = result === null ? '' : `,"result":${resultJson(task, result)}`;
+  return `{${head}${body}${answer},${tail}}`;
+}
+
+/** With body and result. */
+export function taskDetailsJson(task: TaskDetails): string {
+  return taskJson(task, { data: task.body, result: task.result });
+}
+
+/** `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there was no answer. */
+export function resultJson({ id, state }: Pick<TaskSummary, 'id' | 'state'>, result: TaskResult): string {
+  return resultObject(id, { ...result, state: TASK_STATE_CODE[state] });
+}
+
+/** The inside of a JSON object; null and undefined are left out. */
+function fields(values: Readonly<Record<string, unknown>>): string {
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+  return JSON.stringify(given).slice(1, -1);
+}

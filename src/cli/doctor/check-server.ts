@@ -1,0 +1,54 @@
+/** The server itself: whether one runs on the folder, and whether it says that it is ready. */
+import { createServer } from 'node:net';
+import { request } from 'undici';
+import type { AppConfig } from '../../config/app-config.js';
+import { failed, ok, warning, type Finding } from './finding.js';
+
+const TIMEOUT_MS = 5_000;
+
+/** @param isRunning whether some process holds the folder */
+export async function checkServer({ host, port }: AppConfig, isRunning: boolean): Promise<Finding> {
+  if (!isRunning)
+    return port === 0 || (await isPortFree(host, port)) ? ok('server', 'not running') : portTaken(host, port);
+  if (port === 0) return ok('server', 'running, on a port that the settings do not tell');
+  const url = `http://${nameOf(host)}:${port}`;
+  const ready = await ask(`${url}/readyz`);
+  if (ready === null) {
+    const fix = 'run the doctor with the settings of the server, or look at its log';
+    return warning('server', `one runs on the folder, but does not answer at ${url}`, fix);
+  }
+  if (ready.status === 200) return ok('server', `ready at ${url}`);
+  return failed(
+    'server',
+    `${url} is not ready: ${ready.text.slice(0, 200)}`,
+    'look at its log; restart it if this stays',
+  );
+}
+
+function portTaken(host: string, port: number): Finding {
+  const fix = 'stop the other program, or set MILLRACE_PORT to another port';
+  return warning('server', `not running, and port ${port} of ${host} is taken by another program`, fix);
+}
+
+function isPortFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Null when nobody answers. */
+async function ask(url: string): Promise<{ status: number; text: string } | null> {
+  try {
+    const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return { status: statusCode, text: await body.text() };
+  } catch {
+    return null; // that it does not answer is the answer
+  }
+}
+
+function nameOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { lineTaskId } from '../../kernel/ids.js';
+import { resultObject } from '../../modules/callbacks/result-object.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { CallbackStore, type CallbackSubject } from '../../store/callback.store.js';
+import type { LeasedCallback } from '../../store/procedures/callback-shapes.js';
+
+/** What a callback says. */
+export interface CallbackMessage {
+  /** JSON. */
+  body: string;
+  /** The task that it tells of; null when it tells of no task. */
+  taskId: string | null;
+}
+
+/** Finds out what a callback has to say. */
+@Injectable()
+export class CallbackMessages {
+  constructor(
+    private readonly store: CallbackStore,
+    private readonly blobs: BlobStore,
+  ) {}
+
+  /** Null when there is nothing to tell any more, because its task was deleted. */
+  async messageOf({ taskSeq, body }: LeasedCallback): Promise<CallbackMessage | null> {
+    const subject = taskSeq === null ? null : await this.store.subject(taskSeq);
+    const taskId = subject === null ? null : taskIdOf(subject);
+    if (body !== null) return { body, taskId };
+    if (subject === null || taskId === null) return null;
+    return { body: resultObject(taskId, { ...subject, body: await this.bodyOf(subject) }), taskId };
+  }
+
+  private async bodyOf({ body, blobKey }: CallbackSubject): Promise<string | null> {
+    if (blobKey === null) return body;
+    const stat = await this.blobs.stat(blobKey);
+    if (!stat) throw new Error(`the stored answer ${blobKey} is missing`);
+    return (await this.blobs.readRange(blobKey, 0, stat.bytes)).toString('utf8');
+  }
+}
+
+function taskIdOf({ id, batchId, line }: CallbackSubject): string | null {
+  return id ?? (batchId === null || line === null ? null : lineTaskId(batchId, line));
+}

@@ -1,0 +1,256 @@
+/**
+ * Reads a long line without building what it holds: a hostile one of 10 MiB would become hundreds of megabytes of empty
+ * objects, and take seconds in which nothing else is answered. What comes out is an outline: the few fields that are
+ * checked, as JSON.parse would give them, but of arrays and objects only that they are there.
+ *
+ * One pass, no recursion, and resumable: `steps` yields every few thousand characters.
+ */
+import type { BodySpan } from './body-span.js';
+
+export interface LineOutline {
+  /** What JSON.parse would return, without what nobody checks. */
+  value: unknown;
+  /** The last `body`, if there is one. */
+  body: BodySpan | null;
+}
+
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** What may come next. */
+type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end';
+
+const STEP_CHARACTERS = 64 * 1024;
+/** A longer one cannot be one of the names, even with each letter written as an escape. */
+const LONGEST_NAME = 64;
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+const SMALL_U = 0x75;
+const SHORT_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
+const LINE_FIELDS = new Set(['custom_id', 'method', 'url', 'body']);
+const BODY_FIELDS = new Set(['model', 'messages', 'input', 'stream']);
+
+export class OutlineReader {
+  private at = 0;
+  private expected: Expected = 'value';
+  /** The containers that are open, by the character that opened them. */
+  private open = new Uint8Array(1_024);
+  private depth = 0;
+  /** The name of the field being read, if it is one of those that count: of the line, and of its body. */
+  private lineField: string | null = null;
+  private bodyField: string | null = null;
+  private lineStart = 0;
+  private bodyStart = 0;
+  private deepest = 0;
+  private bodyDepth = 0;
+  private readonly ofLine = new Map<string, Span>();
+  private readonly ofBody = new Map<string, Span>();
+
+  /** `text` has one character per byte (latin1), so that positions are byte offsets. */
+  constructor(private readonly text: string) {}
+
+  /** Runs through the line; returns its outline, or null when it is not valid JSON. */
+  *steps(): Generator<void, LineOutline | null> {
+    let pauseAt = STEP_CHARACTERS;
+    for (;;) {
+      this.skipSpace();
+      if (this.at >= this.text.length) break;
+      if (!this.token()) return null;
+      if (this.at < pauseAt) continue;
+      pauseAt = this.at + STEP_CHARACTERS;
+      yield;
+    }
+    return this.depth === 0 && this.expected === ', or end' ? this.outline() : null;
+  }
+
+  /** Reads one token; false when it does not belong here. */
+  private token(): boolean {
+    const code = this.text.charCodeAt(this.at);
+    switch (this.expected) {
+      case ':':
+        if (code !== COLON) return false;
+        this.at += 1;
+        this.expected = 'value';
+        return true;
+      case ', or end':
+        return code === COMMA ? this.comma() : this.close(code);
+      case 'key':
+        return code === QUOTE && this.key();
+      case 'key or }':
+        return code === QUOTE ? this.key() : code === CLOSE_BRACE && this.close(code);
+      case 'value or ]':
+        return code === CLOSE_BRACKET ? this.close(code) : this.value(code);
+      default:
+        return this.value(code);
+    }
+  }
+
+  private comma(): boolean {
+    if (this.depth === 0) return false;
+    this.at += 1;
+    this.expected = this.open[this.depth - 1] === OPEN_BRACE ? 'key' : 'value';
+    return true;
+  }
+
+  private key(): boolean {
+    const start = this.at;
+    this.at = endOfString(this.text, start);
+    if (this.at < 0) return false;
+    if (this.depth === 1) this.lineField = nameIn(this.text, start, this.at, LINE_FIELDS);
+    else if (this.isInBody) this.bodyField = nameIn(this.text, start, this.at, BODY_FIELDS);
+    this.expected = ':';
+    return true;
+  }
+
+  private value(code: number): boolean {
+    this.begin();
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      if (this.depth === this.open.length) this.grow();
+      this.open[this.depth] = code;
+      this.depth += 1;
+      if (this.depth > this.deepest) this.deepest = this.depth;
+      this.at += 1;
+      this.expected = code === OPEN_BRACE ? 'key or }' : 'value or ]';
+      return true;
+    }
+    this.at = code === QUOTE ? endOfString(this.text, this.at) : endOfWord(this.text, this.at);
+    if (this.at < 0) return false;
+    this.end();
+    return true;
+  }
+
+  private close(code: number): boolean {
+    const opener = code === CLOSE_BRACE ? OPEN_BRACE : code === CLOSE_BRACKET ? OPEN_BRACKET : -1;
+    if (this.depth === 0 || this.open[this.depth - 1] !== opener) return false;
+    this.depth -= 1;
+    this.at += 1;
+    this.end();
+    return true;
+  }
+
+  /** A value begins here. */
+  private begin(): void {
+    if (this.depth === 1 && this.lineField !== null) {
+      this.lineStart = this.at;
+      if (this.lineField !== 'body') return;
+      this.ofBody.clear(); // of several bodies the last one counts
+      this.deepest = 1;
+    } else if (this.isInBody && this.bodyField !== null) {
+      this.bodyStart = this.at;
+    }
+  }
+
+  /** A value has ended here. */
+  private end(): void {
+    this.expected = ', or end';
+    if (this.depth === 1 && this.lineField !== null) {
+      this.ofLine.set(this.lineField, { start: this.lineStart, end: this.at });
+      if (this.lineField === 'body') this.bodyDepth = this.deepest - 1;
+      this.lineField = null;
+    } else if (this.isInBody && this.bodyField !== null) {
+      this.ofBody.set(this.bodyField, { start: this.bodyStart, end: this.at });
+      this.bodyField = null;
+    }
+  }
+
+  /** Whether fields that come now are those of the body itself. */
+  private get isInBody(): boolean {
+    return this.depth === 2 && this.lineField === 'body' && this.open[0] === OPEN_BRACE && this.open[1] === OPEN_BRACE;
+  }
+
+  private grow(): void {
+    const more = new Uint8Array(this.open.length * 2);
+    more.set(this.open);
+    this.open = more;
+  }
+
+  private skipSpace(): void {
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (code !== 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return;
+      this.at += 1;
+    }
+  }
+
+  private outline(): LineOutline {
+    const { text } = this;
+    const start = text.search(/[^ \t\n\r]/);
+    if (text.charCodeAt(start) !== OPEN_BRACE) return { value: plain(text, { start, end: text.length }), body: null };
+    const body = this.ofLine.get('body');
+    const value = objectOf(text, this.ofLine);
+    if (body === undefined) return { value, body: null };
+    if (text.charCodeAt(body.start) === OPEN_BRACE) value['body'] = objectOf(text, this.ofBody);
+    return { value, body: { ...body, depth: this.bodyDepth } };
+  }
+}
+
+function objectOf(text: string, fields: ReadonlyMap<string, Span>): Record<string, unknown> {
+  return Object.fromEntries([...fields].map(([name, span]) => [name, plain(text, span)]));
+}
+
+/** An array or object is given empty: only that it is one matters. */
+function plain(text: string, { start, end }: Span): unknown {
+  const code = text.charCodeAt(start);
+  if (code === OPEN_BRACE) return {};
+  if (code === OPEN_BRACKET) return [];
+  return JSON.parse(Buffer.from(text.slice(start, end), 'latin1').toString());
+}
+
+function nameIn(text: string, start: number, end: number, names: ReadonlySet<string>): string | null {
+  if (end - start > LONGEST_NAME) return null;
+  const name = JSON.parse(text.slice(start, end)) as string;
+  return names.has(name) ? name : null;
+}
+
+/** `from` is at the opening quote. The place behind the closing one; -1 when it is no JSON string. */
+function endOfString(text: string, from: number): number {
+  let at = from + 1;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    if (code === BACKSLASH) {
+      const length = lengthOfEscape(text, at);
+      if (length === 0) return -1;
+      at += length;
+    } else if (code >= 0x20) {
+      at += 1;
+    } else {
+      return -1; // a control character, or the end of the line (NaN)
+    }
+  }
+}
+
+/** Of the escape that begins at `at`; 0 when there is no such escape. */
+function lengthOfEscape(text: string, at: number): number {
+  const code = text.charCodeAt(at + 1);
+  if (code === SMALL_U) return /^[0-9a-f]{4}$/i.test(text.slice(at + 2, at + 6)) ? 6 : 0;
+  return SHORT_ESCAPES.has(code) ? 2 : 0;
+}
+
+/** The place behind a number, `true`, `false` or `null`; -1 when it is none of them. */
+function endOfWord(text: string, from: number): number {
+  for (const word of ['true', 'false', 'null']) if (text.startsWith(word, from)) return from + word.length;
+  let at = text[from] === '-' ? from + 1 : from;
+  const whole = at;
+  at = endOfDigits(text, at);
+  if (at === whole || (text[whole] === '0' && at > whole + 1)) return -1;
+  if (text[at] === '.') {
+    const fraction = at + 1;
+    at = endOfDigits(text, fraction);
+    if (at === fraction) return -1;
+  }
+  if (text[at] === 'e' || text[at] === 'E') {
+    const exponent = text[at + 1] === '+' || text[at + 1] === '-' ? at + 2 : at + 1;
+    at = endOfDigits(text, exponent);
+    if (at === exponent) return -1;
+  }
+  return at;
+}
+
+function endOfDigits(text: string, from: number): number {
+  let at = from;
+  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) at += 1;
+  return at;
+}

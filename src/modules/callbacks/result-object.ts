@@ -1,0 +1,33 @@
+import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+
+/** What was recorded of a task, its body as it is kept: JSON text, or any other text. */
+export interface RecordedResult {
+  /** A TASK_STATE_CODE. */
+  state: number;
+  statusCode: number | null;
+  requestId: string | null;
+  body: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+/** Statuses of tasks that ended without an answer, as a caller who waits for the answer gets them. */
+const STATUS_WITHOUT_ANSWER: Readonly<Record<number, number>> = {
+  [TASK_STATE_CODE.expired]: 408,
+  [TASK_STATE_CODE.cancelled]: 499,
+};
+const FAILED = 500;
+
+/**
+ * The result object of a task as JSON text: `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there
+ * was no answer. The body's own text goes into it unread, so that it arrives as the model or worker wrote it.
+ */
+export function resultObject(taskId: string, result: RecordedResult): string {
+  const { state, statusCode, requestId, body, errorCode, errorMessage } = result;
+  const status = statusCode ?? STATUS_WITHOUT_ANSWER[state] ?? FAILED;
+  const head = `{"status_code":${status},"request_id":${JSON.stringify(requestId ?? taskId)}`;
+  if (body !== null) return `${head},"body":${body}}`;
+  if (errorCode === null && statusCode !== null) return `${head}}`;
+  const error = { code: errorCode ?? 'no_answer', message: errorMessage ?? 'The task ended without an answer.' };
+  return `${head},"error":${JSON.stringify(error)}}`;
+}

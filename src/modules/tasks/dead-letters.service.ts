@@ -1,0 +1,108 @@
+/** Failed tasks, for the owners of their queues: looked through, sent back, forgotten; and lanes cleared of what waits. */
+import { Injectable } from '@nestjs/common';
+import { MillraceError } from '../../kernel/errors.js';
+import { DeadLetterStore } from '../../store/dead-letter.store.js';
+import { PullStore } from '../../store/pull.store.js';
+import { SingleTaskStore } from '../../store/single-task.store.js';
+import type { Queue } from '../queues/queue.js';
+import { QueuesService } from '../queues/queues.service.js';
+import { TaskNotices } from './task-notices.js';
+import { TaskReader } from './task-reader.js';
+import type { AttemptView, RedriveOutcome, TaskDetails } from './task-requests.js';
+
+export interface DeadLetter extends TaskDetails {
+  attempts: AttemptView[];
+}
+
+export interface DeadLetterPage {
+  letters: DeadLetter[];
+  hasMore: boolean;
+}
+
+/** What a redriven task gets to end, unless its redriver says. */
+export const REDRIVE_TTL_MS = 24 * 3_600_000;
+const STEP = 500;
+
+@Injectable()
+export class DeadLettersService {
+  constructor(
+    private readonly store: DeadLetterStore,
+    private readonly tasks: SingleTaskStore,
+    private readonly pull: PullStore,
+    private readonly queues: QueuesService,
+    private readonly reader: TaskReader,
+    private readonly notices: TaskNotices,
+  ) {}
+
+  /** In their order, after the one of row `afterSeq`; refuses with `queue_not_found`. */
+  async list(tenantSeq: number, queueName: string, afterSeq: number | null, limit: number): Promise<DeadLetterPage> {
+    const rows = await this.store.page(this.queueOf(tenantSeq, queueName).seq, afterSeq, limit + 1);
+    const seqs = rows.slice(0, limit).map(({ seq }) => seq);
+    const [stored, attempts] = await Promise.all([this.reader.stored(seqs, null, true), this.tasks.attempts(seqs)]);
+    const details = await this.reader.detailsOf(stored);
+    const letters = details.map((task) => ({
+      ...task,
+      attempts: attempts.filter(({ taskSeq }) => taskSeq === task.seq).map(({ taskSeq: _, ...attempt }) => attempt),
+    }));
+    return { letters, hasMore: rows.length > limit };
+  }
+
+  /** An outcome for each id. `by`: who asks, for the audit log. */
+  async redrive(tenantSeq: number, ids: readonly string[], by: string): Promise<RedriveOutcome[]> {
+    const all: RedriveOutcome[] = [];
+    for (let from = 0; from < ids.length; from += STEP) {
+      const step = ids.slice(from, from + STEP);
+      const { outcomes, aftermath } = await this.store.redrive({ ids: step, tenantSeq, by, ttlMs: REDRIVE_TTL_MS });
+      this.notices.after(aftermath);
+      all.push(...outcomes);
+    }
+    return all;
+  }
+
+  /** Sends all failed tasks of a queue back; returns how many went. */
+  async redriveQueue(tenantSeq: number, queueName: string, by: string): Promise<number> {
+    const { seq: queueSeq } = this.queueOf(tenantSeq, queueName);
+    let count = 0;
+    for (let afterSeq: number | null = null; ;) {
+      const rows: { seq: number; id: string }[] = await this.store.page(queueSeq, afterSeq, STEP);
+      const ids = rows.map(({ id }) => id);
+      count += (await this.redrive(tenantSeq, ids, by)).filter((outcome) => outcome === 'redriven').length;
+      if (rows.length < STEP) return count;
+      afterSeq = rows.at(-1)!.seq;
+    }
+  }
+
+  /** Forgets failed tasks with all that belongs to them; true for each that is gone now. */
+  async drop(tenantSeq: number, ids: readonly string[], by: string): Promise<boolean[]> {
+    const dropped: boolean[] = [];
+    for (let from = 0; from < ids.length; from += STEP) {
+      dropped.push(...(await this.store.drop({ ids: ids.slice(from, from + STEP), tenantSeq, by })));
+    }
+    return dropped;
+  }
+
+  /** Cancels all that waits in a lane; returns how many that were. What is being worked on goes on. */
+  async clearLane(tenantSeq: number, queueName: string, level: number, by: string): Promise<number> {
+    const lane = await this.queues.lane(this.queueOf(tenantSeq, queueName), level);
+    await this.pull.clear(lane.seq, by);
+    return this.finishClearing(lane.seq);
+  }
+
+  /** Ends what waits in the cleared part of a lane, step by step. */
+  async finishClearing(laneSeq: number): Promise<number> {
+    let count = 0;
+    for (let isMore = true; isMore;) {
+      const step = await this.pull.cancelCleared(laneSeq);
+      this.notices.after(step.aftermath);
+      count += step.cancelled;
+      isMore = step.isMore;
+    }
+    return count;
+  }
+
+  private queueOf(tenantSeq: number, name: string): Queue {
+    const queue = this.queues.named(tenantSeq, name);
+    if (queue?.tenantSeq === tenantSeq) return queue;
+    throw new MillraceError('queue_not_found', `You have no queue named '${name}'.`, { param: 'queue' });
+  }
+}

@@ -1,0 +1,214 @@
+/** What workers do over HTTP: take, keep, answer for, give back. All of it is for queues of the worker's own tenant. */
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { Limiter } from '../../ports/limiter.js';
+import type { Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
+import { PullStore } from '../../store/pull.store.js';
+import { SingleTaskStore } from '../../store/single-task.store.js';
+import { rateKeyOf } from '../queues/queue.js';
+import { QueuesService, type Lane } from '../queues/queues.service.js';
+import { PullTools } from './pull-tools.js';
+import { keyOf, summaryOf } from './task-reader.js';
+import type {
+  CompleteCall,
+  FailCall,
+  HandedTask,
+  HolderVerdict,
+  ProgressCall,
+  TakeCall,
+  WorkerView,
+} from './task-requests.js';
+
+/** Said to the limiter, which counts the rate of a queue here; tasks at the same time are counted by the store. */
+const ANY_NUMBER = Number.MAX_SAFE_INTEGER;
+
+@Injectable()
+export class PullService {
+  constructor(
+    private readonly store: PullStore,
+    private readonly tasks: SingleTaskStore,
+    private readonly queues: QueuesService,
+    private readonly limiter: Limiter,
+    private readonly events: EventBus,
+    private readonly config: AppConfig,
+    private readonly tools: PullTools,
+  ) {}
+
+  /**
+   * The tasks that this worker has now. Waits as long as the call says for a first one; `signal` ends the wait of a worker
+   * who has gone away. Refuses with `queue_not_found` and `invalid_value`.
+   */
+  async take(call: TakeCall, signal?: AbortSignal): Promise<HandedTask[]> {
+    const lanes = await this.lanesOf(call);
+    const request = this.requestOf(call, lanes);
+    if (call.waitMs <= 0) return this.takeNow(request, lanes);
+    const { waiters } = this.tools;
+    const ticket = waiters.join(request.laneSeqs, call.waitMs);
+    const leave = () => waiters.leave(ticket);
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      for (;;) {
+        if (signal?.aborted) return [];
+        const handed = await this.takeNow(request, lanes);
+        if (handed.length > 0 || !(await ticket.woken())) return handed;
+      }
+    } finally {
+      signal?.removeEventListener('abort', leave);
+      leave();
+    }
+  }
+
+  /** A verdict for each, in their order. */
+  async complete(tenantSeq: number, calls: readonly CompleteCall[]): Promise<HolderVerdict[]> {
+    const completions = await Promise.all(
+      calls.map(async ({ taskId, body, ...call }) => {
+        return { ...call, key: keyOf(taskId), tenantSeq, ...(await this.tools.spill.keep(body)) };
+      }),
+    );
+    const { outcomes, aftermath } = await this.store.complete(completions);
+    this.tools.notices.after(aftermath);
+    return outcomes;
+  }
+
+  async fail(tenantSeq: number, calls: readonly FailCall[]): Promise<HolderVerdict[]> {
+    const failures = calls.map(({ taskId, ...call }): Failure => {
+      return { ...call, key: keyOf(taskId), tenantSeq, defaultMaxTries: this.config.limits.maxTries };
+    });
+    const { outcomes, aftermath } = await this.store.fail(failures);
+    this.tools.notices.after(aftermath);
+    return outcomes;
+  }
+
+  /** Gives tasks back untouched: no try. */
+  async release(tenantSeq: number, calls: readonly Held[]): Promise<HolderVerdict[]> {
+    const { outcomes, aftermath } = await this.store.release(calls.map((call) => claimOf(tenantSeq, call)));
+    this.tools.notices.after(aftermath);
+    return outcomes;
+  }
+
+  /** Keeps leases; anything but `done` tells the worker to stop that task. */
+  heartbeat(tenantSeq: number, calls: readonly Held[], worker: TakeCall['worker']): Promise<HolderVerdict[]> {
+    return this.store.heartbeat({
+      claims: calls.map((call) => claimOf(tenantSeq, call)),
+      worker: worker === null ? null : { ...worker, tenantSeq },
+    });
+  }
+
+  /** Stores what a task says and passes it on to whoever listens. */
+  async progress(tenantSeq: number, call: ProgressCall): Promise<HolderVerdict> {
+    const { taskId, events, firstN } = call;
+    const outcome = await this.tasks.appendEvents({ ...claimOf(tenantSeq, call), events, firstN });
+    const { verdict, lastN } = outcome;
+    if (verdict === 'done' && lastN !== null) this.events.publish('task.progress', { taskId, lastN, events });
+    return verdict;
+  }
+
+  /** Who pulls for this tenant, who was here last first, with what each holds. */
+  async workers(tenantSeq: number): Promise<WorkerView[]> {
+    const [workers, held] = await Promise.all([this.store.workers(tenantSeq), this.store.heldByWorkers(tenantSeq)]);
+    return workers.map(({ seq, name, capacity, lastSeenAt }) => ({
+      name,
+      capacity,
+      lastSeenAt,
+      held: held.filter(({ workerSeq }) => workerSeq === seq).map(({ workerSeq: _, ...lane }) => lane),
+    }));
+  }
+
+  private async lanesOf({ tenantSeq, lanes }: TakeCall): Promise<Lane[]> {
+    const found: Lane[] = [];
+    for (const { queueName, level } of lanes) {
+      const queue = this.queues.named(tenantSeq, queueName);
+      if (!queue || queue.tenantSeq !== tenantSeq) {
+        throw new MillraceError('queue_not_found', `You have no queue named '${queueName}'.`, { param: 'queues' });
+      }
+      if (!queue.consumers.has('pull')) {
+        const text = `The queue '${queueName}' gives its tasks to no workers: add 'pull' to its consumers.`;
+        throw new MillraceError('invalid_value', text, { param: 'queues' });
+      }
+      found.push(await this.queues.lane(queue, level));
+    }
+    return found;
+  }
+
+  private requestOf(call: TakeCall, lanes: readonly Lane[]): TakeRequest {
+    const { strategy, size, minAgeMs, leaseMs, leaseEnd, leaseRetries, worker, tenantSeq } = call;
+    return {
+      strategy,
+      size,
+      minAgeMs,
+      leaseMs,
+      leaseEnd,
+      leaseRetries,
+      allowances: [],
+      laneSeqs: lanes.map(({ seq }) => seq),
+      worker: worker === null ? null : { ...worker, tenantSeq },
+    };
+  }
+
+  private async takeNow(request: TakeRequest, lanes: readonly Lane[]): Promise<HandedTask[]> {
+    const rated = new Map(lanes.flatMap(({ queue }) => (queue.perMinute === null ? [] : [[queue.seq, queue]])));
+    if (rated.size === 0) return this.hand(await this.store.take(request));
+    const allowances: TakeRequest['allowances'] = [];
+    let leases: TakenLease[] = [];
+    try {
+      for (const queue of rated.values()) {
+        const want = Math.max(request.size, lanes.length);
+        const limits = { concurrency: ANY_NUMBER, perMinute: queue.perMinute };
+        const count = await this.limiter.acquire(rateKeyOf(queue), 0, want, limits);
+        allowances.push({ queueSeq: queue.seq, count });
+      }
+      leases = await this.store.take({ ...request, allowances });
+    } finally {
+      for (const { queueSeq, count } of allowances) {
+        const used = leases.filter((lease) => lease.queueSeq === queueSeq).length;
+        this.limiter.release(rateKeyOf({ seq: queueSeq }), count, count - used);
+      }
+    }
+    return this.hand(leases);
+  }
+
+  /** The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed. */
+  private async hand(leases: readonly TakenLease[]): Promise<HandedTask[]> {
+    if (leases.length === 0) return [];
+    const epochs = new Map(leases.map(({ seq, epoch }) => [seq, epoch]));
+    const stored = await this.tools.reader.stored([...epochs.keys()], null, true);
+    const held = stored.filter(
+      ({ seq, epoch, state }) => epoch === epochs.get(seq) && state === TASK_STATE_CODE.leased,
+    );
+    const bodies = await this.tools.reader.bodiesOf(held);
+    const handed: HandedTask[] = [];
+    const unreadable: Failure[] = [];
+    for (const task of held) {
+      const body = bodies.get(task.seq);
+      if (typeof body === 'string') handed.push({ ...summaryOf(task), epoch: task.epoch, body });
+      else unreadable.push(this.unreadable(summaryOf(task).id, task.epoch, task.queueSeq));
+    }
+    if (unreadable.length > 0) this.tools.notices.after((await this.store.fail(unreadable)).aftermath);
+    return handed;
+  }
+
+  private unreadable(id: string, epoch: number, queueSeq: number): Failure {
+    return {
+      key: keyOf(id),
+      epoch,
+      tenantSeq: this.queues.bySeq(queueSeq)?.tenantSeq ?? 0,
+      code: 'input_unreadable',
+      message: 'The body of this task could not be read.',
+      retryAfterMs: null,
+      isFinal: true,
+      defaultMaxTries: 1,
+    };
+  }
+}
+
+interface Held {
+  taskId: string;
+  epoch: number | null;
+}
+
+function claimOf(tenantSeq: number, { taskId, epoch }: Held) {
+  return { key: keyOf(taskId), epoch, tenantSeq };
+}

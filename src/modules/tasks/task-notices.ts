@@ -1,0 +1,32 @@
+/** Tells everybody concerned what a write has brought about. All of it may be lost: sweeps find it again. */
+import { Injectable } from '@nestjs/common';
+import { EventBus } from '../../ports/event-bus.js';
+import type { Aftermath } from '../../store/procedures/single-shapes.js';
+import { QueuesService } from '../queues/queues.service.js';
+
+@Injectable()
+export class TaskNotices {
+  constructor(
+    private readonly events: EventBus,
+    private readonly queues: QueuesService,
+  ) {}
+
+  after({ endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath): void {
+    for (const taskId of endedIds) this.events.publish('task.ended', { taskId });
+    for (const batchSeq of doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
+    for (const taskSeq of abortedSeqs) this.events.publish('task.abort', { taskSeq });
+    if (hasCallbacks) this.events.publish('callback.deliver', {});
+    this.queues.call(this.withSisters(readyLaneSeqs));
+  }
+
+  /** Room in a queue with a limit is room for all its levels. */
+  private withSisters(laneSeqs: readonly number[]): Set<number> {
+    const all = new Set(laneSeqs);
+    for (const laneSeq of laneSeqs) {
+      const queue = this.queues.laneBySeq(laneSeq)?.queue;
+      if (!queue || queue.maxConcurrency === null) continue;
+      for (const lane of this.queues.allLanes()) if (lane.queue.seq === queue.seq) all.add(lane.seq);
+    }
+    return all;
+  }
+}

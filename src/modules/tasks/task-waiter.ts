@@ -1,0 +1,59 @@
+/** One caller who waits for a task to end, or listens to what it says. Fed by TaskWaiters; knows nothing of time. */
+import { Subject } from 'rxjs';
+import type { MillraceError } from '../../kernel/errors.js';
+import type { StoredTask } from '../../store/single-task.store.js';
+import type { NumberedEvent } from './task-requests.js';
+
+export class TaskWaiter {
+  /** What the task says from now on, each event once, in order; ends with the task, or with an error when the server stops. */
+  readonly events = new Subject<NumberedEvent[]>();
+  /** The task as it ended, with its result. Rejects when the server stops. */
+  readonly ended: Promise<StoredTask>;
+  /** When it was last made sure that the task has not ended; epoch ms. */
+  checkedAt = 0;
+  /** Some events did not come, so they must be read. */
+  isBehind: boolean;
+  private settle!: { resolve: (task: StoredTask) => void; reject: (error: Error) => void };
+
+  /** `lastN`: the number of the last event the caller has; null when he does not listen. */
+  constructor(
+    public taskId: string,
+    public lastN: number | null,
+  ) {
+    this.isBehind = lastN !== null && lastN >= 0;
+    this.ended = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+    this.ended.catch(() => {}); // whoever awaits it hears of it; nobody need
+  }
+
+  get isListening(): boolean {
+    return this.lastN !== null;
+  }
+
+  /**
+   * Passes on what is new of these events. Where one is missing before them they are not passed on, and the waiter is behind;
+   * unless they were read, because what is not stored will not come any more.
+   */
+  hear(events: readonly NumberedEvent[], wereRead = false): void {
+    const seen = this.lastN;
+    const first = events[0];
+    if (seen === null || !first) return;
+    if (first.n > seen + 1 && !wereRead) {
+      this.isBehind = true;
+      return;
+    }
+    const fresh = events.filter(({ n }) => n > seen);
+    if (fresh.length === 0) return;
+    this.lastN = fresh.at(-1)!.n;
+    this.events.next(fresh);
+  }
+
+  end(task: StoredTask): void {
+    this.events.complete();
+    this.settle.resolve(task);
+  }
+
+  refuse(error: MillraceError): void {
+    this.events.error(error);
+    this.settle.reject(error);
+  }
+}

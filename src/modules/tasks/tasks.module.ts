@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { QueuesModule } from '../queues/queues.module.js';
+import { DeadLettersService } from './dead-letters.service.js';
+import { LineBodies } from './line-bodies.js';
+import { PullService } from './pull.service.js';
+import { PullTools } from './pull-tools.js';
+import { Spill } from './spill.js';
+import { TakeWaiters } from './take-waiters.js';
+import { TaskNotices } from './task-notices.js';
+import { TaskReader } from './task-reader.js';
+import { TaskWaiters } from './task-waiters.js';
+import { TasksService } from './tasks.service.js';
+import { WaitingCalls } from './waiting-calls.js';
+
+const EXPORTED = [DeadLettersService, PullService, Spill, TaskNotices, TaskReader, TasksService, WaitingCalls];
+
+@Module({
+  imports: [QueuesModule],
+  providers: [...EXPORTED, LineBodies, PullTools, TakeWaiters, TaskWaiters],
+  exports: EXPORTED,
+})
+export class TasksModule {}

@@ -1,0 +1,78 @@
+/**
+ * Blocking and streaming calls: a task is put and its caller stays on the line. The task is stored like any other, so a
+ * caller who is cut off finds it again by its id, or joins it with the same Idempotency-Key.
+ */
+import { Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { newId } from '../../kernel/ids.js';
+import { SingleTaskStore } from '../../store/single-task.store.js';
+import { TaskNotices } from './task-notices.js';
+import { TaskReader } from './task-reader.js';
+import type { NumberedEvent, PutRequest, TaskDetails } from './task-requests.js';
+import type { TaskWaiter } from './task-waiter.js';
+import { TaskWaiters } from './task-waiters.js';
+import { TasksService } from './tasks.service.js';
+
+/** A caller on the line. Whoever opened or joined it must `close` it, however it ends. */
+export interface WaitingCall {
+  taskId: string;
+  /** True when an earlier request with the same Idempotency-Key made the task. */
+  isReplay: boolean;
+  /** The task with its result, when it has ended. Rejects with `shutting_down` when the server stops. */
+  ended: Promise<TaskDetails>;
+  /** What the task says, each event once, in order; ends with the task. Nothing for a blocking call. */
+  events: Observable<NumberedEvent[]>;
+  /** The caller has gone, or has got what he came for. The task goes on. */
+  close: () => void;
+}
+
+@Injectable()
+export class WaitingCalls {
+  constructor(
+    private readonly tasks: TasksService,
+    private readonly waiters: TaskWaiters,
+    private readonly reader: TaskReader,
+    private readonly store: SingleTaskStore,
+    private readonly notices: TaskNotices,
+  ) {}
+
+  /** Puts a task and waits for it; refuses as `TasksService.put` does, and with `overloaded` when too many wait. */
+  async open(request: PutRequest): Promise<WaitingCall> {
+    const id = newId('task');
+    const { mode } = request;
+    const waiter = this.waiters.join(id, mode === 'streaming' ? 0 : null);
+    try {
+      const { id: taskId, isReplay } = await this.tasks.put(request, id);
+      if (isReplay) this.waiters.moveTo(waiter, taskId);
+      return this.callOf(waiter, isReplay);
+    } catch (error) {
+      this.waiters.leave(waiter);
+      throw error;
+    }
+  }
+
+  /** Listens to a task that is there already, from after its event number `after`; refuses with `not_found`. */
+  async join(tenantSeq: number, taskId: string, after: number): Promise<WaitingCall> {
+    await this.tasks.seqOf(tenantSeq, taskId);
+    const waiter = this.waiters.join(taskId, after);
+    this.waiters.moveTo(waiter, taskId); // it may have ended before anybody listened
+    return this.callOf(waiter, true);
+  }
+
+  /**
+   * The caller's patience is over, or he has gone: cancels the task unless it has just ended. Resolves with the task as it
+   * ended in that case, else null.
+   */
+  async giveUp(tenantSeq: number, taskId: string): Promise<TaskDetails | null> {
+    const { outcomes, aftermath } = await this.store.cancel([{ key: { id: taskId }, tenantSeq, by: null }]);
+    this.notices.after(aftermath);
+    return outcomes[0] === 'ended_before' ? this.tasks.get(tenantSeq, taskId) : null;
+  }
+
+  private callOf(waiter: TaskWaiter, isReplay: boolean): WaitingCall {
+    const ended = waiter.ended.then(async (task) => (await this.reader.detailsOf([task]))[0]!);
+    ended.catch(() => {}); // a caller who has gone does not listen any more
+    const close = () => this.waiters.leave(waiter);
+    return { taskId: waiter.taskId, isReplay, ended, events: waiter.events.asObservable(), close };
+  }
+}

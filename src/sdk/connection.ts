@@ -1,0 +1,120 @@
+/** Requests to the server: the key, JSON both ways, errors as ApiError, tries again where that is safe. */
+import { ApiError } from './api-error.js';
+import { backoffMs, pause } from './backoff.js';
+
+export interface ConnectionOptions {
+  /** The server, such as `http://127.0.0.1:8080`. */
+  url: string;
+  /** API key. */
+  key: string;
+  /** In place of the global `fetch`. */
+  fetch?: typeof fetch;
+}
+
+export interface CallOptions {
+  /** Made JSON text, unless it is text: that is sent as it is. */
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+  /** Ends the wait for an answer; an answer that has begun is read to its end. */
+  signal?: AbortSignal | undefined;
+  /** Until the whole answer is here. */
+  timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 60_000;
+const TRIES = 5;
+
+export class Connection {
+  private readonly base: string;
+  private readonly fetch: typeof fetch;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.base = options.url.replace(/\/+$/, '');
+    this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+  }
+
+  /** The answer, whatever its status, as soon as it begins. Rejects with an ApiError when there is none. */
+  async open(method: string, path: string, { body, headers, signal }: CallOptions = {}): Promise<Response> {
+    const init: RequestInit = { method, headers: { ...headers, authorization: `Bearer ${this.options.key}` } };
+    if (signal) init.signal = signal;
+    if (body !== undefined) {
+      init.headers = { ...init.headers, 'content-type': 'application/json' };
+      init.body = typeof body === 'string' ? body : JSON.stringify(body);
+    }
+    try {
+      return await this.fetch(this.base + path, init);
+    } catch (error) {
+      throw unreachable(error);
+    }
+  }
+
+  /** The answer's JSON; null when the answer is empty. Rejects with an ApiError unless it is a 2xx. */
+  async ask<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const { response, text } = await this.exchange(method, path, options);
+    if (!response.ok) throw refusal(response, text);
+    return (text === '' ? null : JSON.parse(text)) as T;
+  }
+
+  /** Like `ask`, for what may be asked twice: up to five times while the server is away or says that it is stopping. */
+  async askAgain<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.ask<T>(method, path, options);
+      } catch (error) {
+        const isFinal = !(error instanceof ApiError) || !error.isPassing || error.status === 429;
+        if (isFinal || failures === TRIES || options.signal?.aborted) throw error;
+        await pause(Math.max(backoffMs(failures), error.retryAfterMs ?? 0), options.signal);
+      }
+    }
+  }
+
+  /** The whole answer, whatever its status. */
+  async exchange(
+    method: string,
+    path: string,
+    { signal, timeoutMs = TIMEOUT_MS, ...options }: CallOptions,
+  ): Promise<{ response: Response; text: string }> {
+    const ending = new AbortController();
+    const giveUp = () => ending.abort(signal?.reason);
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener('abort', giveUp);
+    const timer = setTimeout(() => ending.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    try {
+      const response = await this.open(method, path, { ...options, signal: ending.signal });
+      signal?.removeEventListener('abort', giveUp);
+      return { response, text: await response.text() };
+    } catch (error) {
+      throw error instanceof ApiError ? error : unreachable(error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+function unreachable(cause: unknown): ApiError {
+  const { message, cause: reason } = cause as Error;
+  const text = reason instanceof Error && reason.message !== '' ? `${message}: ${reason.message}` : message;
+  return new ApiError(`The server gave no answer: ${text}`, { status: null, cause });
+}
+
+/** What an answer that is no 2xx says. */
+export function refusal(response: Response, text: string): ApiError {
+  const { status, headers } = response;
+  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
+  return new ApiError(messageIn(text) ?? `The server answered with status ${status}.`, {
+    status,
+    requestId: headers.get('x-request-id'),
+    taskId: headers.get('x-millrace-task-id'),
+    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : null,
+  });
+}
+
+function messageIn(text: string): string | null {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === 'string' ? message : null;
+  } catch {
+    return null; // empty, or the words of a proxy
+  }
+}

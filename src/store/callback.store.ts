@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
+import { Clock } from '../kernel/clock.js';
+import { Database } from './database.js';
+import { CallbackAttemptRow } from './entities/callback-attempt.entity.js';
+import { CallbackRow } from './entities/callback.entity.js';
+import type { TaskResultRow } from './entities/task-result.entity.js';
+import {
+  leaseCallbacks,
+  recordCallbacks,
+  replayCallback,
+  rescueCallbacks,
+  type Replay,
+} from './procedures/callback.procedures.js';
+import type { CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './procedures/callback-shapes.js';
+import { statement } from './statement.js';
+
+export type StoredCallback = CallbackRow;
+export type StoredCallbackAttempt = CallbackAttemptRow;
+
+/** The task that a callback tells of. Of the result all is null when none was recorded. */
+export interface CallbackSubject extends Omit<TaskResultRow, 'taskSeq'> {
+  /** Null for the line of a batch, whose name is made of the batch's id and the line. */
+  id: string | null;
+  batchId: string | null;
+  line: number | null;
+  /** A TASK_STATE_CODE. */
+  state: number;
+}
+
+const HAS_DUE = statement<{ now: number }, { seq: number }>('callback-has-due');
+const PENDING = statement<{ limit: number }, { pending: number }>('callback-pending');
+const SUBJECT = statement<{ taskSeq: number }, CallbackSubject>('callback-subject');
+
+/** Counting goes no further than this: it is for a gauge, and longer reads hold others up. */
+export const MAX_COUNTED = 100_000;
+
+/** The outbox. */
+@Injectable()
+export class CallbackStore {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  lease(request: CallbackLeaseRequest): Promise<LeasedCallback[]> {
+    return this.database.write(leaseCallbacks, request, { weight: { rows: request.want, bytes: 0 } });
+  }
+
+  /** False when the lease was lost meanwhile. */
+  record(end: CallbackEnd): Promise<boolean> {
+    return this.database.write(recordCallbacks, end, { isPatient: true });
+  }
+
+  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
+  rescue(ownerSeq: number): Promise<{ rescued: number; isMore: boolean }> {
+    return this.database.write(rescueCallbacks, { ownerSeq }, { weight: { rows: 500, bytes: 0 } });
+  }
+
+  /** Refuses with `not_found`, and with `conflict` while it is being delivered. */
+  replay(replay: Replay): Promise<StoredCallback> {
+    return this.database.write(replayCallback, replay);
+  }
+
+  /** Whether any callback is due; spares the writer a lease that would find nothing. */
+  async hasDue(): Promise<boolean> {
+    return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
+  }
+
+  /** Callbacks that wait to be delivered, at most MAX_COUNTED. */
+  async pending(): Promise<number> {
+    const [count] = await this.database.all(PENDING, { limit: MAX_COUNTED });
+    return count!.pending;
+  }
+
+  /** Null when the task was deleted meanwhile. */
+  async subject(taskSeq: number): Promise<CallbackSubject | null> {
+    const [subject] = await this.database.all(SUBJECT, { taskSeq });
+    return subject ?? null;
+  }
+
+  /** Oldest first, at most `limit`. */
+  ofTask(taskSeq: number, limit: number): Promise<StoredCallback[]> {
+    return this.database.reader.find(CallbackRow, { where: { taskSeq }, order: { seq: 'asc' }, take: limit });
+  }
+
+  /** The remembered tries of these callbacks, oldest first. */
+  attempts(callbackSeqs: readonly number[]): Promise<StoredCallbackAttempt[]> {
+    return this.database.reader.find(CallbackAttemptRow, {
+      where: { callbackSeq: In([...callbackSeqs]) },
+      order: { seq: 'asc' },
+    });
+  }
+}

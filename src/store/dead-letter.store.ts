@@ -1,0 +1,30 @@
+/** Failed single tasks, kept for people. */
+import { Injectable } from '@nestjs/common';
+import { Database } from './database.js';
+import { dropTasks, redriveTasks, type DeadLetterRequest } from './procedures/dead-letter.procedures.js';
+import type { Outcomes, RedriveOutcome } from './procedures/single-shapes.js';
+import { statement } from './statement.js';
+
+const FAILED = statement<{ queueSeq: number; afterSeq: number; limit: number }, { seq: number; id: string }>(
+  'queue-failed',
+);
+
+@Injectable()
+export class DeadLetterStore {
+  constructor(private readonly database: Database) {}
+
+  /** Failed single tasks of a queue in their order, after the row `afterSeq`. */
+  page(queueSeq: number, afterSeq: number | null, limit: number): Promise<{ seq: number; id: string }[]> {
+    return this.database.all(FAILED, { queueSeq, afterSeq: afterSeq ?? 0, limit });
+  }
+
+  /** At most 500 ids. `ttlMs`: how long each may take from now on. */
+  redrive(request: DeadLetterRequest & { ttlMs: number }): Promise<Outcomes<RedriveOutcome>> {
+    return this.database.write(redriveTasks, request, { weight: { rows: request.ids.length, bytes: 0 } });
+  }
+
+  /** At most 500 ids; true for each that is gone now. */
+  drop(request: DeadLetterRequest): Promise<boolean[]> {
+    return this.database.write(dropTasks, request, { weight: { rows: request.ids.length, bytes: 0 } });
+  }
+}

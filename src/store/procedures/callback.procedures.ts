@@ -1,0 +1,141 @@
+/** The outbox: callbacks are written where a task ends, and leased, delivered and recorded from here on. */
+import { CALLBACK_STATE_CODE } from '../../kernel/callback-state.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { newId } from '../../kernel/ids.js';
+import { CallbackRow } from '../entities/callback.entity.js';
+import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
+import { statement } from '../statement.js';
+import { noteAct, type By } from './audit.js';
+import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './callback-shapes.js';
+
+const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
+const DUE_TARGETS = statement<{ now: number }, { target: string }>('callback-due-targets');
+const LEASE = statement<{ target: string; want: number; ownerSeq: number; now: number }, LeasedCallback>(
+  'callback-lease',
+);
+const RECORD = statement<{
+  seq: number;
+  epoch: number;
+  state: number;
+  availableAt: number | null;
+  tried: number;
+  endedAt: number | null;
+}>('callback-record');
+const ATTEMPT = statement<{ seq: number; epoch: number } & Record<keyof CallbackAttempt, string | number | null>>(
+  'callback-attempt-insert',
+);
+const TRIM = statement<{ seq: number; kept: number }>('callback-attempt-trim');
+const LOST = statement<{ ownerSeq: number; limit: number }, { seq: number; epoch: number; leasedAt: number }>(
+  'callback-lost-leases',
+);
+
+/** Tries of one callback that are remembered. A whole schedule is a dozen; only replays bring more. */
+export const MAX_ATTEMPTS = 50;
+const SWEEP_ROWS = 500;
+
+/**
+ * Writes the callbacks of tasks that are ending, in the transaction that ends them; tasks without a `callback_url` are
+ * passed over. Returns whether there were any: after the commit the event `callback.deliver` then brings them on their way
+ * at once.
+ */
+export async function noteCallbacks(tx: Tx, taskSeqs: readonly number[]): Promise<boolean> {
+  const written = await tx.each(
+    INSERT,
+    taskSeqs.map((taskSeq) => ({ id: newId('callback'), taskSeq, now: tx.now })),
+  );
+  return written.some((rows) => rows > 0);
+}
+
+/** Leases due callbacks: from each origin in turn what it has room for, whoever has waited longest first. */
+export const leaseCallbacks = procedureOfOne(
+  'callback-lease',
+  async (tx, { ownerSeq, want, roomPerTarget, rooms }: CallbackLeaseRequest) => {
+    const roomOf = new Map(rooms.map(({ target, room }) => [target, room]));
+    const leased: LeasedCallback[] = [];
+    for (const { target } of await tx.all(DUE_TARGETS, { now: tx.now })) {
+      const room = Math.min(want - leased.length, roomOf.get(target) ?? roomPerTarget);
+      if (room > 0) leased.push(...(await tx.all(LEASE, { target, want: room, ownerSeq, now: tx.now })));
+      if (leased.length >= want) break;
+    }
+    return leased;
+  },
+);
+
+/** Records what became of leased callbacks; false for those whose lease was lost meanwhile. */
+export const recordCallbacks = procedureOfMany('callback-record', async (tx, ends: readonly CallbackEnd[]) => {
+  await noteAttempts(tx, ends);
+  const changes = await tx.each(
+    RECORD,
+    ends.map(({ seq, epoch, state, availableAt, attempt }) => ({
+      seq,
+      epoch,
+      state: CALLBACK_STATE_CODE[state],
+      availableAt,
+      tried: attempt === null ? 0 : 1,
+      endedAt: state === 'waiting' ? null : tx.now,
+    })),
+  );
+  return changes.map((changed) => changed === 1);
+});
+
+async function noteAttempts(tx: Tx, ends: readonly Pick<CallbackEnd, 'seq' | 'epoch' | 'attempt'>[]): Promise<void> {
+  const tried = ends.flatMap(({ seq, epoch, attempt }) => (attempt === null ? [] : [{ seq, epoch, ...attempt }]));
+  await tx.each(ATTEMPT, tried);
+  await tx.each(
+    TRIM,
+    tried.map(({ seq }) => ({ seq, kept: MAX_ATTEMPTS })),
+  );
+}
+
+/**
+ * Takes back leases of instances that are dead; only a caller that can prove their death may ask. Nobody knows how far they
+ * had come, so it is noted as an attempt but not counted as a try. Returns how many were taken back.
+ */
+export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, { ownerSeq }: { ownerSeq: number }) => {
+  const lost = await tx.all(LOST, { ownerSeq, limit: SWEEP_ROWS });
+  const error = 'the server ended before it could note what came of it';
+  await noteAttempts(
+    tx,
+    lost.map(({ seq, epoch, leasedAt }) => {
+      const attempt = { startedAt: leasedAt, tookMs: tx.now - leasedAt, statusCode: null, error, answer: null };
+      return { seq, epoch, attempt };
+    }),
+  );
+  const waiting = { state: CALLBACK_STATE_CODE.waiting, availableAt: null, tried: 0, endedAt: null };
+  await tx.each(
+    RECORD,
+    lost.map(({ seq, epoch }) => ({ seq, epoch, ...waiting })),
+  );
+  return { rescued: lost.length, isMore: lost.length === SWEEP_ROWS };
+});
+
+export interface Replay extends By {
+  id: string;
+  taskSeq: number;
+}
+
+/**
+ * Makes a callback due now: one that has ended begins its schedule anew, one that waits for its next try does not wait any
+ * longer. Refuses with `not_found`, and with `conflict` while it is being delivered.
+ */
+export const replayCallback = procedureOfOne('callback-replay', async (tx, { id, taskSeq, by }: Replay) => {
+  const row = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
+  if (!row) throw new MillraceError('not_found', `This task has no callback '${id}'.`);
+  const { seq, tenantSeq, state, tries } = row;
+  if (state === CALLBACK_STATE_CODE.leased) {
+    throw new MillraceError('conflict', `The callback '${id}' is being delivered at this moment.`);
+  }
+  const isWaiting = state === CALLBACK_STATE_CODE.waiting;
+  await tx.manager.update(
+    CallbackRow,
+    { seq },
+    {
+      state: CALLBACK_STATE_CODE.waiting,
+      tries: isWaiting ? tries : 0,
+      availableAt: tx.now,
+      endedAt: null,
+    },
+  );
+  await noteAct(tx, { by, action: 'callback.replay', tenantSeq, subject: id, detail: { url: row.url } });
+  return tx.manager.findOneByOrFail(CallbackRow, { seq });
+});

@@ -1,0 +1,167 @@
+/** Single tasks come in: each with its body and its Idempotency-Key in one transaction, many at once. */
+import { MillraceError, type PlainError } from '../../kernel/errors.js';
+import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { procedureOfMany, type Tx } from '../procedure.js';
+import { statement } from '../statement.js';
+import { IDEMPOTENCY_TTL_MS, keyReused } from './idempotency.js';
+import { LaneCounts } from './lane-counts.js';
+import type { NewTask, PutOutcome } from './single-shapes.js';
+
+const INSERT = statement<{
+  id: string;
+  tenantSeq: number;
+  queueSeq: number;
+  laneSeq: number;
+  state: number;
+  mode: string;
+  type: string | null;
+  endpoint: string | null;
+  keyId: string | null;
+  now: number;
+  availableAt: number | null;
+  expiresAt: number;
+  traceId: string | null;
+  callbackUrl: string | null;
+}>('task-insert');
+const BODY = statement<{ id: string; body: string | null; blobKey: string | null }>('task-body-insert');
+const INTAKE = statement<{ laneSeq: number }, { queueSeq: number; queueName: string; maxDepth: number | null }>(
+  'lane-intake',
+);
+const DEPTH = statement<{ queueSeq: number }, { depth: number }>('queue-depth');
+const FIND_KEY = statement<
+  { tenantSeq: number; scope: string; key: string; now: number },
+  { requestHash: string; subjectId: string }
+>('idempotency-find');
+const REMEMBER_KEY = statement<{
+  tenantSeq: number;
+  scope: string;
+  key: string;
+  requestHash: string;
+  subjectId: string;
+  expiresAt: number;
+}>('idempotency-remember');
+
+export const TASK_KEY_SCOPE = 'tasks';
+/** Said to whom a full queue turns away: nobody knows when it drains, so not at once and not much later. */
+const FULL_RETRY_MS = 1000;
+
+/** An outcome for each task of each call. A refused one leaves nothing behind, nor its key. */
+export const putTasks = procedureOfMany('task-put', async (tx, calls: readonly (readonly NewTask[])[]) => {
+  const intake = new Intake(tx);
+  const accepted: NewTask[] = [];
+  const outcomes: PutOutcome[][] = [];
+  for (const tasks of calls) {
+    const ofCall: PutOutcome[] = [];
+    for (const task of tasks) {
+      const outcome = await intake.admit(task);
+      if (outcome.kind === 'put') accepted.push(task);
+      ofCall.push(outcome);
+    }
+    outcomes.push(ofCall);
+  }
+  await insert(tx, accepted);
+  return outcomes;
+});
+
+async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
+  await tx.each(
+    INSERT,
+    tasks.map(({ id, tenantSeq, queueSeq, laneSeq, mode, type, endpoint, keyId, traceId, callbackUrl, ...task }) => {
+      const isReady = isReadyAt(task, tx.now);
+      return {
+        id,
+        tenantSeq,
+        queueSeq,
+        laneSeq,
+        mode,
+        type,
+        endpoint,
+        keyId,
+        traceId,
+        callbackUrl,
+        state: isReady ? TASK_STATE_CODE.ready : TASK_STATE_CODE.scheduled,
+        now: tx.now,
+        availableAt: isReady ? null : task.availableAt,
+        expiresAt: tx.now + task.ttlMs,
+      };
+    }),
+  );
+  await tx.each(
+    BODY,
+    tasks.map(({ id, body, blobKey }) => ({ id, body, blobKey })),
+  );
+  const counts = new LaneCounts();
+  for (const { laneSeq } of tasks) counts.add(laneSeq, 'put');
+  await counts.write(tx);
+}
+
+function isReadyAt({ availableAt }: Pick<NewTask, 'availableAt'>, now: number): boolean {
+  return availableAt === null || availableAt <= now;
+}
+
+/** Decides task by task, in their order; what it let in counts for the next ones. */
+class Intake {
+  private readonly lanes = new Map<number, { queueSeq: number; queueName: string; maxDepth: number | null } | null>();
+  private readonly depths = new Map<number, number>();
+
+  constructor(private readonly tx: Tx) {}
+
+  async admit(task: NewTask): Promise<PutOutcome> {
+    const replay = await this.replayOf(task);
+    if (replay) return replay;
+    const refusal = await this.refusalOf(task);
+    if (refusal) return { kind: 'refused', error: refusal };
+    await this.remember(task);
+    return { kind: 'put', id: task.id, isReady: isReadyAt(task, this.tx.now) };
+  }
+
+  private async replayOf({ tenantSeq, idempotency }: NewTask): Promise<PutOutcome | null> {
+    if (idempotency === null) return null;
+    const { key, requestHash } = idempotency;
+    const [known] = await this.tx.all(FIND_KEY, { tenantSeq, scope: TASK_KEY_SCOPE, key, now: this.tx.now });
+    if (!known) return null;
+    if (known.requestHash === requestHash) return { kind: 'replay', id: known.subjectId };
+    return { kind: 'refused', error: keyReused(key).toPlain() };
+  }
+
+  private async refusalOf({ laneSeq }: NewTask): Promise<PlainError | null> {
+    const lane = await this.laneOf(laneSeq);
+    if (!lane) return new MillraceError('queue_not_found', 'The queue was deleted meanwhile.').toPlain();
+    const { queueSeq, queueName, maxDepth } = lane;
+    if (maxDepth === null) return null;
+    const depth = await this.depthOf(queueSeq);
+    if (depth < maxDepth) {
+      this.depths.set(queueSeq, depth + 1);
+      return null;
+    }
+    const text = `The queue '${queueName}' is full: ${depth} tasks wait in it, and it takes ${maxDepth}. Try again later.`;
+    return new MillraceError('queue_full', text, { retryAfterMs: FULL_RETRY_MS }).toPlain();
+  }
+
+  private async remember({ id, tenantSeq, idempotency }: NewTask): Promise<void> {
+    if (idempotency === null) return;
+    const { key, requestHash } = idempotency;
+    const expiresAt = this.tx.now + IDEMPOTENCY_TTL_MS;
+    await this.tx.run(REMEMBER_KEY, {
+      tenantSeq,
+      scope: TASK_KEY_SCOPE,
+      key,
+      requestHash,
+      subjectId: id,
+      expiresAt,
+    });
+  }
+
+  private async laneOf(laneSeq: number) {
+    let lane = this.lanes.get(laneSeq);
+    if (lane === undefined) {
+      [lane = null] = await this.tx.all(INTAKE, { laneSeq });
+      this.lanes.set(laneSeq, lane);
+    }
+    return lane;
+  }
+
+  private async depthOf(queueSeq: number): Promise<number> {
+    return this.depths.get(queueSeq) ?? (await this.tx.all(DEPTH, { queueSeq }))[0]!.depth;
+  }
+}

@@ -1,0 +1,136 @@
+/** Tasks that are ended from outside: cancelled, expired, or cleared away with their lane. */
+import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
+import { statement } from '../statement.js';
+import { LaneRow } from '../entities/lane.entity.js';
+import { QueueRow } from '../entities/queue.entity.js';
+import { aftermathOf, endSequel, type Sequel } from './aftermath.js';
+import { noteAct, type By } from './audit.js';
+import type { Aftermath, CancelOutcome, Outcomes, TaskKey } from './single-shapes.js';
+import { recordStops, type StoppedTask, type StopReason } from './task-ends.js';
+import { findTasks, type KnownTask } from './task-lookup.js';
+import { SWEEP_ROWS } from './task.procedures.js';
+
+export interface CancelRequest {
+  key: TaskKey;
+  /** The task must belong to this tenant. */
+  tenantSeq: number;
+  /** Who asks, for the audit log; null when the server does it for a caller who went away. */
+  by: string | null;
+}
+
+const CANCELLED: StopReason = {
+  state: 'cancelled',
+  errorCode: 'cancelled',
+  errorMessage: 'The task was cancelled before it was done.',
+};
+const EXPIRED: StopReason = {
+  state: 'expired',
+  errorCode: 'expired',
+  errorMessage: 'The task was not done before its time was over.',
+};
+const CLEARED_AWAY: StopReason = {
+  state: 'cancelled',
+  errorCode: 'cleared',
+  errorMessage: 'The task was cleared away with all that waited in its queue.',
+};
+
+/** Cancels single tasks; one that has ended stays as it is. */
+export const cancelTasks = procedureOfMany(
+  'task-cancel',
+  async (tx, calls: readonly (readonly CancelRequest[])[]): Promise<Outcomes<CancelOutcome>[]> => {
+    const results: Outcomes<CancelOutcome>[] = [];
+    for (const requests of calls) results.push(await cancel(tx, requests));
+    return results;
+  },
+);
+
+async function cancel(tx: Tx, requests: readonly CancelRequest[]): Promise<Outcomes<CancelOutcome>> {
+  const known = await findTasks(
+    tx,
+    requests.map(({ key }) => key),
+  );
+  const live = new Map<number, KnownTask>();
+  const outcomes = requests.map(({ tenantSeq }, index): CancelOutcome => {
+    const task = known[index]!;
+    if (!task || task.tenantSeq !== tenantSeq) return 'unknown';
+    if (task.batchSeq !== null) return 'is_line';
+    if (task.state > TASK_STATE_CODE.leased) return 'ended_before';
+    live.set(task.seq, task);
+    return 'cancelled';
+  });
+  const aftermath = await stop(tx, [...live.values()], CANCELLED);
+  for (const [index, { by, tenantSeq }] of requests.entries()) {
+    const { id } = known[index] ?? {};
+    if (by === null || !id || outcomes[index] !== 'cancelled') continue;
+    await noteAct(tx, { by, action: 'task.cancel', tenantSeq, subject: id, detail: {} });
+  }
+  return { outcomes, aftermath };
+}
+
+type Stoppable = StoppedTask & {
+  id: string | null;
+  /** The dispatcher's instance, if one runs it. */
+  ownerSeq: number | null;
+  state: number;
+  hasCallback: number;
+};
+
+async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Promise<Aftermath> {
+  const ends = await recordStops(tx, tasks, reason);
+  const sequels: Sequel[] = tasks.map((task, index) =>
+    endSequel(task, ends[index]!, task.state === TASK_STATE_CODE.leased && task.ownerSeq !== null),
+  );
+  return aftermathOf(sequels);
+}
+
+const EXPIRED_TASKS = statement<{ now: number; limit: number }, Omit<Stoppable, 'batchSeq'>>('task-expired');
+
+/** Ends single tasks whose time is over, those that run included. At most 2,000 a step. */
+export const expireTasks = procedureOfOne('task-expire', async (tx, _: null) => {
+  const expired = await tx.all(EXPIRED_TASKS, { now: tx.now, limit: SWEEP_ROWS });
+  const aftermath = await stop(
+    tx,
+    expired.map((task) => ({ ...task, batchSeq: null })),
+    EXPIRED,
+  );
+  return { aftermath, isMore: expired.length === SWEEP_ROWS };
+});
+
+const CLEAR = statement<{ laneSeq: number }>('lane-clear');
+
+/** From now on nothing that waits in the lane is given out; the tasks themselves are ended by `cancelCleared`. */
+export const clearLane = procedureOfOne('lane-clear', async (tx, { laneSeq, by }: { laneSeq: number } & By) => {
+  const lane = await tx.manager.findOneBy(LaneRow, { seq: laneSeq });
+  const queue = lane && (await tx.manager.findOneBy(QueueRow, { seq: lane.queueSeq }));
+  if (!lane || !queue) throw new MillraceError('queue_not_found', 'The queue was deleted meanwhile.');
+  await tx.run(CLEAR, { laneSeq });
+  const { tenantSeq, id: subject, name } = queue;
+  await noteAct(tx, { by, action: 'queue.clear', tenantSeq, subject, detail: { name, level: lane.level } });
+});
+
+type ClearedTask = { seq: number; id: string | null; laneSeq: number; batchSeq: number | null; hasCallback: number };
+
+// One for each state, because each state has an index of its own.
+const CLEARED = [
+  {
+    state: TASK_STATE_CODE.ready,
+    waiting: statement<{ laneSeq: number; limit: number }, ClearedTask>('lane-cleared-ready'),
+  },
+  {
+    state: TASK_STATE_CODE.scheduled,
+    waiting: statement<{ laneSeq: number; limit: number }, ClearedTask>('lane-cleared-scheduled'),
+  },
+];
+
+/** Ends tasks that wait in the cleared part of a lane, at most 2,000 a step. */
+export const cancelCleared = procedureOfOne('lane-cancel-cleared', async (tx, { laneSeq }: { laneSeq: number }) => {
+  const tasks: Stoppable[] = [];
+  for (const { state, waiting } of CLEARED) {
+    const found = await tx.all(waiting, { laneSeq, limit: SWEEP_ROWS - tasks.length });
+    tasks.push(...found.map((task) => ({ ...task, state, ownerSeq: null })));
+  }
+  const aftermath = await stop(tx, tasks, CLEARED_AWAY);
+  return { cancelled: tasks.length, aftermath, isMore: tasks.length === SWEEP_ROWS };
+});

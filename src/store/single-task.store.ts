@@ -1,0 +1,180 @@
+/** Single tasks as their owners know them: put, cancelled, read; and what any task looks like from outside. */
+import { Injectable } from '@nestjs/common';
+import type { ProgressEvent } from '../kernel/progress-event.js';
+import { Database } from './database.js';
+import { appendEvents } from './procedures/progress.procedures.js';
+import { putTasks } from './procedures/put.procedures.js';
+import { cancelTasks, type CancelRequest } from './procedures/stop.procedures.js';
+import type {
+  CancelOutcome,
+  NewTask,
+  Outcomes,
+  Progress,
+  ProgressOutcome,
+  PutOutcome,
+  TaskKey,
+} from './procedures/single-shapes.js';
+import { statement } from './statement.js';
+
+/** A task as it is stored, with its body and result when they were asked for. */
+export interface StoredTask {
+  seq: number;
+  /** Null for a line of a batch. */
+  id: string | null;
+  epoch: number;
+  /** See TASK_STATE_CODE. */
+  state: number;
+  mode: string;
+  type: string | null;
+  tries: number;
+  losses: number;
+  line: number | null;
+  tenantSeq: number;
+  queueSeq: number;
+  laneSeq: number;
+  batchSeq: number | null;
+  customId: string | null;
+  keyId: string | null;
+  traceId: string | null;
+  callbackUrl: string | null;
+  enqueuedAt: number;
+  availableAt: number | null;
+  leasedAt: number | null;
+  leaseUntil: number | null;
+  endedAt: number | null;
+  statusCode: number | null;
+  bodyOffset: number | null;
+  bodyLength: number | null;
+  /** Its own, or that of its batch. */
+  endpoint: string | null;
+  expiresAt: number | null;
+  batchId: string | null;
+  /** Empty where the queue is gone. */
+  queueName: string;
+  level: number;
+  body: string | null;
+  bodyBlobKey: string | null;
+  /** Null where no result was recorded or asked for. */
+  resultSeq: number | null;
+  requestId: string | null;
+  resultBody: string | null;
+  resultBlobKey: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+export interface StoredAttempt {
+  taskSeq: number;
+  epoch: number;
+  workerName: string | null;
+  startedAt: number | null;
+  endedAt: number;
+  outcome: string;
+  statusCode: number | null;
+  detail: string | null;
+}
+
+export interface TaskFilter extends Record<string, number | null> {
+  queueSeq: number | null;
+  /** See TASK_STATE_CODE. */
+  state: number | null;
+  since: number | null;
+  before: number | null;
+}
+
+export interface EventRow {
+  /** The number of the last of `events`. */
+  n: number;
+  events: ProgressEvent[];
+}
+
+type Place = { place: number; seq: number };
+
+const SEQS = statement<{ ids: string }, Place>('task-seqs');
+const LINE_SEQS = statement<{ keys: string }, Place>('task-line-seqs');
+const DETAILS = statement<{ seqs: string; tenantSeq: number | null; isWhole: number }, StoredTask>('task-details');
+const ENDED = statement<{ ids: string }, { id: string }>('task-ended');
+const PAGE = statement<TaskFilter & { tenantSeq: number; beforeSeq: number; limit: number }, { seq: number }>(
+  'task-page',
+);
+const LINE_PAGE = statement<TaskFilter & { batchSeq: number; afterSeq: number | null; limit: number }, { seq: number }>(
+  'task-line-page',
+);
+const EVENTS = statement<{ taskSeq: number; after: number; limit: number }, { n: number; events: string }>(
+  'event-page',
+);
+const ATTEMPTS = statement<{ seqs: string; limit: number }, StoredAttempt>('task-attempts');
+
+const EVENT_ROWS = 200;
+const MAX_ATTEMPTS = 1000;
+
+@Injectable()
+export class SingleTaskStore {
+  constructor(private readonly database: Database) {}
+
+  /** Stores all that are let in, in one transaction; an outcome for each. */
+  put(tasks: NewTask[]): Promise<PutOutcome[]> {
+    const bytes = tasks.reduce((sum, { body }) => sum + (body?.length ?? 0), 0);
+    return this.database.write(putTasks, tasks, { weight: { rows: tasks.length, bytes } });
+  }
+
+  cancel(requests: CancelRequest[]): Promise<Outcomes<CancelOutcome>> {
+    return this.database.write(cancelTasks, requests, { weight: { rows: requests.length, bytes: 0 } });
+  }
+
+  appendEvents(progress: Progress): Promise<ProgressOutcome> {
+    const bytes = progress.events.reduce((sum, { data }) => sum + data.length, 0);
+    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes } });
+  }
+
+  /** The rows behind these keys, in their order; null for unknown ones. Says nothing of whose they are. */
+  async seqsOf(keys: readonly TaskKey[]): Promise<(number | null)[]> {
+    const seqs = new Array<number | null>(keys.length).fill(null);
+    const note = (found: readonly Place[], places: readonly number[]) => {
+      for (const { place, seq } of found) seqs[places[place]!] = seq;
+    };
+    const singles = [...keys.keys()].filter((place) => 'id' in keys[place]!);
+    const lines = [...keys.keys()].filter((place) => 'line' in keys[place]!);
+    if (singles.length > 0) {
+      const ids = singles.map((place) => (keys[place] as { id: string }).id);
+      note(await this.database.all(SEQS, { ids: JSON.stringify(ids) }), singles);
+    }
+    if (lines.length > 0) {
+      const pairs = lines.map((place) => keys[place] as { batchId: string; line: number });
+      const wanted = JSON.stringify(pairs.map(({ batchId, line }) => [batchId, line]));
+      note(await this.database.all(LINE_SEQS, { keys: wanted }), lines);
+    }
+    return seqs;
+  }
+
+  /** In no promised order; those of other tenants are left out. At most 500 at a time. */
+  bySeqs(seqs: readonly number[], tenantSeq: number | null, isWhole: boolean): Promise<StoredTask[]> {
+    return this.database.all(DETAILS, { seqs: JSON.stringify(seqs), tenantSeq, isWhole: isWhole ? 1 : 0 });
+  }
+
+  /** Which of these single tasks have ended. At most 500 at a time. */
+  async endedOf(ids: readonly string[]): Promise<string[]> {
+    return (await this.database.all(ENDED, { ids: JSON.stringify(ids) })).map(({ id }) => id);
+  }
+
+  /** Rows of single tasks, newest first, from below `beforeSeq`. */
+  async page(tenantSeq: number, filter: TaskFilter, beforeSeq: number | null, limit: number): Promise<number[]> {
+    const from = beforeSeq ?? Number.MAX_SAFE_INTEGER;
+    return (await this.database.all(PAGE, { ...filter, tenantSeq, beforeSeq: from, limit })).map(({ seq }) => seq);
+  }
+
+  /** Rows of a batch's lines, last first, from before the line of `afterSeq`. */
+  async linePage(batchSeq: number, filter: TaskFilter, afterSeq: number | null, limit: number): Promise<number[]> {
+    return (await this.database.all(LINE_PAGE, { ...filter, batchSeq, afterSeq, limit })).map(({ seq }) => seq);
+  }
+
+  /** Rows that hold events after number `after`, in order; fewer than there are when they are many. */
+  async events(taskSeq: number, after: number): Promise<EventRow[]> {
+    const rows = await this.database.all(EVENTS, { taskSeq, after, limit: EVENT_ROWS });
+    return rows.map(({ n, events }) => ({ n, events: JSON.parse(events) as ProgressEvent[] }));
+  }
+
+  attempts(taskSeqs: readonly number[]): Promise<StoredAttempt[]> {
+    return this.database.all(ATTEMPTS, { seqs: JSON.stringify(taskSeqs), limit: MAX_ATTEMPTS });
+  }
+}

@@ -1,0 +1,4 @@
+-- Forgets the oldest events of streams.
+DELETE FROM task_event WHERE (task_seq, n) IN (
+  SELECT task_seq, n FROM task_event WHERE created_at <= :before ORDER BY created_at LIMIT :limit
+)

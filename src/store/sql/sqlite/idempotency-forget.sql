@@ -1,0 +1,4 @@
+-- Forgets keys whose time is over.
+DELETE FROM idempotency_key WHERE (tenant_seq, scope, key) IN (
+  SELECT tenant_seq, scope, key FROM idempotency_key WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit
+)

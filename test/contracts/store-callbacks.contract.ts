@@ -1,0 +1,313 @@
+import { describe, expect, it } from 'vitest';
+import { CALLBACK_STATE_CODE } from '../../src/kernel/callback-state.js';
+import { newId } from '../../src/kernel/ids.js';
+import { AuditEntryRow } from '../../src/store/entities/audit-entry.entity.js';
+import { CallbackRow } from '../../src/store/entities/callback.entity.js';
+import { TaskRow } from '../../src/store/entities/task.entity.js';
+import { MAX_ATTEMPTS } from '../../src/store/procedures/callback.procedures.js';
+import type { CallbackAttempt, CallbackEnd, LeasedCallback } from '../../src/store/procedures/callback-shapes.js';
+import type { TestStore } from '../support/store-factory.js';
+import { OWNER_SEQ, range, seedLane, seedTenant } from '../support/store-seeds.js';
+
+const A = 'https://a.example';
+const B = 'https://b.example';
+
+/** The outbox: what is due is leased by one server at a time, and every try is on record. */
+export function exerciseStoreCallbacks(store: TestStore): void {
+  describe('a lease', () => exerciseLeases(store));
+  describe('a record', () => exerciseRecords(store));
+  describe('a rescue', () => exerciseRescues(store));
+  describe('a replay', () => exerciseReplays(store));
+  describe('what a callback tells of', () => exerciseSubjects(store));
+  describe('a webhook secret', () => exerciseSecrets(store));
+}
+
+interface Seed {
+  target?: string;
+  taskSeq?: number | null;
+  availableAt?: number;
+}
+
+/** `count` callbacks that wait, in the order of their ids. */
+async function seed(store: TestStore, count: number, { target = A, taskSeq = null, availableAt }: Seed = {}) {
+  const rows = range(1, count).map(() => ({
+    id: newId('callback'),
+    tenantSeq: 1,
+    taskSeq,
+    url: `${target}/hook`,
+    target,
+    body: '{}',
+    state: CALLBACK_STATE_CODE.waiting,
+    availableAt: availableAt ?? store.clock.now(),
+    createdAt: store.clock.now(),
+  }));
+  await store.byHand.insert(CallbackRow, rows);
+  return rows.map(({ id }) => id);
+}
+
+interface Want {
+  want?: number;
+  roomPerTarget?: number;
+  rooms?: { target: string; room: number }[];
+  ownerSeq?: number;
+}
+
+function lease(store: TestStore, { want = 100, roomPerTarget = 100, rooms = [], ownerSeq = OWNER_SEQ }: Want = {}) {
+  return store.callbacks.lease({ ownerSeq, want, roomPerTarget, rooms });
+}
+
+const ATTEMPT: CallbackAttempt = { startedAt: 5, tookMs: 7, statusCode: 500, error: 'no', answer: 'oops' };
+
+function end({ seq, epoch }: LeasedCallback, over: Partial<CallbackEnd> = {}): CallbackEnd {
+  return { seq, epoch, state: 'delivered', availableAt: null, attempt: ATTEMPT, ...over };
+}
+
+const row = (store: TestStore, id: string) => store.reader.findOneByOrFail(CallbackRow, { id });
+const countOf = (leased: readonly LeasedCallback[], target: string) =>
+  leased.filter((callback) => callback.target === target).length;
+
+function exerciseLeases(store: TestStore): void {
+  it('is of what is due, and of nothing else', async () => {
+    const [due] = await seed(store, 1);
+    await seed(store, 1, { availableAt: store.clock.now() + 1_000 });
+    const [leased, ...others] = await lease(store);
+    expect(leased).toMatchObject({
+      id: due,
+      epoch: 1,
+      tenantSeq: 1,
+      url: `${A}/hook`,
+      target: A,
+      body: '{}',
+      tries: 0,
+    });
+    expect(others).toEqual([]);
+    expect(await row(store, due!)).toMatchObject({ state: 2, ownerSeq: OWNER_SEQ, leasedAt: store.clock.now() });
+    expect(await store.callbacks.hasDue()).toBe(false);
+    store.clock.advance(1_000);
+    expect(await store.callbacks.hasDue()).toBe(true);
+    expect(await lease(store)).toHaveLength(1);
+  });
+
+  it('is had by one of many who ask', async () => {
+    const ids = await seed(store, 20);
+    const leases = await Promise.all(range(1, 8).map((ownerSeq) => lease(store, { want: 5, ownerSeq })));
+    expect(
+      leases
+        .flat()
+        .map(({ id }) => id)
+        .toSorted(),
+    ).toEqual(ids);
+  });
+
+  it('holds no more than is wanted, and of each origin no more than it has room for', async () => {
+    await seed(store, 30);
+    await seed(store, 30, { target: B });
+    const first = await lease(store, { want: 20, roomPerTarget: 8, rooms: [{ target: B, room: 1 }] });
+    expect([countOf(first, A), countOf(first, B)]).toEqual([8, 1]);
+    const second = await lease(store, { want: 5, rooms: [{ target: A, room: 0 }] });
+    expect([countOf(second, A), countOf(second, B)]).toEqual([0, 5]);
+  });
+
+  it('goes to the origin that has waited longest first', async () => {
+    await seed(store, 2, { target: B });
+    store.clock.advance(10);
+    await seed(store, 2, { target: A });
+    expect((await lease(store, { want: 2 })).map(({ target }) => target)).toEqual([B, B]);
+    expect((await lease(store, { want: 2 })).map(({ target }) => target)).toEqual([A, A]);
+  });
+
+  it('passes over a long line that has no room', async () => {
+    await seed(store, 500);
+    store.clock.advance(1);
+    const [other] = await seed(store, 1, { target: B });
+    const leased = await lease(store, { rooms: [{ target: A, room: 0 }] });
+    expect(leased.map(({ id }) => id)).toEqual([other]);
+  });
+}
+
+function exerciseRecords(store: TestStore): void {
+  it('of a delivery ends the callback and notes the try', async () => {
+    const [id] = await seed(store, 1);
+    const [leased] = await lease(store);
+    const attempt = { ...ATTEMPT, statusCode: 200, error: null, answer: 'ok' };
+    expect(await store.callbacks.record(end(leased!, { attempt }))).toBe(true);
+    const ended = await row(store, id!);
+    expect(ended).toMatchObject({ state: 3, tries: 1, ownerSeq: null, leasedAt: null, endedAt: store.clock.now() });
+    expect(await store.callbacks.attempts([ended.seq])).toEqual([
+      expect.objectContaining({ callbackSeq: ended.seq, epoch: 1, ...attempt }),
+    ]);
+  });
+
+  it('of a failure makes it wait until its next try', async () => {
+    const [id] = await seed(store, 1);
+    const [leased] = await lease(store);
+    const availableAt = store.clock.now() + 5_000;
+    await store.callbacks.record(end(leased!, { state: 'waiting', availableAt }));
+    expect(await row(store, id!)).toMatchObject({ state: 1, tries: 1, availableAt, endedAt: null });
+    expect(await lease(store)).toEqual([]);
+    store.clock.advance(5_000);
+    expect(await lease(store)).toMatchObject([{ id, epoch: 2, tries: 1 }]);
+  });
+
+  it('of what was not tried leaves no trace', async () => {
+    const [id] = await seed(store, 1);
+    const before = await row(store, id!);
+    const [leased] = await lease(store);
+    await store.callbacks.record(end(leased!, { state: 'waiting', attempt: null }));
+    expect(await row(store, id!)).toEqual(Object.assign(before, { epoch: 1 }));
+    expect(await store.callbacks.attempts([before.seq])).toEqual([]);
+  });
+
+  it('with an old epoch changes nothing', async () => {
+    const [id] = await seed(store, 1);
+    const [old] = await lease(store);
+    await store.callbacks.record(end(old!, { state: 'waiting', attempt: null }));
+    const [fresh] = await lease(store);
+    expect(await store.callbacks.record(end(old!))).toBe(false);
+    expect(await row(store, id!)).toMatchObject({ state: 2, epoch: 2, tries: 0 });
+    expect(await store.callbacks.attempts([old!.seq])).toEqual([]);
+    const outcomes = await Promise.all([store.callbacks.record(end(fresh!)), store.callbacks.record(end(fresh!))]);
+    expect(outcomes).toEqual([true, false]);
+  });
+
+  it('forgets the oldest tries when they become too many', async () => {
+    await seed(store, 1);
+    for (const n of range(1, MAX_ATTEMPTS + 3)) {
+      const [leased] = await lease(store);
+      await store.callbacks.record(
+        end(leased!, { state: 'waiting', availableAt: store.clock.now(), attempt: { ...ATTEMPT, startedAt: n } }),
+      );
+    }
+    const { seq } = await store.reader.findOneByOrFail(CallbackRow, {});
+    const starts = (await store.callbacks.attempts([seq])).map(({ startedAt }) => startedAt);
+    expect(starts).toEqual(range(4, MAX_ATTEMPTS + 3));
+  });
+
+  it('is counted among those that wait no longer', async () => {
+    await seed(store, 3);
+    expect(await store.callbacks.pending()).toBe(3);
+    await store.callbacks.record(end((await lease(store))[0]!));
+    expect(await store.callbacks.pending()).toBe(0);
+  });
+}
+
+function exerciseRescues(store: TestStore): void {
+  it('brings back what others had leased, and notes that nobody knows how far it came', async () => {
+    const [lost, mine, waiting] = await seed(store, 3);
+    await lease(store, { want: 1, ownerSeq: 7 });
+    await lease(store, { want: 1, ownerSeq: 8 });
+    store.clock.advance(300);
+    expect(await store.callbacks.rescue(8)).toEqual({ rescued: 1, isMore: false });
+    const rescued = await row(store, lost!);
+    expect(rescued).toMatchObject({ state: 1, tries: 0, epoch: 1, ownerSeq: null });
+    expect(await row(store, mine!)).toMatchObject({ state: 2, ownerSeq: 8 });
+    expect(await row(store, waiting!)).toMatchObject({ state: 1, epoch: 0 });
+    expect(await store.callbacks.attempts([rescued.seq])).toMatchObject([
+      {
+        epoch: 1,
+        startedAt: store.clock.now() - 300,
+        tookMs: 300,
+        statusCode: null,
+        error: expect.stringContaining('ended'),
+      },
+    ]);
+  });
+}
+
+function exerciseReplays(store: TestStore): void {
+  const by = 'key_1';
+
+  it.each(['delivered', 'dead'] as const)('of one that is %s begins anew', async (state) => {
+    const [id] = await seed(store, 1, { taskSeq: 4 });
+    const [leased] = await lease(store);
+    await store.callbacks.record(end(leased!, { state }));
+    store.clock.advance(50);
+    const replayed = await store.callbacks.replay({ id: id!, taskSeq: 4, by });
+    expect(replayed).toMatchObject({ id, state: 1, tries: 0, availableAt: store.clock.now(), endedAt: null });
+    expect(await lease(store)).toMatchObject([{ id, epoch: 2 }]);
+    const act = await store.reader.findOneByOrFail(AuditEntryRow, {});
+    expect(act).toMatchObject({ action: 'callback.replay', subject: id, actor: by, tenantSeq: 1 });
+  });
+
+  it('of one that waits ends its wait, and no more', async () => {
+    const [id] = await seed(store, 1, { taskSeq: 4 });
+    const [leased] = await lease(store);
+    await store.callbacks.record(end(leased!, { state: 'waiting', availableAt: store.clock.now() + 9_999 }));
+    const replayed = await store.callbacks.replay({ id: id!, taskSeq: 4, by });
+    expect(replayed).toMatchObject({ tries: 1, availableAt: store.clock.now() });
+  });
+
+  it('is refused while it is being delivered, and of a callback of another task', async () => {
+    const [id] = await seed(store, 1, { taskSeq: 4 });
+    const replay = (taskSeq: number) => store.callbacks.replay({ id: id!, taskSeq, by });
+    await expect(replay(5)).rejects.toMatchObject({ code: 'not_found' });
+    await lease(store);
+    await expect(replay(4)).rejects.toMatchObject({ code: 'conflict' });
+    expect(await store.reader.countBy(AuditEntryRow, {})).toBe(0);
+  });
+}
+
+function exerciseSubjects(store: TestStore): void {
+  it('is its task', async () => {
+    const lane = await seedLane(store);
+    await store.byHand.insert(TaskRow, { ...lane, id: 'task_x', state: 5, mode: 'callback', enqueuedAt: 1 });
+    const { seq } = await store.reader.findOneByOrFail(TaskRow, { id: 'task_x' });
+    expect(await store.callbacks.subject(seq)).toEqual({
+      id: 'task_x',
+      batchId: null,
+      line: null,
+      state: 5,
+      statusCode: null,
+      requestId: null,
+      body: null,
+      blobKey: null,
+      errorCode: null,
+      errorMessage: null,
+    });
+    await seed(store, 2, { taskSeq: seq });
+    expect(await store.callbacks.ofTask(seq, 1)).toHaveLength(1);
+    expect(await store.callbacks.ofTask(seq + 1, 9)).toEqual([]);
+  });
+
+  it('is nothing when the task is gone', async () => {
+    expect(await store.callbacks.subject(123)).toBeNull();
+  });
+}
+
+function exerciseSecrets(store: TestStore): void {
+  const secret = (tenantSeq: number, sealed: string) => ({ tenantSeq, sealed, last4: sealed.slice(-4) });
+  const act = { tenantId: 'ten_1', by: 'admin' };
+
+  it('is made once on first need, by however many at once', async () => {
+    const tenantSeq = await seedTenant(store);
+    expect(await store.webhookSecrets.find(tenantSeq)).toBeNull();
+    const made = await Promise.all(
+      range(1, 5).map((n) => store.webhookSecrets.ensure(secret(tenantSeq, `sealed${n}`))),
+    );
+    expect(new Set(made.map(({ sealed }) => sealed))).toEqual(new Set(['sealed1']));
+  });
+
+  it('keeps the one before for as long as it is told', async () => {
+    const tenantSeq = await seedTenant(store);
+    const rotate = (sealed: string, overlapMs: number) =>
+      store.webhookSecrets.rotate({ ...secret(tenantSeq, sealed), ...act, overlapMs });
+    expect(await rotate('first', 9_000)).toMatchObject({ sealed: 'first', previousSealed: null, previousUntil: null });
+    store.clock.advance(10);
+    const now = store.clock.now();
+    const second = await rotate('second', 9_000);
+    expect(second).toMatchObject({ sealed: 'second', last4: 'cond', rotatedAt: now });
+    expect(second).toMatchObject({ previousSealed: 'first', previousUntil: now + 9_000 });
+    expect(await rotate('third', 0)).toMatchObject({ sealed: 'third', previousSealed: null, previousUntil: null });
+    const acts = await store.reader.find(AuditEntryRow, { order: { seq: 'asc' } });
+    expect(acts.map(({ action }) => action)).toEqual([
+      'webhook_secret.create',
+      'webhook_secret.rotate',
+      'webhook_secret.rotate',
+    ]);
+    expect(acts.map(({ detail }) => JSON.parse(detail!) as unknown)).toEqual([
+      { last4: 'irst', overlapSeconds: 0 },
+      { last4: 'cond', overlapSeconds: 9 },
+      { last4: 'hird', overlapSeconds: 0 },
+    ]);
+  });
+}

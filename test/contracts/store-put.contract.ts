@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
+import { TaskRow } from '../../src/store/entities/task.entity.js';
+import { IDEMPOTENCY_TTL_MS } from '../../src/store/procedures/idempotency.js';
+import type { TestStore } from '../support/store-factory.js';
+import { laneRow, lease, range, seedBatch, seedLane, seedTenant, type SeededLane } from '../support/store-seeds.js';
+import { idsOf, newTask, put, refusalOf, rowOf, setQueue, stateOf, take, TTL_MS } from '../support/task-seeds.js';
+
+/** How single tasks come in. */
+export function exerciseStorePuts(store: TestStore): void {
+  describe('a put', () => exercisePut(store));
+  describe('an Idempotency-Key', () => exerciseKeys(store));
+  describe('a queue that is full', () => exerciseDepth(store));
+}
+
+function exercisePut(store: TestStore): void {
+  it('stores the task as ready, with its body', async () => {
+    const lane = await seedLane(store);
+    const id = await put(store, lane, { body: '{"n":12345678901234567890}', traceId: 't', callbackUrl: 'http://x/y' });
+    const row = await rowOf(store, id);
+    expect(row).toMatchObject({
+      state: 1,
+      mode: 'callback',
+      laneSeq: lane.laneSeq,
+      traceId: 't',
+      callbackUrl: 'http://x/y',
+      keyId: 'key_1',
+      epoch: 0,
+      tries: 0,
+      enqueuedAt: store.clock.now(),
+      expiresAt: store.clock.now() + TTL_MS,
+      batchSeq: null,
+    });
+    expect(await store.reader.findOneByOrFail(TaskBodyRow, { taskSeq: row.seq })).toMatchObject({
+      body: '{"n":12345678901234567890}',
+      blobKey: null,
+    });
+    expect(await laneRow(store, lane)).toMatchObject({ putCount: 1 });
+  });
+
+  it('of many answers for each, in their order, and keeps it', async () => {
+    const lane = await seedLane(store);
+    const tasks = range(1, 300).map((n) => newTask(lane, { body: `${n}` }));
+    const outcomes = await store.singles.put(tasks);
+    expect(outcomes).toEqual(tasks.map(({ id }) => ({ kind: 'put', id, isReady: true })));
+    const rows = await store.reader.find(TaskRow, { order: { seq: 'asc' } });
+    expect(rows.map(({ id }) => id)).toEqual(tasks.map(({ id }) => id));
+    expect(await laneRow(store, lane)).toMatchObject({ putCount: 300 });
+  });
+
+  it('with a time to wait for is scheduled, until then', async () => {
+    const lane = await seedLane(store);
+    const at = store.clock.now() + 5_000;
+    const id = await put(store, lane, { availableAt: at });
+    expect(await rowOf(store, id)).toMatchObject({ state: 0, availableAt: at });
+    expect(await take(store, [lane])).toEqual([]);
+    store.clock.advance(5_000);
+    expect(await store.tasks.promote()).toMatchObject({ laneSeqs: [lane.laneSeq] });
+    expect(idsOf(await take(store, [lane]))).toEqual([id]);
+  });
+
+  it('with a time that is past is ready', async () => {
+    const lane = await seedLane(store);
+    const id = await put(store, lane, { availableAt: store.clock.now() });
+    expect(await rowOf(store, id)).toMatchObject({ state: 1, availableAt: null });
+  });
+
+  it('into a queue that was deleted meanwhile is refused, and only that one', async () => {
+    const lane = await seedLane(store);
+    const outcomes = await Promise.all([
+      store.singles.put([newTask({ ...lane, laneSeq: 987_654 })]),
+      store.singles.put([newTask(lane)]),
+    ]);
+    expect(outcomes.flat().map(refusalOf)).toEqual(['queue_not_found', null]);
+    expect(await store.reader.count(TaskRow)).toBe(1);
+  });
+
+  it('is leased by a dispatcher like any other task', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane);
+    expect(await lease(store, lane, 5)).toMatchObject([{ batchSeq: null, epoch: 1 }]);
+  });
+}
+
+function exerciseKeys(store: TestStore): void {
+  const keyed = (lane: SeededLane, requestHash = 'h', key = 'k') =>
+    newTask(lane, { idempotency: { key, requestHash } });
+
+  it('that comes again with the same request gives the same task', async () => {
+    const lane = await seedLane(store);
+    const first = keyed(lane);
+    await store.singles.put([first]);
+    expect(await store.singles.put([keyed(lane)])).toEqual([{ kind: 'replay', id: first.id }]);
+    expect(await store.reader.count(TaskRow)).toBe(1);
+  });
+
+  it('gives the same task also when both come at once, or in one call', async () => {
+    const lane = await seedLane(store);
+    const outcomes = await Promise.all(range(1, 20).map(() => store.singles.put([keyed(lane), keyed(lane)])));
+    const ids = new Set(outcomes.flat().map((outcome) => 'id' in outcome && outcome.id));
+    expect(ids.size).toBe(1);
+    expect(outcomes.flat().filter(({ kind }) => kind === 'put')).toHaveLength(1);
+  });
+
+  it('with another request is refused', async () => {
+    const lane = await seedLane(store);
+    const outcomes = await store.singles.put([keyed(lane), keyed(lane, 'other')]);
+    expect(outcomes.map(refusalOf)).toEqual([null, 'idempotency_key_reused']);
+  });
+
+  it('is forgotten after a day', async () => {
+    const lane = await seedLane(store);
+    await store.singles.put([keyed(lane)]);
+    store.clock.advance(IDEMPOTENCY_TTL_MS - 1);
+    expect(await store.singles.put([keyed(lane)])).toMatchObject([{ kind: 'replay' }]);
+    store.clock.advance(1);
+    const again = keyed(lane, 'other');
+    expect(await store.singles.put([again])).toMatchObject([{ kind: 'put', id: again.id }]);
+    expect(await store.singles.put([keyed(lane, 'other')])).toMatchObject([{ kind: 'replay', id: again.id }]);
+  });
+
+  it('is of one tenant', async () => {
+    const lane = await seedLane(store);
+    const other = { ...lane, tenantSeq: await seedTenant(store) };
+    const outcomes = await store.singles.put([keyed(lane), keyed(other, 'other')]);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['put', 'put']);
+  });
+
+  it('of a put that was refused is not kept', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 0 });
+    expect((await store.singles.put([keyed(lane)])).map(refusalOf)).toEqual(['queue_full']);
+    await setQueue(store, lane, { maxDepth: null });
+    expect(await store.singles.put([keyed(lane, 'other')])).toMatchObject([{ kind: 'put' }]);
+  });
+}
+
+function exerciseDepth(store: TestStore): void {
+  it('takes what it has room for, of one call and of many', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 5 });
+    const first = await store.singles.put(range(1, 3).map(() => newTask(lane)));
+    expect(first.map(refusalOf)).toEqual([null, null, null]);
+    const rest = await Promise.all(range(1, 4).map(() => store.singles.put([newTask(lane)])));
+    expect(rest.flat().map(refusalOf)).toEqual([null, null, 'queue_full', 'queue_full']);
+    expect(rest[3]).toMatchObject([{ error: { retryAfterMs: 1000, message: expect.stringContaining('5 tasks') } }]);
+  });
+
+  it('counts all its levels, and what is scheduled', async () => {
+    const lane = await seedLane(store);
+    const other = await seedLane(store, 0, lane);
+    await setQueue(store, lane, { maxDepth: 2 });
+    await put(store, lane);
+    await put(store, other, { availableAt: store.clock.now() + 1_000 });
+    expect((await store.singles.put([newTask(other)])).map(refusalOf)).toEqual(['queue_full']);
+  });
+
+  it('has room again when tasks are taken, cancelled or gone', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 1 });
+    const isFull = async () => refusalOf((await store.singles.put([newTask(lane)]))[0]) === 'queue_full';
+    expect(await isFull()).toBe(false);
+    expect(await isFull()).toBe(true);
+    await take(store, [lane]);
+    const id = await put(store, lane);
+    await store.singles.cancel([{ key: { id }, tenantSeq: lane.tenantSeq, by: null }]);
+    expect(await stateOf(store, id)).toBe('cancelled');
+    expect(await isFull()).toBe(false);
+    expect(await isFull()).toBe(true);
+  });
+
+  it('counts lines of batches, but never refuses them', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 3 });
+    await seedBatch(store, lane, 10);
+    expect((await store.singles.put([newTask(lane)])).map(refusalOf)).toEqual(['queue_full']);
+  });
+}

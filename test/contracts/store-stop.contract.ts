@@ -1,0 +1,386 @@
+import { describe, expect, it } from 'vitest';
+import { AttemptRow } from '../../src/store/entities/attempt.entity.js';
+import { AuditEntryRow } from '../../src/store/entities/audit-entry.entity.js';
+import { CallbackRow } from '../../src/store/entities/callback.entity.js';
+import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
+import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
+import { TaskRow } from '../../src/store/entities/task.entity.js';
+import { SWEEP_ROWS } from '../../src/store/procedures/task.procedures.js';
+import type { TestStore } from '../support/store-factory.js';
+import { laneRow, lease, range, seedBatch, seedLane, seedTenant, type SeededLane } from '../support/store-seeds.js';
+import {
+  claimOf,
+  completionOf,
+  failureOf,
+  idsOf,
+  MAX_TRIES,
+  newTask,
+  put,
+  putApart,
+  rowOf,
+  setQueue,
+  stateOf,
+  take,
+  TTL_MS,
+} from '../support/task-seeds.js';
+
+/** How tasks end from outside, and how failed ones begin again. */
+export function exerciseStoreStops(store: TestStore): void {
+  describe('a cancel', () => exerciseCancel(store));
+  describe('an expiry', () => exerciseExpiry(store));
+  describe('a clearing', () => exerciseClearing(store));
+  describe('a dead letter', () => exerciseDeadLetters(store));
+  describe('reading', () => exerciseReads(store));
+}
+
+function exerciseCancel(store: TestStore): void {
+  const cancel = ({ tenantSeq }: SeededLane, ids: string[], by: string | null = null) =>
+    store.singles.cancel(ids.map((id) => ({ key: { id }, tenantSeq, by })));
+
+  it('ends what waits and what runs, tells its dispatcher, and its callback', async () => {
+    const lane = await seedLane(store);
+    const scheduled = await put(store, lane, { availableAt: store.clock.now() + 1_000 });
+    const pulled = await put(store, lane);
+    await take(store, [lane]);
+    const dispatched = await put(store, lane);
+    const [held] = await lease(store, lane, 1);
+    const ready = await put(store, lane, { callbackUrl: 'http://receiver.test/x' });
+    const ids = [scheduled, pulled, dispatched, ready];
+    const { outcomes, aftermath } = await cancel(lane, ids);
+    expect(outcomes).toEqual(Array(4).fill('cancelled'));
+    expect(aftermath).toMatchObject({ endedIds: ids, abortedSeqs: [held!.seq], hasCallbacks: true });
+    for (const id of ids) expect(await stateOf(store, id)).toBe('cancelled');
+    expect(await store.reader.count(CallbackRow)).toBe(1);
+    expect(await laneRow(store, lane)).toMatchObject({ cancelledCount: 4 });
+    expect(await store.reader.findBy(TaskResultRow, { errorCode: 'cancelled' })).toHaveLength(4);
+  });
+
+  it('changes nothing that has ended, is of a batch, or of somebody else', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 1);
+    const [done, foreign] = await putApart(store, [lane, lane]);
+    await take(store, [lane], { size: 5 });
+    await store.pull.complete([completionOf({ id: done!, epoch: null }, lane)]);
+    const { tenantSeq } = lane;
+    const { outcomes } = await store.singles.cancel([
+      { key: { id: done! }, tenantSeq, by: null },
+      { key: { batchId: batch.id, line: 1 }, tenantSeq, by: null },
+      { key: { id: foreign! }, tenantSeq: await seedTenant(store), by: null },
+    ]);
+    expect(outcomes).toEqual(['ended_before', 'is_line', 'unknown']);
+    expect(await stateOf(store, foreign!)).toBe('leased');
+  });
+
+  it('and a completion at once: one of them wins', async () => {
+    const lane = await seedLane(store);
+    const ids = await putApart(store, Array(20).fill(lane));
+    const held = await take(store, [lane], { size: 20 });
+    const results = await Promise.all(
+      held.flatMap((task, index) => {
+        const acts = [
+          async () => ['cancelled', (await cancel(lane, [task.id])).outcomes[0] === 'cancelled'],
+          async () => ['completed', (await store.pull.complete([completionOf(task, lane)])).outcomes[0] === 'done'],
+        ];
+        return (index % 2 ? acts : acts.toReversed()).map(async (act) => [task.id, ...(await act())]);
+      }),
+    );
+    for (const id of ids) {
+      const winners = results.filter(([of, , isWinner]) => of === id && isWinner).map(([, state]) => state);
+      expect(winners).toEqual([await stateOf(store, id)]);
+    }
+  });
+
+  it('by a person is in the audit log', async () => {
+    const lane = await seedLane(store);
+    const [first, second] = await putApart(store, [lane, lane]);
+    await cancel(lane, [first!], 'key_7');
+    await cancel(lane, [second!], null);
+    expect(await store.reader.find(AuditEntryRow)).toMatchObject([
+      { actor: 'key_7', action: 'task.cancel', subject: first, tenantSeq: lane.tenantSeq },
+    ]);
+  });
+}
+
+function exerciseExpiry(store: TestStore): void {
+  it('ends what waits and what runs, when the time has come and not before', async () => {
+    const lane = await seedLane(store);
+    const ids = [await put(store, lane, { ttlMs: 1_000 }), await put(store, lane, { ttlMs: 1_000 })];
+    const long = await put(store, lane, { ttlMs: 1_001 });
+    await take(store, [lane], { size: 1 });
+    store.clock.advance(999);
+    expect(await store.pull.hasExpired()).toBe(false);
+    store.clock.advance(1);
+    expect(await store.pull.hasExpired()).toBe(true);
+    const { aftermath, isMore } = await store.pull.expire();
+    expect([aftermath.endedIds.toSorted(), isMore]).toEqual([ids.toSorted(), false]);
+    for (const id of ids) expect(await stateOf(store, id)).toBe('expired');
+    expect(await stateOf(store, long)).toBe('ready');
+    expect(await laneRow(store, lane)).toMatchObject({ expiredCount: 2 });
+  });
+
+  it('tells the dispatcher that runs it', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane, { ttlMs: 1_000 });
+    const [held] = await lease(store, lane, 1);
+    store.clock.advance(1_000);
+    expect((await store.pull.expire()).aftermath.abortedSeqs).toEqual([held!.seq]);
+  });
+
+  it('may be one of very many: at most 2,000 a step', async () => {
+    const lane = await seedLane(store);
+    for (const _ of range(1, 5)) await store.singles.put(range(1, 401).map(() => newTask(lane, { ttlMs: 1 })));
+    store.clock.advance(1);
+    const steps = [await store.pull.expire(), await store.pull.expire()];
+    expect(steps.map(({ isMore }) => isMore)).toEqual([true, false]);
+    expect(steps.map(({ aftermath }) => aftermath.endedIds.length)).toEqual([SWEEP_ROWS, 5]);
+  });
+}
+
+function exerciseClearing(store: TestStore): void {
+  async function clear(lane: SeededLane): Promise<number> {
+    await store.pull.clear(lane.laneSeq, 'key_7');
+    return (await store.pull.cancelCleared(lane.laneSeq)).cancelled;
+  }
+
+  it('takes away all that waits, and nothing that runs or comes later', async () => {
+    const lane = await seedLane(store);
+    const scheduled = await put(store, lane, { availableAt: store.clock.now() + 1_000 });
+    const [held] = [await put(store, lane)];
+    await take(store, [lane]);
+    const ready = await put(store, lane);
+    await store.pull.clear(lane.laneSeq, 'key_7');
+    const later = await put(store, lane);
+    expect(idsOf(await take(store, [lane]))).toEqual([later]);
+    const { cancelled, aftermath } = await store.pull.cancelCleared(lane.laneSeq);
+    expect(cancelled).toBe(2);
+    expect(aftermath.endedIds.toSorted()).toEqual([scheduled, ready].toSorted());
+    expect(await stateOf(store, scheduled)).toBe('cancelled');
+    expect(await stateOf(store, held)).toBe('leased');
+    expect(await store.reader.find(AuditEntryRow)).toMatchObject([{ action: 'queue.clear', actor: 'key_7' }]);
+  });
+
+  it('takes away what comes back later, too', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane);
+    const [held] = await take(store, [lane]);
+    expect(await clear(lane)).toBe(0);
+    expect(await store.pull.unclearedLanes()).toEqual([]);
+    await store.pull.release([claimOf(held!, lane)]);
+    expect(await take(store, [lane])).toEqual([]);
+    expect(await store.pull.unclearedLanes()).toEqual([lane.laneSeq]);
+    expect(await store.pull.cancelCleared(lane.laneSeq)).toMatchObject({ cancelled: 1, isMore: false });
+    expect(await store.pull.unclearedLanes()).toEqual([]);
+  });
+
+  it('is of one level', async () => {
+    const lane = await seedLane(store);
+    const online = await seedLane(store, 0, lane);
+    await putApart(store, [lane, online]);
+    expect(await clear(lane)).toBe(1);
+    expect(await take(store, [lane, online])).toHaveLength(1);
+  });
+
+  it('ends lines of a batch, and with the last one the batch', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 3);
+    const [held] = await take(store, [lane], { size: 1 });
+    expect(await clear(lane)).toBe(2);
+    const line = { ...completionOf({ id: '', epoch: held!.epoch }, lane), key: { batchId: batch.id, line: 1 } };
+    expect((await store.pull.complete([line])).aftermath.doneBatchSeqs).toEqual([batch.seq]);
+    expect(await store.batches.bySeq(batch.seq)).toMatchObject({ completed: 1, failed: 2, state: 'finalizing' });
+  });
+
+  it('leaves lines of a stopped batch to the sweep that settles them', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 3);
+    await store.batches.cancel(lane.tenantSeq, batch.id);
+    expect(await clear(lane)).toBe(0);
+    expect(await store.pull.unclearedLanes()).toEqual([]);
+  });
+}
+
+function exerciseDeadLetters(store: TestStore): void {
+  /** Tasks of a lane that have failed. */
+  async function fail(lane: SeededLane, count: number): Promise<string[]> {
+    const ids = await putApart(store, Array(count).fill(lane));
+    const held = await take(store, [lane], { size: count });
+    await store.pull.fail(held.map((task) => failureOf(task, lane, { isFinal: true })));
+    return ids;
+  }
+  const request = ({ tenantSeq }: SeededLane, ids: string[]) => ({ ids, tenantSeq, by: 'key_7' });
+  const redrive = (lane: SeededLane, ids: string[]) =>
+    store.deadLetters.redrive({ ...request(lane, ids), ttlMs: TTL_MS });
+
+  it('is listed in order, page by page', async () => {
+    const lane = await seedLane(store);
+    const ids = await fail(lane, 5);
+    await put(store, lane);
+    const first = await store.deadLetters.page(lane.queueSeq, null, 3);
+    const second = await store.deadLetters.page(lane.queueSeq, first.at(-1)!.seq, 3);
+    expect([...first, ...second].map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('that is redriven is new, in its old place', async () => {
+    const lane = await seedLane(store);
+    const [id] = await fail(lane, 1);
+    const { seq } = await rowOf(store, id!);
+    const younger = await put(store, lane);
+    store.clock.advance(2 * TTL_MS);
+    const { outcomes, aftermath } = await redrive(lane, [id!]);
+    expect([outcomes, aftermath.readyLaneSeqs]).toEqual([['redriven'], [lane.laneSeq]]);
+    expect(await rowOf(store, id!)).toMatchObject({
+      seq,
+      state: 1,
+      tries: 0,
+      endedAt: null,
+      expiresAt: store.clock.now() + TTL_MS,
+    });
+    expect(await store.reader.countBy(TaskResultRow, { taskSeq: seq })).toBe(0);
+    expect(await store.reader.countBy(AttemptRow, { taskSeq: seq })).toBe(1);
+    await store.pull.expire();
+    expect(await stateOf(store, younger)).toBe('expired');
+    const [task] = await take(store, [lane]);
+    expect(task).toMatchObject({ id, epoch: 2 });
+    expect((await store.pull.complete([completionOf(task!, lane)])).outcomes).toEqual(['done']);
+    expect(await laneRow(store, lane)).toMatchObject({
+      putCount: 3,
+      failedCount: 1,
+      completedCount: 1,
+      expiredCount: 1,
+    });
+  });
+
+  it('is redriven once, by its queue’s owner, and only where it can run', async () => {
+    const lane = await seedLane(store);
+    const [id, cleared] = await fail(lane, 2);
+    const live = await put(store, lane);
+    const stranger = { ...lane, tenantSeq: await seedTenant(store) };
+    expect((await redrive(stranger, [id!])).outcomes).toEqual(['unknown']);
+    expect((await redrive(lane, [id!, id!, live, 'task_x'])).outcomes).toEqual([
+      'redriven',
+      'not_failed',
+      'not_failed',
+      'unknown',
+    ]);
+    await store.pull.clear(lane.laneSeq, 'key_7');
+    expect((await redrive(lane, [cleared!])).outcomes).toEqual(['cleared']);
+    expect(await store.reader.countBy(AuditEntryRow, { action: 'task.redrive' })).toBe(1);
+  });
+
+  it('that is dropped is gone with all that belongs to it', async () => {
+    const lane = await seedLane(store);
+    const [id, other] = await fail(lane, 2);
+    const { seq } = await rowOf(store, id!);
+    expect(await store.deadLetters.drop(request(lane, [id!, 'task_x']))).toEqual([true, false]);
+    for (const entity of [TaskBodyRow, TaskResultRow, AttemptRow]) {
+      expect(await store.reader.countBy(entity, { taskSeq: seq })).toBe(0);
+    }
+    expect((await store.reader.find(TaskRow)).map((row) => row.id)).toEqual([other]);
+    expect(await store.reader.findBy(AuditEntryRow, { action: 'task.drop' })).toMatchObject([{ subject: id }]);
+  });
+
+  it('does not make a queue look full', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 1 });
+    await put(store, lane);
+    const [task] = await take(store, [lane]);
+    await store.pull.fail([failureOf(task!, lane, { isFinal: true })]);
+    expect(await store.singles.put([newTask(lane)])).toMatchObject([{ kind: 'put' }]);
+    await redrive(lane, [task!.id]);
+    expect(await store.singles.put([newTask(lane)])).toMatchObject([{ kind: 'refused' }]);
+  });
+}
+
+function exerciseReads(store: TestStore): void {
+  const ANY = { queueSeq: null, state: null, since: null, before: null };
+
+  it('finds single tasks and lines by their ids, in the order asked for', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 3);
+    const id = await put(store, lane);
+    const seqs = await store.singles.seqsOf([
+      { batchId: batch.id, line: 2 },
+      { id: 'task_x' },
+      { id },
+      { batchId: batch.id, line: 9 },
+      { batchId: 'batch_x', line: 1 },
+    ]);
+    expect(seqs.map((seq) => seq === null)).toEqual([false, true, false, true, true]);
+    const tasks = await store.singles.bySeqs([seqs[0]!, seqs[2]!], lane.tenantSeq, true);
+    expect(tasks).toMatchObject([
+      { batchId: batch.id, line: 2, customId: 'custom-2', level: 1, body: null },
+      { id, batchId: null, body: '{"model":"m"}', resultSeq: null },
+    ]);
+  });
+
+  it('shows nobody what belongs to somebody else', async () => {
+    const lane = await seedLane(store);
+    const { seq } = await rowOf(store, await put(store, lane));
+    expect(await store.singles.bySeqs([seq], await seedTenant(store), true)).toEqual([]);
+    expect(await store.singles.page(await seedTenant(store), ANY, null, 10)).toEqual([]);
+  });
+
+  it('pages through the tasks of a tenant, newest first, by queue, state and time', async () => {
+    const lane = await seedLane(store);
+    const other = { ...(await seedLane(store)), tenantSeq: lane.tenantSeq };
+    const startAt = store.clock.now();
+    const ids = await putApart(store, [lane, other, lane, other, lane]);
+    await seedBatch(store, lane, 3);
+    const seqs = await Promise.all(ids.map(async (id) => (await rowOf(store, id)).seq));
+    const page = (filter: object, before: number | null = null, limit = 10) =>
+      store.singles.page(lane.tenantSeq, { ...ANY, ...filter }, before, limit);
+    expect(await page({})).toEqual(seqs.toReversed());
+    expect(await page({}, seqs[3], 2)).toEqual([seqs[2], seqs[1]]);
+    expect(await page({ queueSeq: other.queueSeq })).toEqual([seqs[3], seqs[1]]);
+    expect(await page({ since: startAt + 1, before: startAt + 3 })).toEqual([seqs[2], seqs[1]]);
+    await take(store, [other], { size: 1 });
+    expect(await page({ state: 2 })).toEqual([seqs[1]]);
+  });
+
+  it('pages through the lines of a batch', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 5);
+    const first = await store.singles.linePage(batch.seq, ANY, null, 3);
+    const second = await store.singles.linePage(batch.seq, ANY, first.at(-1)!, 3);
+    const tasks = await store.singles.bySeqs([...first, ...second], lane.tenantSeq, false);
+    expect(new Set(tasks.map(({ line }) => line))).toEqual(new Set([1, 2, 3, 4, 5]));
+    expect([first.length, second.length]).toEqual([3, 2]);
+  });
+
+  it('tells which tasks have ended, and with what', async () => {
+    const lane = await seedLane(store);
+    const [first, second] = await putApart(store, [lane, lane]);
+    const [task] = await take(store, [lane], { size: 1 });
+    expect(await store.singles.endedOf([first!, second!])).toEqual([]);
+    await store.pull.complete([completionOf(task!, lane)]);
+    expect(await store.singles.endedOf([first!, second!])).toEqual([first]);
+    expect(await store.singles.bySeqs([task!.seq], null, true)).toMatchObject([
+      { statusCode: 200, resultBody: '{"answer":1}', requestId: 'req_1', resultSeq: task!.seq },
+    ]);
+  });
+
+  it('tells who holds what', async () => {
+    const lane = await seedLane(store);
+    await putApart(store, [lane, lane, lane]);
+    const worker = (name: string) => ({ tenantSeq: lane.tenantSeq, name, capacity: null });
+    await take(store, [lane], { size: 2, worker: worker('a'), leaseMs: 5_000 });
+    store.clock.advance(1_000);
+    await take(store, [lane], { size: 1, worker: worker('b') });
+    const workers = await store.pull.workers(lane.tenantSeq);
+    expect(workers.map(({ name }) => name)).toEqual(['b', 'a']);
+    const held = await store.pull.heldByWorkers(lane.tenantSeq);
+    expect(held).toMatchObject([
+      { workerSeq: workers[1]!.seq, count: 2, level: 1, nextLeaseEnd: store.clock.now() + 4_000 },
+      { workerSeq: workers[0]!.seq, count: 1, level: 1, nextLeaseEnd: null },
+    ]);
+    expect(await store.pull.heldByWorkers(await seedTenant(store))).toEqual([]);
+  });
+
+  it('tells of each attempt who made it', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane);
+    const [task] = await take(store, [lane], { worker: { tenantSeq: lane.tenantSeq, name: 'a', capacity: 1 } });
+    await store.pull.fail([failureOf(task!, lane, { defaultMaxTries: MAX_TRIES })]);
+    expect(await store.singles.attempts([task!.seq])).toMatchObject([{ epoch: 1, workerName: 'a', outcome: 'failed' }]);
+  });
+}

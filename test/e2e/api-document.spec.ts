@@ -1,0 +1,133 @@
+/** The OpenAPI document: well-formed, with an example of everything, and about exactly the routes there are. */
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/internal';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  exampleOf,
+  pathParametersOf,
+  readDocument,
+  routesOf,
+  type ApiDocument,
+  type MediaType,
+  type Route,
+} from '../support/api-document.js';
+import { TestServer } from '../support/server.js';
+
+const CONTROLLERS = join(import.meta.dirname, '../../src/api');
+
+let server: TestServer;
+let document: ApiDocument;
+let routes: Route[];
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  document = await readDocument(server);
+  routes = routesOf(document);
+});
+
+afterAll(() => server.close());
+
+it('passes the linter without a warning', async () => {
+  const config = await createConfig({
+    extends: ['recommended-strict'],
+    rules: {
+      'no-invalid-media-type-examples': 'error',
+      'no-invalid-schema-examples': 'error',
+      'operation-operationId-unique': 'error',
+      'no-ambiguous-paths': 'error',
+      'no-identical-paths': 'error',
+      'tag-description': 'error',
+      'operation-summary': 'error',
+    },
+  });
+  const problems = await lintFromString({ source: JSON.stringify(document), config });
+  const texts = problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`);
+  expect(texts).toEqual([]);
+});
+
+describe('every route', () => {
+  it('has an example of its body, if it takes one', () => {
+    const without = routes.flatMap(({ name, requestBody }) =>
+      Object.values(requestBody?.content ?? {}).flatMap((media) => (hasExample(media) ? [] : [name])),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('has an example of each of its answers, errors included', () => {
+    const without = routes.flatMap(({ name, responses }) =>
+      Object.entries(responses).flatMap(([status, { content }]) =>
+        Object.values(content ?? { none: {} }).flatMap((media) => (hasExample(media) ? [] : [`${name} ${status}`])),
+      ),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('says what can go wrong: who is refused, what is not there, what is wrong with a body', () => {
+    const missing = routes.flatMap((route) => {
+      const wanted = [
+        ...(route.scope === null ? [] : ['401', '403', '429']),
+        ...(pathParametersOf(route).length > 0 ? ['404'] : []),
+        ...(route.requestBody === undefined ? [] : ['400']),
+      ];
+      return wanted.filter((status) => !(status in route.responses)).map((status) => `${route.name} ${status}`);
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** A download or a form is bytes, of which no example can be shown. */
+function hasExample(media: MediaType): boolean {
+  const isBytes = media.schema?.format === 'binary';
+  return isBytes || media.example !== undefined || !isEmpty(exampleOf(document, media.schema ?? {}));
+}
+
+/** No example at all, or one of nothing but missing ones. */
+function isEmpty(example: unknown): boolean {
+  if (example === undefined) return true;
+  if (typeof example !== 'object' || example === null) return false;
+  return Object.values(example).length > 0 && Object.values(example).every(isEmpty);
+}
+
+describe('the routes', () => {
+  it('are those of the controllers, no more and no less', async () => {
+    expect(routes.map(({ name }) => name).sort()).toEqual((await routesOfControllers()).sort());
+  });
+
+  it('are those that the server knows', async () => {
+    for (const path of new Set(routes.map((route) => route.path))) {
+      const response = await server.fetch(path.replaceAll(/\{\w+\}/g, 'x'), { method: 'OPTIONS' });
+      expect([path, response.status]).toEqual([path, 405]);
+      const documented = routes.filter((route) => route.path === path).map(({ method }) => method);
+      const allowed = response.headers.get('allow')!.split(', ');
+      for (const method of documented) expect([path, allowed]).toEqual([path, expect.arrayContaining([method])]);
+    }
+  });
+});
+
+/** Read from the classes themselves, as the framework does. */
+async function routesOfControllers(): Promise<string[]> {
+  const files = (await readdir(CONTROLLERS, { recursive: true })).filter((name) => name.endsWith('.controller.ts'));
+  const modules = await Promise.all(files.map((file) => import(join(CONTROLLERS, file)) as Promise<object>));
+  const classes = modules.flatMap((module) => Object.values(module) as unknown[]).filter(isController);
+  expect(classes.length).toBeGreaterThanOrEqual(files.length);
+  return classes.flatMap((controller) => {
+    const prototype = controller.prototype as Record<string, object>;
+    return Object.getOwnPropertyNames(prototype)
+      .filter((name) => Reflect.hasMetadata(METHOD_METADATA, prototype[name]!))
+      .map((name) => {
+        const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, prototype[name]!) as RequestMethod];
+        const parts = [controller, prototype[name]!].map((target) =>
+          String(Reflect.getMetadata(PATH_METADATA, target) ?? ''),
+        );
+        const path = parts.flatMap((part) => part.split('/')).filter((part) => part !== '');
+        return `${method} /${path.map((part) => part.replace(/^:(\w+)$/, '{$1}')).join('/')}`;
+      });
+  });
+}
+
+function isController(value: unknown): value is { prototype: object } {
+  return typeof value === 'function' && Reflect.hasMetadata(PATH_METADATA, value);
+}

@@ -1,0 +1,194 @@
+/**
+ * Disks that have lost or changed what was stored. Whatever can be found out is found out and said, to the client and in the
+ * log; no damaged file passes for a sound one, and no damaged batch holds up another.
+ */
+import { open, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
+import { awaited, createBatch, resultsOf, start, textOf, upload } from '../support/batches.js';
+import { chatLines } from '../support/chat-lines.js';
+import { FaultRun } from '../support/fault-run.js';
+import { blobPaths } from '../support/remains.js';
+import { SimProcess } from '../support/sim-process.js';
+import { until } from '../support/until.js';
+
+const LINES = chatLines(600, { words: (n) => (n % 100 === 0 ? 'big_40' : null) });
+const SOUND = LINES.slice(0, 5).map(({ text }) => text);
+/** The files of a batch of so many lines are read and sent in several pieces. */
+const PIECES = 2;
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let sim: SimProcess;
+let run: FaultRun;
+
+beforeAll(async () => {
+  sim = await SimProcess.start();
+});
+afterAll(() => sim.close());
+beforeEach(async () => {
+  await sim.control.change({ latencyMs: 5 });
+  run = await FaultRun.prepare({ sim, lines: LINES });
+  await run.restart();
+});
+afterEach(() => run.close());
+
+/** Where the input file is stored. */
+async function inputBlob(): Promise<string> {
+  return blobOf((await run.client.files.retrieve(run.fileId!)).bytes);
+}
+
+/** The stored blob of exactly this size. */
+async function blobOf(bytes: number): Promise<string> {
+  for (const path of (await blobPaths(run.server.dataDir)).values()) if ((await stat(path)).size === bytes) return path;
+  throw new Error(`no blob has ${bytes} bytes`);
+}
+
+/** Turns one bit over, which nothing but a look at all bytes can find. */
+async function flipBit(path: string, at: number): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    byte[0]! ^= 1;
+    await file.write(byte, 0, 1, at);
+  } finally {
+    await file.close();
+  }
+}
+
+function logged(words: string): boolean {
+  return run.server.logs.some(
+    ({ level, msg, err }) => level === 'error' && `${msg} ${JSON.stringify(err)}`.includes(words),
+  );
+}
+
+const DAMAGES: readonly (readonly [damage: string, inflict: (path: string, bytes: number) => Promise<void>])[] = [
+  ['is missing', (path) => rm(path)],
+  ['is cut short', (path, bytes) => truncate(path, bytes - 100)],
+  ['has one bit turned over', (path, bytes) => flipBit(path, bytes >> 1)],
+];
+
+describe('the input file of a batch', () => {
+  it.each(DAMAGES)('that %s fails its batch with a word, and no other', async (_, inflict) => {
+    run.fileId = await upload(
+      run.client,
+      LINES.map(({ text }) => text),
+    );
+    const { bytes } = await run.client.files.retrieve(run.fileId);
+    await inflict(await inputBlob(), bytes);
+    const damaged = await createBatch(run.client, run.fileId);
+    const sound = await start(run.client, SOUND);
+    const ended = await awaited(run.client, damaged);
+    expect(ended).toMatchObject({ status: 'failed', errors: { data: [{ code: 'input_file_damaged', line: null }] } });
+    expect(await awaited(run.client, sound)).toMatchObject({ status: 'completed', request_counts: { completed: 5 } });
+    expect(logged('the input file of a batch is missing or damaged')).toBe(true);
+    await expect(textOf(run.client, run.fileId)).rejects.toThrow(/missing or damaged|terminated/);
+  });
+
+  it('that goes while the batch runs fails the lines that are left, each with a word', async () => {
+    await sim.control.change({ latencyMs: 40 });
+    await run.close();
+    run = await FaultRun.prepare({ sim, lines: LINES, env: { MILLRACE_MAX_TRIES: '1' } });
+    await run.restart();
+    await run.submit();
+    await run.ended(({ request_counts }) => request_counts!.completed >= 50);
+    const path = await inputBlob();
+    await run.kill();
+    await rm(path);
+    await run.restart();
+    const { status, request_counts: counts, output_file_id, error_file_id } = await run.ended();
+    expect(status).toBe('completed');
+    expect(counts!.failed).toBeGreaterThan(0);
+    const [good, bad] = [await resultsOf(run.client, output_file_id), await resultsOf(run.client, error_file_id)];
+    expect([good.length, bad.length]).toEqual([counts!.completed, counts!.failed]);
+    expect(new Set([...good, ...bad].map(({ custom_id }) => custom_id)).size).toBe(LINES.length);
+    expect([...new Set(bad.map(({ error }) => error?.code))]).toEqual(['input_unreadable']);
+    expect(logged('the input of a batch could not be read')).toBe(true);
+  });
+});
+
+describe('a result file', () => {
+  it.each(DAMAGES)('that %s is not served as if nothing were', async (_, inflict) => {
+    await run.complete();
+    const id = run.batch!.output_file_id!;
+    const { bytes } = await run.client.files.retrieve(id);
+    const sound = await textOf(run.client, id);
+    expect(Math.ceil(bytes / (256 * 1024))).toBeGreaterThanOrEqual(PIECES);
+    await inflict(await blobOf(bytes), bytes);
+    const response = await run.server.fetch(`/v1/files/${id}/content`);
+    const body = await response.text().catch(() => 'broken off');
+    expect(body).not.toBe(sound);
+    if (response.status === 200) expect(body).toBe('broken off');
+    else expect(response.status).toBe(500);
+    await until(
+      () => logged('the content of a file is missing or damaged'),
+      (isLogged) => isLogged,
+    );
+    expect((await run.client.batches.retrieve(run.batch!.id)).status).toBe('completed');
+  });
+});
+
+it('a large answer that was lost before its batch ended: its line says so, and the others are there', async () => {
+  await run.close();
+  run = await FaultRun.prepare({ sim, lines: LINES });
+  await run.dieAt('finalize:page');
+  const spilled = [...(await blobPaths(run.server.dataDir))].filter(([key]) => key.startsWith('spill_'));
+  await rm(spilled[0]![1]);
+  await run.restart();
+  const { status, output_file_id, error_file_id } = await run.ended();
+  expect(status).toBe('completed');
+  expect(await resultsOf(run.client, output_file_id)).toHaveLength(LINES.length - 1);
+  expect(await resultsOf(run.client, error_file_id)).toMatchObject([
+    { response: null, error: { code: 'answer_lost' } },
+  ]);
+  expect(logged('its line goes into the error file')).toBe(true);
+});
+
+describe('the store', () => {
+  const database = () => join(run.server.dataDir, SQLITE_FILE);
+
+  it('whose log has lost its end goes on from what is left: sound, complete, and nothing twice', async () => {
+    await run.submit();
+    await run.ended(({ status }) => status === 'in_progress');
+    await run.server.stop(); // From here on the log holds results only.
+    await sim.control.change({ latencyMs: 20 });
+    await run.restart();
+    await run.ended(({ request_counts }) => request_counts!.completed >= 200);
+    await run.kill();
+    const countDone = () =>
+      run.examine((remains) => remains.value<number>('SELECT COUNT(*) FROM task WHERE state = 3')!);
+    const before = await countDone();
+    const log = await open(`${database()}-wal`, 'r+');
+    await log.truncate(Math.floor((await log.stat()).size / 2) + 1_000);
+    await log.close();
+    const forgotten = before - (await countDone());
+    expect(await run.examine((remains) => remains.problems())).toEqual([]);
+    await run.restart();
+    // What was forgotten is asked for again, and nothing in the store can tell which lines those were.
+    const retried = LINES.map(({ customId }) => customId);
+    const report = await run.finish(() => ({ 'results that were forgotten': forgotten }), { retried });
+    expect(report.problems).toEqual([]);
+    expect(run.batch!.request_counts!.completed).toBe(LINES.length);
+  });
+
+  it.each([
+    ['cut short', (path: string) => truncate(path, 20_000)],
+    [
+      'written over',
+      (path: string) =>
+        open(path, 'r+').then(async (file) => {
+          await file.write(Buffer.alloc(4_096, 'x'), 0, 4_096, 0);
+          await file.close();
+        }),
+    ],
+  ])('that was %s stops the next start, with a word', async (_, inflict) => {
+    await run.complete();
+    await run.server.stop();
+    await inflict(database());
+    const second = run.server.launch();
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.lines.at(-1)).toMatch(/millrace cannot go on: .*(malformed|not a database|damaged)/);
+  });
+});
