@@ -13,6 +13,7 @@ import {
   updateQueue,
   type NewQueue,
   type QueueChanges,
+  type QueueRules,
 } from './procedures/queue.procedures.js';
 import {
   createUpstream,
@@ -47,7 +48,7 @@ export class QueueStore {
     return this.database.write(putQueue, queue);
   }
 
-  createQueue(queue: NewQueue & Pick<QueueRow, 'retryPolicy'> & By): Promise<StoredQueue> {
+  createQueue(queue: NewQueue & QueueRules & By): Promise<StoredQueue> {
     return this.database.write(createQueue, queue);
   }
 

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { COMPLETION_RULES, type CompletionRule } from '../../kernel/pull.js';
 import { CONSUMERS, type Consumer } from '../../modules/queues/queue.js';
 import {
   ChoiceField,
@@ -44,6 +45,26 @@ const FIELDS = {
     isOptional: true,
   },
   visibility: { about: '`shared`: all tenants may submit to it.', example: 'private', isOptional: true },
+  maxConcurrency: {
+    ...{ min: 1, max: 1_000_000, example: 64, isOptional: true },
+    about: 'Tasks that run at the same time, at most, whoever runs them; null for no limit.',
+  },
+  perMinute: {
+    ...{ min: 1, max: 10_000_000, example: 3_000, isOptional: true },
+    about: 'Tasks begun in a minute, at most; null for no limit.',
+  },
+  maxDepth: {
+    ...{ min: 1, max: 1_000_000_000, example: 100_000, isOptional: true },
+    about: 'Tasks that wait, at most: a single task beyond it is refused with 429. Null for no limit.',
+  },
+  resultTtl: {
+    ...{ min: 1, max: 365 * 86_400, example: 604_800, isOptional: true },
+    about: 'Seconds that an ended task is kept with its result; null: as the server does.',
+  },
+  completionRule: {
+    about: 'Which answer counts when several workers send one: the `first`, or the `last`, which replaces the one before.',
+    ...{ example: 'first', isOptional: true },
+  },
   retry: { about: 'When a task is tried again; null: as the server does.', isOptional: true },
 };
 
@@ -99,6 +120,21 @@ export class UpdateQueueDto {
 
   @NestedField(RetryPolicyDto, FIELDS.retry)
   retry_policy?: RetryPolicyDto | null;
+
+  @IntegerField(FIELDS.maxConcurrency)
+  max_concurrency?: number | null;
+
+  @IntegerField(FIELDS.perMinute)
+  per_minute?: number | null;
+
+  @IntegerField(FIELDS.maxDepth)
+  max_depth?: number | null;
+
+  @IntegerField(FIELDS.resultTtl)
+  result_ttl_seconds?: number | null;
+
+  @ChoiceField(COMPLETION_RULES, FIELDS.completionRule)
+  completion_rule?: CompletionRule | null;
 }
 
 @RefuseUnknownFields()
@@ -151,6 +187,21 @@ export class QueueDto {
 
   @ApiProperty({ type: RetryPolicyView, nullable: true })
   retry_policy: RetryPolicyView | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: 64 })
+  max_concurrency: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: null })
+  per_minute: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: 100_000 })
+  max_depth: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: null })
+  result_ttl_seconds: number | null;
+
+  @ApiProperty({ enum: COMPLETION_RULES })
+  completion_rule: string;
 
   @ApiProperty({ type: 'integer', nullable: true, example: null, description: 'Since when it hands out nothing.' })
   paused_at: number | null;

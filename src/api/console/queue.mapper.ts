@@ -2,7 +2,7 @@
 import { toSeconds } from '../../kernel/clock.js';
 import type { RetryChoice } from '../../kernel/retry-policy.js';
 import { retryChoiceOf } from '../../modules/queues/queue.js';
-import type { QueueSettings } from '../../modules/setup/queue-setup.service.js';
+import { USUAL_QUEUE, type QueueSettings } from '../../modules/setup/queue-setup.service.js';
 import type { StoredQueue } from '../../store/queue.store.js';
 import { isGiven } from '../common/field.decorators.js';
 import type { CreateQueueDto, QueueDto, RetryPolicyDto, UpdateQueueDto } from './queue.dto.js';
@@ -30,6 +30,11 @@ export function toQueueDto(row: StoredQueue, { tenants, upstreams }: QueueNames)
       first_backoff_ms: retry.firstBackoffMs,
       max_backoff_ms: retry.maxBackoffMs,
     },
+    max_concurrency: row.maxConcurrency,
+    per_minute: row.perMinute,
+    max_depth: row.maxDepth,
+    result_ttl_seconds: row.resultTtlMs === null ? null : row.resultTtlMs / 1000,
+    completion_rule: row.completionRule,
     paused_at: toSeconds(row.pausedAt),
     created_at: toSeconds(row.createdAt),
     updated_at: toSeconds(row.updatedAt),
@@ -37,14 +42,7 @@ export function toQueueDto(row: StoredQueue, { tenants, upstreams }: QueueNames)
 }
 
 export function toQueueSettings(body: CreateQueueDto): QueueSettings {
-  return {
-    visibility: 'private',
-    endpoint: null,
-    models: [],
-    upstream: null,
-    retry: null,
-    ...toQueueChanges(body),
-  };
+  return { ...USUAL_QUEUE, ...toQueueChanges(body) };
 }
 
 /** Null clears what can be none, and changes nothing else. */
@@ -57,6 +55,19 @@ export function toQueueChanges(body: UpdateQueueDto): Partial<QueueSettings> {
     ...(isGiven(consumers) ? { consumers } : {}),
     ...(upstream === undefined ? {} : { upstream }),
     ...(retry === undefined ? {} : { retry: retry && toRetryChoice(retry) }),
+    ...toLimits(body),
+  };
+}
+
+function toLimits(body: UpdateQueueDto): Partial<QueueSettings> {
+  const { max_concurrency: maxConcurrency, per_minute: perMinute, max_depth: maxDepth } = body;
+  const { result_ttl_seconds: resultTtl, completion_rule: completionRule } = body;
+  return {
+    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+    ...(perMinute === undefined ? {} : { perMinute }),
+    ...(maxDepth === undefined ? {} : { maxDepth }),
+    ...(resultTtl === undefined ? {} : { resultTtlMs: resultTtl && resultTtl * 1000 }),
+    ...(isGiven(completionRule) ? { completionRule } : {}),
   };
 }
 

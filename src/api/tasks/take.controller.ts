@@ -49,7 +49,7 @@ export class TakeController {
     const taken = await this.pull.take(toTakeCall(tenantSeq, body), gone.signal);
     if (gone.signal.aborted) this.takeBack(tenantSeq, taken);
     else handed = taken;
-    await reply.header('content-type', 'application/json').send(handedJson(handed));
+    void reply.header('content-type', 'application/json').send(handedJson(handed));
   }
 
   /** Tasks of a worker who went away before it had them: back to their places at once, rather than when their leases end. */

@@ -1,4 +1,5 @@
 /** Between takes as workers write them and as they are carried out. */
+import { MillraceError } from '../../kernel/errors.js';
 import type { LeaseEnd } from '../../kernel/pull.js';
 import type { HandedTask, TakeCall } from '../../modules/tasks/task-requests.js';
 import { parseLane } from './lane-name.js';
@@ -15,11 +16,14 @@ const LEASE_END: Readonly<Record<LeaseEndWord, LeaseEnd>> = {
 
 /** Refuses with `missing_required_parameter` and `invalid_value`. */
 export function toTakeCall(tenantSeq: number, body: TakeDto): TakeCall {
+  if (body.queues.length === 0) {
+    throw new MillraceError('invalid_value', "Invalid 'queues': expected at least one.", { param: 'queues' });
+  }
   const strategy = body.strategy ?? 'fifo';
   const most = strategy === 'fifo' ? (body.fifo_max ?? FIFO_TASKS) : MAX_TASKS;
   return {
     tenantSeq,
-    lanes: lanesOf(body.queues),
+    lanes: body.queues.map((text, index) => parseLane(text, `queues.${index}`)),
     strategy,
     size: Math.min(body.size ?? 1, most),
     minAgeMs: (body.min_age_seconds ?? 0) * 1000,

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DEFAULT_QUEUE } from '../../kernel/default-names.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
+import type { CompletionRule } from '../../kernel/pull.js';
 import { retryPolicyOf, type RetryChoice } from '../../kernel/retry-policy.js';
 import type { QueueChanges } from '../../store/procedures/queue.procedures.js';
 import { QueueStore, type StoredQueue, type StoredUpstream } from '../../store/queue.store.js';
@@ -23,7 +24,22 @@ export interface QueueSettings {
   upstream: string | null;
   /** Null: the server's. */
   retry: RetryChoice | null;
+  /** Tasks leased at the same time, over all consumers; null for no limit. */
+  maxConcurrency: number | null;
+  /** Tasks begun per minute; null for no limit. */
+  perMinute: number | null;
+  /** Tasks that wait; a put beyond it is refused. Null for no limit. */
+  maxDepth: number | null;
+  /** How long an ended task is kept; null: as the server does. */
+  resultTtlMs: number | null;
+  completionRule: CompletionRule;
 }
+
+/** What a queue is unless somebody says otherwise. */
+export const USUAL_QUEUE: QueueSettings = {
+  ...{ visibility: 'private', endpoint: null, models: [], upstream: null, retry: null, completionRule: 'first' },
+  ...{ maxConcurrency: null, perMinute: null, maxDepth: null, resultTtlMs: null },
+};
 
 @Injectable()
 export class QueueSetupService {
@@ -58,17 +74,15 @@ export class QueueSetupService {
   async create(tenantName: string, name: string, settings: QueueSettings, by: string): Promise<StoredQueue> {
     const { seq: tenantSeq } = await this.tenants.named(tenantName, 'tenant');
     const columns = await this.columnsOf(settings, null);
+    const { visibility, endpoint, models } = settings;
+    const { maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule } = settings;
     return this.changes.inEffect(
       this.store.createQueue({
         id: newId('queue'),
         tenantSeq,
         name,
-        visibility: settings.visibility,
-        endpoint: settings.endpoint,
-        models: JSON.stringify(settings.models),
-        consumers: '[]',
-        upstreamSeq: null,
-        retryPolicy: null,
+        ...{ visibility, endpoint, models: JSON.stringify(models), consumers: '[]', upstreamSeq: null },
+        ...{ maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule, retryPolicy: null },
         ...columns,
         by,
       }),
@@ -107,9 +121,11 @@ export class QueueSetupService {
 
   /** The columns of what is given. `row`: the queue as it is, if there is one. */
   private async columnsOf(settings: Partial<QueueSettings>, row: StoredQueue | null): Promise<QueueChanges> {
-    const { visibility, endpoint, models, retry } = settings;
+    const { visibility, endpoint, models, retry, maxConcurrency, perMinute, maxDepth } = settings;
+    const { resultTtlMs, completionRule } = settings;
     if (retry) checkRetry(retry);
     return {
+      ...given({ maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule }),
       ...(visibility === undefined ? {} : { visibility }),
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(models === undefined ? {} : { models: JSON.stringify(models) }),
@@ -154,6 +170,11 @@ export class QueueSetupService {
     const text = `The upstream of the queue '${row.name}' is set up by MILLRACE_UPSTREAM_*: change those variables instead.`;
     throw new MillraceError('conflict', text, { param: 'upstream' });
   }
+}
+
+/** Without what is undefined, which here means: as it was. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** The shared one; a tenant's queue cannot have its name. */

@@ -23,19 +23,19 @@ export const putQueue = procedureOfOne('queue-put', async (tx, { id, ...columns 
 
 /** What may change; what is left out stays. */
 export type QueueChanges = Partial<
-  Pick<QueueRow, 'visibility' | 'endpoint' | 'models' | 'consumers' | 'upstreamSeq' | 'retryPolicy'> & QueueLimits
+  Pick<QueueRow, 'visibility' | 'endpoint' | 'models' | 'consumers' | 'upstreamSeq'> & QueueRules
 >;
 
 /** Null: no limit, or as the server's configuration says. */
-export type QueueLimits = Pick<
+export type QueueRules = Pick<
   QueueRow,
-  'maxConcurrency' | 'perMinute' | 'maxDepth' | 'completionRule' | 'resultTtlMs'
+  'maxConcurrency' | 'perMinute' | 'maxDepth' | 'retryPolicy' | 'completionRule' | 'resultTtlMs'
 >;
 
 /** Refuses with `conflict` when the name is taken. */
 export const createQueue = procedureOfOne(
   'queue-create',
-  async (tx, { by, ...columns }: NewQueue & Pick<QueueRow, 'retryPolicy'> & By) => {
+  async (tx, { by, ...columns }: NewQueue & QueueRules & By) => {
     const { id, tenantSeq, ...detail } = columns;
     await checkName(tx, columns);
     await checkUpstream(tx, columns.upstreamSeq);
@@ -105,8 +105,8 @@ export const ensureLane = procedureOfOne(
   },
 );
 
-async function insertQueue(tx: Tx, columns: NewQueue & Partial<Pick<QueueRow, 'retryPolicy'>>): Promise<void> {
-  await tx.manager.insert(QueueRow, { ...columns, completionRule: 'first', createdAt: tx.now, updatedAt: tx.now });
+async function insertQueue(tx: Tx, columns: NewQueue & Partial<QueueRules>): Promise<void> {
+  await tx.manager.insert(QueueRow, { completionRule: 'first', ...columns, createdAt: tx.now, updatedAt: tx.now });
 }
 
 async function queueOf(tx: Tx, seq: number): Promise<QueueRow> {
