@@ -6,16 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
-import {
-  cpuSeconds,
-  median,
-  peakMemoryMb,
-  printTable,
-  rounds,
-  startProcess,
-  startServer,
-  stopProcess,
-} from './bench-kit.js';
+import { BatchClient, bodyOf, inputFile } from './batch-client.js';
+import { peakMemoryMb, printTable, rounds, rowOf, startProcess, startServer, stopProcess } from './bench-kit.js';
 
 const { values } = parseArgs({
   options: { lines: { type: 'string', default: '50000' }, rounds: { type: 'string', default: '3' } },
@@ -23,17 +15,17 @@ const { values } = parseArgs({
 const LINES = Number(values.lines);
 const ROUNDS = Number(values.rounds);
 const IN_FLIGHT = 64;
-const PROMPT = 'The quick brown fox jumps over the lazy dog near the river bank. '.repeat(30);
-const ENDPOINT = '/v1/chat/completions';
+const PROMPT_BYTES = 1950;
 
-function bodyOf(line: number): string {
-  return JSON.stringify({ model: 'bench', messages: [{ role: 'user', content: `${line}: ${PROMPT}` }] });
+interface Bare {
+  perS: number;
+  cpuUs: number;
 }
 
 /** The limit: no file, no store, no order, only the calls. */
-async function bareLoop(baseUrl: string): Promise<number> {
+async function bareLoop(baseUrl: string): Promise<Bare> {
   const dispatcher = new Agent({ connections: IN_FLIGHT, pipelining: 1 });
-  const bodies = Array.from({ length: LINES }, (_, line) => Buffer.from(bodyOf(line)));
+  const bodies = Array.from({ length: LINES }, (_, line) => Buffer.from(bodyOf(line, PROMPT_BYTES)));
   let next = 0;
   const loop = async () => {
     for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) {
@@ -42,115 +34,44 @@ async function bareLoop(baseUrl: string): Promise<number> {
       await answer.body.text();
     }
   };
+  const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: IN_FLIGHT }, loop));
   const seconds = (performance.now() - startedAt) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
   await dispatcher.close();
-  return LINES / seconds;
-}
-
-function inputFile(): Buffer {
-  const lines = Array.from(
-    { length: LINES },
-    (_, line) => `{"custom_id":"line-${line}","method":"POST","url":"${ENDPOINT}","body":${bodyOf(line)}}\n`,
-  );
-  return Buffer.from(lines.join(''));
-}
-
-interface Round {
-  bare: number;
-  batch: number;
-  ratio: number;
-  cpuUs: number;
-  uploadMbPerS: number;
-  downloadMbPerS: number;
+  return { perS: LINES / seconds, cpuUs: (user + system) / LINES };
 }
 
 const sim = await startProcess('sim/main.js', ['--port', '0']);
 const server = await startServer({ MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: String(IN_FLIGHT) });
-const auth = { authorization: `Bearer ${server.adminKey}` };
-
-async function api<T>(
-  path: string,
-  init: { method?: string; headers?: Record<string, string>; body?: string | FormData } = {},
-): Promise<T> {
-  const response = await fetch(server.url + path, { ...init, headers: { ...auth, ...init.headers } });
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
-}
-
-async function upload(bytes: Buffer): Promise<{ id: string; mbPerS: number }> {
-  const form = new FormData();
-  form.set('purpose', 'batch');
-  form.set('file', new Blob([new Uint8Array(bytes)]), 'bench.jsonl');
-  const startedAt = performance.now();
-  const { id } = await api<{ id: string }>('/v1/files', { method: 'POST', body: form });
-  return { id, mbPerS: bytes.length / 1e6 / ((performance.now() - startedAt) / 1000) };
-}
-
-interface Batch {
-  id: string;
-  status: string;
-  output_file_id: string;
-  request_counts: { completed: number };
-}
-
-async function runBatch(fileId: string): Promise<{ perS: number; cpuUs: number; batch: Batch }> {
-  const pid = server.process.pid!;
-  const cpuBefore = cpuSeconds(pid);
-  const startedAt = performance.now();
-  let batch = await api<Batch>('/v1/batches', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input_file_id: fileId, endpoint: ENDPOINT, completion_window: '24h' }),
-  });
-  while (batch.status !== 'completed') {
-    await new Promise((resume) => setTimeout(resume, 50));
-    batch = await api<Batch>(`/v1/batches/${batch.id}`);
-    if (['failed', 'expired', 'cancelled'].includes(batch.status))
-      throw new Error(`the batch ended as ${batch.status}`);
-  }
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (batch.request_counts.completed !== LINES) throw new Error('lines are missing');
-  return { perS: LINES / seconds, cpuUs: ((cpuSeconds(pid) - cpuBefore) / LINES) * 1e6, batch };
-}
-
-async function download(fileId: string): Promise<number> {
-  const startedAt = performance.now();
-  const response = await fetch(`${server.url}/v1/files/${fileId}/content`, { headers: auth });
-  const bytes = (await response.arrayBuffer()).byteLength;
-  return bytes / 1e6 / ((performance.now() - startedAt) / 1000);
-}
-
-const input = inputFile();
+const client = new BatchClient(server);
+const input = inputFile(LINES, PROMPT_BYTES);
 console.log(
   `${LINES} lines, ${(input.length / 1e6).toFixed(0)} MB, ${IN_FLIGHT} in flight, ${ROUNDS} rounds after a warm-up`,
 );
 
-const measured = await rounds(ROUNDS, async (index): Promise<Round> => {
+const measured = await rounds(ROUNDS, async (index) => {
   const bare = await bareLoop(sim.url);
-  const { id, mbPerS } = await upload(input);
-  const { perS, cpuUs, batch } = await runBatch(id);
-  const downloadMbPerS = await download(batch.output_file_id);
-  const round = { bare, batch: perS, ratio: perS / bare, cpuUs, uploadMbPerS: mbPerS, downloadMbPerS };
+  const file = await client.upload(input);
+  const { batch, linesPerS, cpuUsPerLine } = await client.run(file.id, LINES);
+  const { mbPerS } = await client.download(batch.output_file_id);
+  const ratio = linesPerS / bare.perS;
   const name = index < 0 ? 'warm-up' : `round ${index + 1}`;
   console.log(
-    `${name}: bare ${bare.toFixed(0)}/s, batch ${perS.toFixed(0)}/s, ratio ${round.ratio.toFixed(2)}, ${cpuUs.toFixed(0)} µs CPU a line`,
+    `${name}: bare ${bare.perS.toFixed(0)}/s, batch ${linesPerS.toFixed(0)}/s, ratio ${ratio.toFixed(2)}, ${cpuUsPerLine.toFixed(0)} µs CPU a line`,
   );
-  return round;
+  return { bare, linesPerS, ratio, cpuUsPerLine, uploadMbPerS: file.mbPerS, downloadMbPerS: mbPerS };
 });
 
-const row = (name: string, key: keyof Round, digits: number): [string, string, string] => {
-  const all = measured.map((round) => round[key]);
-  return [name, median(all).toFixed(digits), all.map((value) => value.toFixed(digits)).join(', ')];
-};
 printTable(`Batch of ${LINES} lines`, [
-  row('bare undici loop, requests/s', 'bare', 0),
-  row('batch, lines/s', 'batch', 0),
-  row('ratio', 'ratio', 2),
-  row('server CPU a line, µs', 'cpuUs', 0),
-  row('upload, MB/s', 'uploadMbPerS', 0),
-  row('download, MB/s', 'downloadMbPerS', 0),
+  rowOf('bare undici loop, requests/s', measured, ({ bare }) => bare.perS),
+  rowOf('batch, lines/s', measured, ({ linesPerS }) => linesPerS),
+  rowOf('ratio', measured, ({ ratio }) => ratio, 2),
+  rowOf('server CPU a line, µs', measured, ({ cpuUsPerLine }) => cpuUsPerLine),
+  rowOf('CPU of the bare loop a request, µs', measured, ({ bare }) => bare.cpuUs),
+  rowOf('upload, MB/s', measured, ({ uploadMbPerS }) => uploadMbPerS),
+  rowOf('download, MB/s', measured, ({ downloadMbPerS }) => downloadMbPerS),
   ['peak memory of the server, MB', peakMemoryMb(server.process.pid!).toFixed(0), ''],
 ]);
 await server.stop();

@@ -96,11 +96,19 @@ export async function rounds<T>(count: number, round: (index: number) => Promise
   return results;
 }
 
+export type TableRow = [name: string, value: string, runs: string];
+
 /** Prints a Markdown table, ready for the README, under the machine and the date. */
-export function printTable(title: string, rows: readonly [name: string, value: string, runs: string][]): void {
+export function printTable(title: string, rows: readonly TableRow[]): void {
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.version}`;
   console.log(`\n${title} (${new Date().toISOString().slice(0, 10)}, ${machine})\n`);
   console.log('| measured | median | runs |');
   console.log('| --- | ---: | --- |');
   for (const [name, value, runs] of rows) console.log(`| ${name} | ${value} | ${runs} |`);
+}
+
+/** A row of the table: the median of a figure over all rounds, and the figure of each. */
+export function rowOf<T>(name: string, measured: readonly T[], figure: (round: T) => number, digits = 0): TableRow {
+  const all = measured.map(figure);
+  return [name, median(all).toFixed(digits), all.map((value) => value.toFixed(digits)).join(', ')];
 }

@@ -30,7 +30,7 @@ describe('the SQLite connection', () => {
     ['journal_mode', 'wal'],
     ['synchronous', 2], // FULL: a commit is on the disk before it is answered
     ['auto_vacuum', 2], // INCREMENTAL
-    ['cache_size', -16 * 1024],
+    ['cache_size', -8 * 1024],
     ['temp_store', 2], // MEMORY
     ['busy_timeout', 5_000],
     ['mmap_size', 0],

@@ -19,7 +19,7 @@ export function sqliteFileIn(dataDir: string): string {
 const OLDEST_SAFE_SQLITE = [3, 51, 3] as const;
 
 /** The writer works on the same pages again and again; readers find theirs in the page cache of the system. */
-const CACHE_KIB = { write: 16 * 1024, read: 4 * 1024 } as const;
+const CACHE_KIB = { write: 8 * 1024, read: 2 * 1024 } as const;
 
 export async function openSqlite(file: string, access: 'write' | 'read'): Promise<DataSource> {
   const dataSource = new DataSource({
