@@ -46,9 +46,9 @@ export interface BenchServer extends Started {
 }
 
 /** A server on a fresh folder, ready for work. */
-export async function startServer(env: Record<string, string>): Promise<BenchServer> {
+export async function startServer(env: Record<string, string>, script = 'main.js'): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
-  const started = await startProcess('main.js', [], {
+  const started = await startProcess(script, [], {
     MILLRACE_DATA_DIR: dataDir,
     MILLRACE_PORT: '0',
     MILLRACE_LOG_FORMAT: 'json',

@@ -1,0 +1,69 @@
+/**
+ * The Task API beside the limits of what it is built on.
+ *
+ *   npm run bench -- tasks [--only put|pull|waiting|held|depth] [--rounds 3]
+ */
+import { parseArgs } from 'node:util';
+import { printTable, rounds, rowOf } from './bench-kit.js';
+import { depthRound } from './tasks/depth.js';
+import { heldRound } from './tasks/held.js';
+import { pullRound } from './tasks/pull.js';
+import { putRound } from './tasks/put.js';
+import { waitingRound } from './tasks/waiting.js';
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '3' } } });
+const ROUNDS = Number(values.rounds);
+
+const BENCHES: Record<string, () => Promise<void>> = {
+  async put() {
+    const all = await rounds(ROUNDS, putRound);
+    printTable('Durable put, 64 connections', [
+      rowOf('bare Fastify echo, requests/s', all, ({ echo }) => echo.perS),
+      rowOf('the route, storing nothing, requests/s', all, ({ nothing }) => nothing.perS),
+      rowOf('put, tasks/s', all, ({ put }) => put.perS),
+      rowOf('put : echo', all, ({ put, echo }) => put.perS / echo.perS, 2),
+      rowOf('put : route', all, ({ put, nothing }) => put.perS / nothing.perS, 2),
+      rowOf('server CPU a put, µs', all, ({ put }) => put.cpuUs),
+    ]);
+  },
+  async pull() {
+    const all = await rounds(ROUNDS, pullRound);
+    printTable('Take 100 and complete in bulk, 4 workers, 2 KB bodies', [
+      rowOf("Bull's process loop, jobs/s", all, ({ bull }) => bull),
+      rowOf('take and complete, tasks/s', all, ({ pull }) => pull),
+      rowOf('ratio', all, ({ pull, bull }) => pull / bull, 2),
+      rowOf('server CPU a task, µs', all, ({ cpuUs }) => cpuUs),
+    ]);
+  },
+  async waiting() {
+    const all = await rounds(ROUNDS, waitingRound);
+    printTable('Added to a direct call, ms', [
+      rowOf('blocking, 200 in flight, upstream 500 ms: p50', all, ({ blockingP50 }) => blockingP50, 1),
+      rowOf('blocking: p99', all, ({ blockingP99 }) => blockingP99, 1),
+      rowOf('first token, 50 streams, upstream 200 ms: p50', all, ({ firstTokenP50 }) => firstTokenP50, 1),
+    ]);
+  },
+  async held() {
+    const all = await rounds(ROUNDS, heldRound);
+    printTable('10,000 blocking calls held', [
+      rowOf('errors', all, ({ errors }) => errors),
+      rowOf('peak memory, MB', all, ({ memoryMb }) => memoryMb),
+      rowOf('a cheap request meanwhile, p99 ms', all, ({ cheapP99 }) => cheapP99, 1),
+    ]);
+  },
+  async depth() {
+    const all = await rounds(1, depthRound);
+    printTable('A lease of 20 from a lane of many ready tasks, a third of all rows done', [
+      rowOf('10,000 ready: p99 ms', all, ({ small }) => small, 2),
+      rowOf('1,000,000 ready: p99 ms', all, ({ large }) => large, 2),
+      rowOf('ratio', all, ({ large, small }) => large / small, 2),
+    ]);
+  },
+};
+
+const wanted = values.only === undefined ? Object.keys(BENCHES) : [values.only];
+for (const name of wanted) {
+  const bench = BENCHES[name];
+  if (!bench) throw new Error(`There is no '${name}'. There are: ${Object.keys(BENCHES).join(', ')}.`);
+  await bench();
+}

@@ -1,0 +1,107 @@
+/** Tasks taken 100 at a time and completed in bulk by four HTTP workers, beside Bull's own process loop with an empty handler. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Bull from 'bull';
+import { Pool } from 'undici';
+import { cpuSeconds, startServer } from '../bench-kit.js';
+
+const TASKS = 20_000;
+const WORKERS = 4;
+const PER_TAKE = 100;
+/** Bull is fastest with some jobs in flight; with more than these it gains nothing. */
+const BULL_IN_FLIGHT = 64;
+const DATA = { model: 'bench', messages: [{ role: 'user', content: 'The river bank again. '.repeat(90) }] };
+const RESULT = {
+  status_code: 200,
+  request_id: 'req_1',
+  body: { id: 'x', choices: [{ message: { content: 'Yes.' } }] },
+};
+
+export interface PullRound {
+  bull: number;
+  pull: number;
+  cpuUs: number;
+}
+
+export async function pullRound(): Promise<PullRound> {
+  return { bull: await bullPerS(), ...(await pullPerS()) };
+}
+
+async function pullPerS(): Promise<{ pull: number; cpuUs: number }> {
+  const server = await startServer({});
+  const pool = new Pool(server.url, { connections: WORKERS });
+  const post = async (path: string, body: unknown): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${server.adminKey}` };
+    const answer = await pool.request({ path, method: 'POST', headers, body: JSON.stringify(body) });
+    if (answer.statusCode !== 200) throw new Error(`${path}: ${answer.statusCode} ${await answer.body.text()}`);
+    return answer.body.json();
+  };
+  await post('/v1/queue/register', { queue: 'bench', endpoint: '/v1/chat/completions' });
+  const task = { queue: 'bench', endpoint: '/v1/chat/completions', level: 1, data: DATA };
+  for (let put = 0; put < TASKS; put += 1000)
+    await post('/v1/queue/put/bulk', { tasks: Array.from({ length: 1000 }, () => task) });
+
+  let done = 0;
+  const worker = async () => {
+    while (done < TASKS) {
+      const request = { queues: ['bench:1'], size: PER_TAKE, fifo_max: PER_TAKE, process_timeout: 60 };
+      const taken = (await post('/v1/queue/take', request)) as Record<
+        string,
+        { task_id: string; lease_token: string }[]
+      >;
+      const tasks = taken['bench:1'] ?? [];
+      if (tasks.length === 0) continue;
+      const completions = tasks.map(({ task_id, lease_token }) => ({ task_id, lease_token, result: RESULT }));
+      await post('/v1/queue/complete', { completions });
+      done += tasks.length;
+    }
+  };
+  const cpuBefore = cpuSeconds(server.process.pid!);
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: WORKERS }, worker));
+  const seconds = (performance.now() - startedAt) / 1000;
+  const cpuUs = ((cpuSeconds(server.process.pid!) - cpuBefore) / TASKS) * 1e6;
+  await pool.close();
+  await server.stop();
+  return { pull: TASKS / seconds, cpuUs };
+}
+
+async function bullPerS(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-redis-'));
+  const port = await freePort();
+  const redis = spawn('redis-server', ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'no']);
+  redis.once('error', () => {
+    throw new Error('this bench compares with Bull and needs redis-server (Debian: apt-get install redis-server)');
+  });
+  const queue = new Bull('bench', { redis: { port, host: '127.0.0.1' } });
+  await queue.isReady();
+  for (let put = 0; put < TASKS; put += 1000) await queue.addBulk(Array.from({ length: 1000 }, () => ({ data: DATA })));
+  const startedAt = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    let done = 0;
+    queue.on('completed', () => {
+      done += 1;
+      if (done === TASKS) resolve();
+    });
+    queue.process(BULL_IN_FLIGHT, async () => RESULT).catch(reject);
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  await queue.close();
+  redis.kill();
+  await once(redis, 'exit');
+  await rm(folder, { recursive: true, force: true });
+  return TASKS / seconds;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

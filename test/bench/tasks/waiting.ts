@@ -1,0 +1,116 @@
+/** What Millrace adds to a call of which the caller waits for the answer: blocking, and until the first token of a stream. */
+import { Agent, request } from 'undici';
+import { median, startProcess, startServer, stopProcess, type BenchServer, type Started } from '../bench-kit.js';
+
+const CALLS = 2000;
+const IN_FLIGHT = 200;
+const LATENCY_MS = 500;
+const STREAMS = 50;
+const FIRST_TOKEN_MS = 200;
+
+export interface WaitingRound {
+  /** Milliseconds added at the median and at the 99th percentile. */
+  blockingP50: number;
+  blockingP99: number;
+  firstTokenP50: number;
+}
+
+const DATA = { model: 'bench', messages: [{ role: 'user', content: 'Where is the river bank?' }] };
+
+export async function waitingRound(): Promise<WaitingRound> {
+  const slow = await startProcess('sim/main.js', ['--port', '0', '--latency-ms', String(LATENCY_MS)]);
+  const blocking = await added(slow, (target) => blockingTimes(target));
+  await stopProcess(slow);
+  const talking = await startProcess('sim/main.js', [
+    '--port',
+    '0',
+    '--time-to-first-token-ms',
+    String(FIRST_TOKEN_MS),
+  ]);
+  const first = await added(talking, (target) => firstTokenTimes(target));
+  await stopProcess(talking);
+  return {
+    blockingP50: median(blocking.through) - median(blocking.direct),
+    blockingP99: p99(blocking.through) - p99(blocking.direct),
+    firstTokenP50: median(first.through) - median(first.direct),
+  };
+}
+
+interface Target {
+  url: string;
+  headers: Record<string, string>;
+  body: (isStream: boolean) => string;
+}
+
+async function added(sim: Started, measure: (target: Target) => Promise<number[]>) {
+  const server = await startServer({ MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '256' });
+  const headers = { 'content-type': 'application/json' };
+  const direct = { url: `${sim.url}/chat/completions`, headers, body: directBody };
+  const times = { direct: await measure(direct), through: await measure(throughServer(server)) };
+  await server.stop();
+  return times;
+}
+
+function directBody(isStream: boolean): string {
+  return JSON.stringify(isStream ? { ...DATA, stream: true } : DATA);
+}
+
+function throughServer({ url, adminKey }: BenchServer): Target {
+  return {
+    url: `${url}/v1/queue/put`,
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
+    body: (isStream) =>
+      JSON.stringify({
+        queue: 'default',
+        endpoint: '/v1/chat/completions',
+        response_mode: isStream ? 'streaming' : 'blocking',
+        data: isStream ? { ...DATA, stream: true } : DATA,
+      }),
+  };
+}
+
+async function blockingTimes(target: Target): Promise<number[]> {
+  return inTurns(CALLS, IN_FLIGHT, async (dispatcher) => {
+    const { url, headers, body } = target;
+    const startedAt = performance.now();
+    const answer = await request(url, { method: 'POST', headers, body: body(false), dispatcher });
+    await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(`${url}: ${answer.statusCode}`);
+    return performance.now() - startedAt;
+  });
+}
+
+async function firstTokenTimes(target: Target): Promise<number[]> {
+  return inTurns(STREAMS * 10, STREAMS, async (dispatcher) => {
+    const { url, headers, body } = target;
+    const startedAt = performance.now();
+    const answer = await request(url, { method: 'POST', headers, body: body(true), dispatcher });
+    let firstAt = 0;
+    for await (const chunk of answer.body)
+      if (firstAt === 0 && (chunk as Buffer).includes('data:')) firstAt = performance.now();
+    if (firstAt === 0) throw new Error(`${url}: no token came`);
+    return firstAt - startedAt;
+  });
+}
+
+/** `count` measurements, `inFlight` at a time; the first of each place also opens its connection and is left out. */
+async function inTurns(
+  count: number,
+  inFlight: number,
+  measure: (dispatcher: Agent) => Promise<number>,
+): Promise<number[]> {
+  const dispatcher = new Agent({ connections: inFlight });
+  const times: number[] = [];
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      await measure(dispatcher);
+      for (let turn = 0; turn < count / inFlight; turn += 1) times.push(await measure(dispatcher));
+    }),
+  );
+  await dispatcher.close();
+  return times;
+}
+
+function p99(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
+}
