@@ -36,7 +36,14 @@ describe('calls', () => {
 
   it('of one shape say their keys once', () => {
     const calls = [1, 2, 3].map((seq) => ({ procedure: 'put', args: { seq, body: 'x' } }));
-    expect(packCalls(calls)).toEqual([[{ procedure: 'put', keys: ['seq', 'body'], values: [1, 'x', 2, 'x', 3, 'x'] }]]);
+    const table = { keys: ['seq', 'body'], values: [1, 'x', 2, 'x', 3, 'x'], counts: null };
+    expect(packCalls(calls)).toEqual([[{ procedure: 'put', packs: [table] }]]);
+  });
+
+  it('that are lists of one shape say their keys once too', () => {
+    const calls = [[{ seq: 1 }], [{ seq: 2 }, { seq: 3 }]].map((args) => ({ procedure: 'put', args }));
+    const table = { keys: ['seq'], values: [1, 2, 3], counts: [1, 2] };
+    expect(packCalls(calls)).toEqual([[{ procedure: 'put', packs: [table] }]]);
   });
 
   it('with much to carry come in several parts, none of which grows large', () => {

@@ -5,94 +5,130 @@
  */
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
 
-/** Objects of one shape: row after row, each in the order of the keys. */
+/** Objects of one shape, row after row, each in the order of the keys. */
 interface Table {
   keys: string[];
   values: unknown[];
+  /** Null: each row is an item. Else an item is a list of rows, of this many. */
+  counts: number[] | null;
 }
 
-/** Calls of one procedure. */
-type PackedCalls = { procedure: string } & (Table | { args: unknown[] });
+type Pack = Table | { items: unknown[] };
 
-/** `table`: an outcome a row; `rows`: one outcome, which is the list of the rows; `plain`: outcomes as they are. */
-type PackedOutcomes = { kind: 'table' | 'rows'; table: Table } | { kind: 'plain'; outcomes: WriteOutcome[] };
+/** Calls of one procedure. */
+export interface PackedCalls {
+  procedure: string;
+  packs: Pack[];
+}
+
+/** What went well, or outcomes as they are. */
+export type PackedOutcomes = { oks: Pack[] } | { outcomes: WriteOutcome[] };
 
 /** One message carries at most about this much: V8 puts what it takes out of a larger one (100 KB) into the old generation. */
 const PART_SIZE = 64 * 1024;
 const VALUE_SIZE = 8;
 
-/** Packs calls, which must be sorted by procedure, into parts that are each small enough for a message. */
+/** Packs calls, which should be sorted by procedure, into parts that are each small enough for a message. */
 export function packCalls(calls: readonly WriteCall[]): PackedCalls[][] {
   const parts: PackedCalls[][] = [];
   let part: PackedCalls[] = [];
   let size = 0;
-  for (const call of calls) {
+  for (const { procedure, args } of calls) {
     if (size >= PART_SIZE) {
       parts.push(part);
       part = [];
       size = 0;
     }
-    size += add(part, call);
+    let last = part.at(-1);
+    if (last?.procedure !== procedure) part.push((last = { procedure, packs: [] }));
+    size += pack(last.packs, args);
   }
   parts.push(part);
   return parts;
 }
 
-/** Adds a call to a part and returns about how large it is. */
-function add(part: PackedCalls[], { procedure, args }: WriteCall): number {
-  const last = part.at(-1);
-  if (!isRow(args)) {
-    if (last?.procedure === procedure && 'args' in last) last.args.push(args);
-    else part.push({ procedure, args: [args] });
-    return JSON.stringify(args).length;
-  }
-  if (last?.procedure === procedure && 'keys' in last && hasKeys(args, last.keys)) {
-    return append(last.values, args, last.keys);
-  }
-  const keys = Object.keys(args);
-  const values: unknown[] = [];
-  part.push({ procedure, keys, values });
-  return append(values, args, keys);
-}
-
 export function unpackCalls(part: readonly PackedCalls[]): WriteCall[] {
-  return part.flatMap((packed) => {
-    const args = 'keys' in packed ? rowsOf(packed) : packed.args;
-    return args.map((item) => ({ procedure: packed.procedure, args: item }));
-  });
+  return part.flatMap(({ procedure, packs }) => unpack(packs).map((args) => ({ procedure, args })));
 }
 
 export function packOutcomes(outcomes: readonly WriteOutcome[]): PackedOutcomes[] {
   const packed: PackedOutcomes[] = [];
   for (const outcome of outcomes) {
-    const ok = 'ok' in outcome ? outcome.ok : undefined;
-    const last = packed.at(-1);
-    if (isRow(ok)) {
-      if (last?.kind === 'table' && hasKeys(ok, last.table.keys)) append(last.table.values, ok, last.table.keys);
-      else packed.push({ kind: 'table', table: tableOf([ok]) });
-    } else if (isList(ok)) packed.push({ kind: 'rows', table: tableOf(ok) });
-    else if (last?.kind === 'plain') last.outcomes.push(outcome);
-    else packed.push({ kind: 'plain', outcomes: [outcome] });
+    let last = packed.at(-1);
+    if ('ok' in outcome) {
+      if (!last || !('oks' in last)) packed.push((last = { oks: [] }));
+      pack(last.oks, outcome.ok);
+    } else if (last && 'outcomes' in last) last.outcomes.push(outcome);
+    else packed.push({ outcomes: [outcome] });
   }
   return packed;
 }
 
 export function unpackOutcomes(packed: readonly PackedOutcomes[]): WriteOutcome[] {
-  return packed.flatMap((part): WriteOutcome[] => {
-    if (part.kind === 'plain') return part.outcomes;
-    const rows = rowsOf(part.table);
-    return part.kind === 'rows' ? [{ ok: rows }] : rows.map((ok) => ({ ok }));
-  });
+  return packed.flatMap((part) => ('outcomes' in part ? part.outcomes : unpack(part.oks).map((ok) => ({ ok }))));
 }
 
 type Row = Record<string, unknown>;
 
+/** Adds an item and returns about how large it is. */
+function pack(packs: Pack[], item: unknown): number {
+  const last = packs.at(-1);
+  const isList = isRowList(item);
+  if (!isList && !isRow(item)) {
+    if (last && 'items' in last) last.items.push(item);
+    else packs.push({ items: [item] });
+    return sizeOf(item);
+  }
+  const rows = isList ? item : [item];
+  const { keys, values, counts } = tableFor(packs, rows[0]!, isList);
+  counts?.push(rows.length);
+  let size = 0;
+  for (const row of rows) {
+    for (const key of keys) {
+      values.push(row[key]);
+      size += sizeOf(row[key]);
+    }
+  }
+  return size;
+}
+
+/** The table that items before this one have begun, if it is of the same kind, else a new one. */
+function tableFor(packs: Pack[], row: Row, isList: boolean): Table {
+  const last = packs.at(-1);
+  if (last && 'keys' in last && (last.counts !== null) === isList && hasKeys(row, last.keys)) return last;
+  const table: Table = { keys: Object.keys(row), values: [], counts: isList ? [] : null };
+  packs.push(table);
+  return table;
+}
+
+function unpack(packs: readonly Pack[]): unknown[] {
+  return packs.flatMap((part) => {
+    if ('items' in part) return part.items;
+    const rows = rowsOf(part);
+    if (part.counts === null) return rows;
+    let from = 0;
+    return part.counts.map((count) => rows.slice(from, (from += count)));
+  });
+}
+
+function rowsOf({ keys, values }: Table): Row[] {
+  const rows: Row[] = [];
+  for (let from = 0; from < values.length; from += keys.length) {
+    const row: Row = {};
+    for (let index = 0; index < keys.length; index += 1) row[keys[index]!] = values[from + index];
+    rows.push(row);
+  }
+  return rows;
+}
+
 function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  for (const _ in value) return true;
+  return false;
 }
 
 /** A list with at least one row, and rows of one shape only. */
-function isList(value: unknown): value is Row[] {
+function isRowList(value: unknown): value is Row[] {
   if (!Array.isArray(value) || !isRow(value[0])) return false;
   const keys = Object.keys(value[0]);
   return value.every((row: unknown) => isRow(row) && hasKeys(row, keys));
@@ -108,33 +144,11 @@ function hasKeys(row: Row, keys: readonly string[]): boolean {
   return index === keys.length;
 }
 
-function tableOf(rows: readonly Row[]): Table {
-  const keys = Object.keys(rows[0]!);
-  const values: unknown[] = [];
-  for (const row of rows) append(values, row, keys);
-  return { keys, values };
-}
-
-function append(values: unknown[], row: Row, keys: readonly string[]): number {
-  let size = 0;
-  for (const key of keys) {
-    const value = row[key];
-    values.push(value);
-    size += VALUE_SIZE;
-    if (typeof value === 'string') size += value.length;
-    else if (typeof value === 'object' && value !== null) size += JSON.stringify(value).length;
-  }
+/** About how many bytes of a message a value takes. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return VALUE_SIZE + value.length;
+  if (typeof value !== 'object' || value === null) return VALUE_SIZE;
+  let size = VALUE_SIZE;
+  for (const part of Object.values(value)) size += VALUE_SIZE + sizeOf(part);
   return size;
 }
-
-function rowsOf({ keys, values }: Table): Row[] {
-  const rows: Row[] = [];
-  for (let from = 0; from < values.length; from += keys.length) {
-    const row: Row = {};
-    for (let index = 0; index < keys.length; index += 1) row[keys[index]!] = values[from + index];
-    rows.push(row);
-  }
-  return rows;
-}
-
-export type { PackedCalls, PackedOutcomes };
