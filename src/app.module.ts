@@ -21,6 +21,7 @@ import { DispatchModule } from './engines/dispatch/dispatch.module.js';
 import { FinalizeModule } from './engines/finalize/finalize.module.js';
 import { IngestModule } from './engines/ingest/ingest.module.js';
 import { MaintenanceModule } from './engines/maintenance/maintenance.module.js';
+import { loadHandlers } from './modules/handlers/load-handlers.js';
 import type { Database } from './store/database.js';
 import { StoreModule } from './store/store.module.js';
 import type { AppLogger } from './telemetry/logger.js';
@@ -79,6 +80,7 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
       sharedModule(clock, parts),
       adapters,
       ...FEATURES,
+      ...(config.handlersPath === null ? [] : [await loadHandlers(config.handlersPath)]),
     ];
     return { ...parts, module: { module: AppModule, imports } };
   } catch (error) {

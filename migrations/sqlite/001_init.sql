@@ -219,6 +219,7 @@ CREATE TABLE task (
 CREATE UNIQUE INDEX ux_task_id ON task (id) WHERE id IS NOT NULL;
 CREATE UNIQUE INDEX ux_task_line ON task (batch_seq, line) WHERE batch_seq IS NOT NULL;
 CREATE INDEX ix_task_ready ON task (lane_seq, seq) WHERE state = 1;
+CREATE INDEX ix_task_typed ON task (lane_seq, type, seq) WHERE state = 1 AND type IS NOT NULL;
 CREATE INDEX ix_task_scheduled ON task (available_at, lane_seq) WHERE state = 0;
 CREATE INDEX ix_task_leased ON task (lane_seq, seq) WHERE state = 2;
 CREATE INDEX ix_task_lease ON task (lease_until) WHERE state = 2 AND lease_until IS NOT NULL;
@@ -335,7 +336,7 @@ CREATE TABLE webhook_secret (
   previous_until INTEGER
 );
 
--- One row per server process; a new one at each boot.
+-- One row per server process; a new one at each boot. `handler_types` is a JSON array of strings.
 CREATE TABLE instance (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,

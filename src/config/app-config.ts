@@ -20,6 +20,8 @@ export abstract class AppConfig {
   abstract readonly upstream: UpstreamConfig | null;
   /** Hosts, addresses and CIDR networks that callbacks may reach although they are private. */
   abstract readonly callbackAllow: readonly string[];
+  /** Path of a file with a Nest module of task handlers. */
+  abstract readonly handlersPath: string | null;
   abstract readonly limits: Limits;
   abstract readonly times: Times;
   abstract readonly log: LogConfig;

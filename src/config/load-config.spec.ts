@@ -134,6 +134,7 @@ describe('values', () => {
       secret: null,
       upstream: null,
       callbackAllow: [],
+      handlersPath: null,
       limits: {
         maxLines: 50_000,
         maxFileBytes: 512 * 2 ** 20,

@@ -107,6 +107,7 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
             concurrency: env.MILLRACE_UPSTREAM_CONCURRENCY,
           },
     callbackAllow: env.MILLRACE_CALLBACK_ALLOW ?? [],
+    handlersPath: env.MILLRACE_HANDLERS === null ? null : resolve(cwd, env.MILLRACE_HANDLERS),
     limits: {
       maxLines: env.MILLRACE_MAX_LINES,
       maxFileBytes: env.MILLRACE_MAX_FILE_BYTES,

@@ -16,6 +16,7 @@ export const ERROR_CATALOG = {
   file_too_large: 400,
   queue_not_found: 400,
   no_route: 400,
+  no_handler: 400,
   // 401, 403: who is asking
   missing_api_key: 401,
   invalid_api_key: 401,

@@ -72,7 +72,8 @@ function endOfString(text: string, from: number): number {
   }
 }
 
-function spanOfValue(text: string, start: number): JsonSpan {
+/** The value that begins at `start`. */
+export function spanOfValue(text: string, start: number): JsonSpan {
   let at = start;
   let open = 0;
   let depth = 0;

@@ -1,8 +1,8 @@
 const FIRST_MS = 100;
-const MAX_MS = 10_000;
+const MAX_MS = 5_000;
 
 /**
- * The wait in ms after so many failures in a row: 100 ms, doubling up to 10 s, the upper half by chance, so that many
+ * The wait in ms after so many failures in a row: 100 ms, doubling up to 5 s, the upper half by chance, so that many
  * who lost the same server do not come back to it all at once.
  */
 export function backoffMs(failures: number, random = Math.random()): number {

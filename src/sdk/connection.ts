@@ -22,7 +22,7 @@ export interface CallOptions {
 }
 
 const TIMEOUT_MS = 60_000;
-const TRIES = 5;
+const TRIES = 10;
 
 export class Connection {
   private readonly base: string;
@@ -35,12 +35,11 @@ export class Connection {
 
   /** The answer, whatever its status, as soon as it begins. Rejects with an ApiError when there is none. */
   async open(method: string, path: string, { body, headers, signal }: CallOptions = {}): Promise<Response> {
-    const init: RequestInit = { method, headers: { ...headers, authorization: `Bearer ${this.options.key}` } };
+    const authorization = `Bearer ${this.options.key}`;
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const init: RequestInit = { method, headers: { ...headers, ...type, authorization } };
     if (signal) init.signal = signal;
-    if (body !== undefined) {
-      init.headers = { ...init.headers, 'content-type': 'application/json' };
-      init.body = typeof body === 'string' ? body : JSON.stringify(body);
-    }
+    if (body !== undefined) init.body = typeof body === 'string' ? body : JSON.stringify(body);
     try {
       return await this.fetch(this.base + path, init);
     } catch (error) {
@@ -52,10 +51,10 @@ export class Connection {
   async ask<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     const { response, text } = await this.exchange(method, path, options);
     if (!response.ok) throw refusal(response, text);
-    return (text === '' ? null : JSON.parse(text)) as T;
+    return parse(response, text) as T;
   }
 
-  /** Like `ask`, for what may be asked twice: up to five times while the server is away or says that it is stopping. */
+  /** Like `ask`, for what may be asked twice: up to ten times, for about 15 s in all, while the server is away or stops. */
   async askAgain<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     for (let failures = 1; ; failures += 1) {
       try {
@@ -89,6 +88,18 @@ export class Connection {
       clearTimeout(timer);
       signal?.removeEventListener('abort', giveUp);
     }
+  }
+}
+
+function parse(response: Response, text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError('The answer is no JSON: something between here and the server wrote it.', {
+      status: response.status,
+      cause,
+    });
   }
 }
 

@@ -38,7 +38,7 @@ async function* textOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string,
       yield decoder.decode(value, { stream: true });
     }
   } finally {
-    await reader.cancel().catch(() => undefined); // it was cut already
+    await reader.cancel().catch(() => null); // it was cut already
   }
 }
 

@@ -57,7 +57,7 @@ function headerOf(headers: CallbackHeaders, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-function importSecret(secret: string): Promise<CryptoKey> {
+function importSecret(secret: string) {
   const bytes = fromBase64(secret.replace(/^whsec_/, ''));
   if (bytes === null || bytes.length === 0) throw new TypeError('A webhook secret is whsec_ and base64.');
   return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);

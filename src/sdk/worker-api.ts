@@ -67,16 +67,21 @@ export interface Progress {
 const TAKE_SLACK_MS = 15_000;
 /** Whoever keeps leases must not wait long for one answer. */
 const HEARTBEAT_TIMEOUT_MS = 10_000;
+const MAX_TAKE = 500;
 
 export class WorkerApi {
   constructor(private readonly connection: Connection) {}
 
   /** Tasks, in no more than `size`; none when there was nothing within the wait. */
   async take(request: TakeRequest, signal?: AbortSignal): Promise<LeasedTask[]> {
-    const { queues, size, strategy, waitMs, leaseMs, leaseEnd, minAgeMs, worker } = request;
+    const { queues, strategy, waitMs, leaseMs, leaseEnd, minAgeMs, worker } = request;
+    const size = Math.min(request.size, MAX_TAKE);
     const byLane = await this.connection.ask<Record<string, WireTask[]>>('POST', '/v1/queue/take', {
       body: {
-        ...{ queues, size, strategy, worker },
+        queues,
+        size,
+        strategy,
+        worker,
         fifo_max: size,
         wait_seconds: Math.round(waitMs / 1000),
         process_timeout: Math.ceil(leaseMs / 1000),

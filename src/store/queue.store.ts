@@ -48,7 +48,7 @@ export class QueueStore {
     return this.database.write(putQueue, queue);
   }
 
-  createQueue(queue: NewQueue & QueueRules & By): Promise<StoredQueue> {
+  createQueue(queue: NewQueue & Partial<QueueRules> & By): Promise<StoredQueue> {
     return this.database.write(createQueue, queue);
   }
 

@@ -2,7 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../kernel/clock.js';
 import { Database } from './database.js';
 import { finishTasks, leaseTasks, promoteTasks, rescueLeases, returnTasks } from './procedures/task.procedures.js';
-import type { FinishedTask, FinishResult, LeasedTask, LeaseRequest, ReturnedTask } from './procedures/task-shapes.js';
+import type {
+  FinishedTask,
+  FinishResult,
+  LeasedTask,
+  LeaseRequest,
+  ReturnedTask,
+  TypedLeaseRequest,
+  TypedTask,
+} from './procedures/task-shapes.js';
+import { leaseTypedTasks } from './procedures/typed-lease.procedures.js';
 import { statement } from './statement.js';
 
 /** What waits in a lane and what runs. */
@@ -34,6 +43,11 @@ export class TaskStore {
       weight: { rows: request.want, bytes: 0 },
       isPatient: isAhead,
     });
+  }
+
+  leaseTyped(request: TypedLeaseRequest): Promise<TypedTask[]> {
+    const rows = request.shares.reduce((sum, { want }) => sum + want, 0);
+    return this.database.write(leaseTypedTasks, request, { weight: { rows, bytes: 0 } });
   }
 
   finish(task: FinishedTask): Promise<FinishResult> {

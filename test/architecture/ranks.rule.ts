@@ -39,11 +39,12 @@ const NEVER: Readonly<Record<string, readonly string[]>> = {
 /** Between modules only downward. A new module is entered here. */
 export const MODULE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   batches: ['tasks', 'files', 'callbacks', 'queues'],
-  tasks: ['queues', 'callbacks'],
+  tasks: ['queues', 'callbacks', 'handlers'],
   queues: ['upstreams'],
   files: [],
   upstreams: [],
-  instances: [],
+  instances: ['handlers'],
+  handlers: [],
   access: ['audit'],
   setup: ['queues', 'upstreams', 'access'],
   audit: [],

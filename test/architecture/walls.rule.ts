@@ -33,7 +33,7 @@ export const WALLS: readonly Wall[] = [
 
 /** Folders that may import nothing but this; files of the project are the matter of the ranks. */
 export const ONLY: Readonly<Record<string, readonly string[]>> = {
-  'src/kernel/': ['node:crypto', 'node:stream', 'uuid'],
+  'src/kernel/': ['node:crypto', 'node:stream', 'node:zlib', 'uuid'],
   // One file to copy into any project: what Node itself has, and no dependency.
   'src/sdk/': ['node:*'],
 };

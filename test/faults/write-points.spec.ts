@@ -62,7 +62,7 @@ const ACTS_OF_PEOPLE = (
 ).split(' ');
 
 const SINGLE_TASKS = (
-  'task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
+  'task-lease-typed task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
   'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 

@@ -9,7 +9,9 @@ export interface Exit {
 }
 
 export interface ProgramOptions {
-  /** File and arguments for Node. */
+  /** Node unless named. */
+  command?: string;
+  /** For Node, the file first. */
   args: readonly string[];
   cwd: string;
   env: NodeJS.ProcessEnv;
@@ -37,8 +39,8 @@ export class ChildProgram {
   private readonly waiting = new Set<Waiting>();
   private exit: Exit | null = null;
 
-  constructor({ args, cwd, env }: ProgramOptions) {
-    const child = spawn(process.execPath, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor({ command = process.execPath, args, cwd, env }: ProgramOptions) {
+    const child = spawn(command, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     running.add(child);
     for (const stream of [child.stdout, child.stderr]) this.collect(stream);

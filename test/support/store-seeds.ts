@@ -127,7 +127,7 @@ export function lease(
   want: number,
   ownerSeq = OWNER_SEQ,
 ): Promise<LeasedTask[]> {
-  return store.tasks.lease({ laneSeq, want, ownerSeq }, false);
+  return store.tasks.lease({ laneSeq, want, ownerSeq, isUntyped: false }, false);
 }
 
 /** A good answer to a leased task. */

@@ -116,6 +116,12 @@ export function IntegerField({
   });
 }
 
+export function BooleanField(documentation: FieldDocumentation): PropertyDecorator {
+  return field(documentation, { type: Boolean }, (value, path) =>
+    typeof value === 'boolean' ? null : wrongType(path, 'true or false', value),
+  );
+}
+
 /** A map of at most `maxPairs` short texts, as OpenAI's `metadata`. */
 export function TextMapField({
   maxPairs,
@@ -183,6 +189,14 @@ export function RefuseUnknownFields(): ClassDecorator {
 
 export function refusesUnknownFields(type: FieldType): boolean {
   return closed.has(type);
+}
+
+/** A field with a rule of its own, in sentences of its own: some clients know theirs by heart. `schema`: OpenAPI's. */
+export function RuleField(
+  judge: Judge,
+  { schema, ...documentation }: FieldDocumentation & { schema: ApiPropertyOptions },
+): PropertyDecorator {
+  return field(documentation, schema, judge);
 }
 
 /** Any JSON value, taken as it is and never looked into. */

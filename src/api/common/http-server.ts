@@ -1,11 +1,12 @@
 /** The HTTP server itself: Fastify, with limits on everything that a client can send. */
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import multipart from '@fastify/multipart';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
-import { newId } from '../../kernel/ids.js';
+import { ID_PREFIX } from '../../kernel/ids.js';
 import type { ErrorDialects } from './error-dialects.js';
 import { errorOfFramework, pathOf } from './error.filter.js';
 import { readJsonBodies } from './json-body.js';
@@ -69,7 +70,16 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
 
 function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('request');
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : nextRequestId();
+}
+
+/** Random in its first half, so that no two processes share one; the rest counts. Nothing is sorted by it. */
+const PROCESS_PART = randomBytes(10).toString('hex');
+let requests = 0;
+
+function nextRequestId(): string {
+  requests += 1;
+  return ID_PREFIX.request + PROCESS_PART + requests.toString(16).padStart(12, '0');
 }
 
 /** A path that the router cannot even read; no hook has run yet. */
@@ -93,7 +103,7 @@ function answerBadRequest({ dialects }: HttpServerOptions, error: Error & { code
     `HTTP/1.1 ${status}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${newId('request')}`,
+    `x-request-id: ${nextRequestId()}`,
     'connection: close',
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());

@@ -60,7 +60,8 @@ export function readChoice<W extends string>(query: Query, name: string, words: 
   return value as W;
 }
 
-function readInteger(query: Query, name: string, bounds: { min: number; max: number }): number | null {
+/** Null if there is none; the bounds are inclusive. */
+export function readInteger(query: Query, name: string, bounds: { min: number; max: number }): number | null {
   const text = readText(query, name);
   if (text === null) return null;
   if (!/^-?\d{1,15}$/.test(text)) throw wrongType(name, 'an integer', text);

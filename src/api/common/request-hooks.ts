@@ -7,7 +7,14 @@ import { pathOf } from './error.filter.js';
 import { refusalOfForeigner } from './loopback-only.js';
 import type { ServerPhase } from './server-phase.js';
 import { securityHeadersOf } from './security-headers.js';
-import { SlowBodyWatch } from './slow-body-watch.js';
+import { SlowBodyWatch, type WatchedBody } from './slow-body-watch.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null for a request that came with all of its body. */
+    watchedBody: WatchedBody | null;
+  }
+}
 
 export interface RequestHookOptions {
   phase: ServerPhase;
@@ -27,9 +34,10 @@ const KEY_IN_QUERY =
 export function addRequestHooks(instance: FastifyInstance, options: RequestHookOptions): void {
   const log = options.logger.child('http');
   const slowBodies = new SlowBodyWatch();
+  instance.decorateRequest('watchedBody', null);
   instance.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id).headers(securityHeadersOf(request.url));
-    slowBodies.add(request.raw);
+    request.watchedBody = slowBodies.add(request.raw);
     done(refusalOf(request, options) ?? undefined);
   });
   instance.addHook('onSend', (_request, reply, payload, done) => {
@@ -40,7 +48,7 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
     done(null, payload);
   });
   instance.addHook('onResponse', (request, reply, done) => {
-    slowBodies.remove(request.raw);
+    if (request.watchedBody !== null) slowBodies.remove(request.watchedBody);
     options.metrics.httpRequestSeconds.observe(labelsOf(request, reply), reply.elapsedTime / 1e3);
     const fields = { requestId: request.id, method: request.method, path: pathOf(request), status: reply.statusCode };
     log.debug({ ...fields, tookMs: Math.round(reply.elapsedTime) }, 'answered');

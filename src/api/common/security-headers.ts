@@ -16,6 +16,9 @@ const OF_API = {
   'cache-control': 'no-store',
 } as const;
 
+/** What its clients know the Task API by. */
+const OF_TASKS = { ...OF_API, 'cache-control': 'no-cache' } as const;
+
 /** The documentation is a page with scripts of its own; its style sheet is written into the page. */
 const OF_DOCS = {
   ...ALWAYS,
@@ -25,5 +28,6 @@ const OF_DOCS = {
 } as const;
 
 export function securityHeadersOf(url: string): Readonly<Record<string, string>> {
-  return url.startsWith('/docs') ? OF_DOCS : OF_API;
+  if (url.startsWith('/docs')) return OF_DOCS;
+  return url.startsWith('/v1/queue') ? OF_TASKS : OF_API;
 }

@@ -79,8 +79,7 @@ describe('a request that waits for its answer', () => {
   });
 
   it('is left alone when it is answered', () => {
-    watch.add(request.asRequest());
-    watch.remove(request.asRequest());
+    watch.remove(watch.add(request.asRequest())!);
     pass(5, 0);
     expect(request.destroyed).toBe(false);
   });

@@ -18,6 +18,8 @@ import {
   type FieldType,
 } from './field.decorators.js';
 
+rememberRules(getMetadataStorage());
+
 @Injectable()
 export class ValidationPipe implements PipeTransform {
   private readonly fieldsByType = new Map<FieldType, Map<string, FieldContext>>();
@@ -72,4 +74,16 @@ function explain({ property, value, children = [], contexts }: ValidationError, 
   const [child] = children;
   if (child !== undefined) return explain(child, path);
   return new MillraceError('invalid_request', `Invalid '${path}'.`, { param: path });
+}
+
+/** class-validator gathers the rules of a class anew for each object, which takes a quarter of its time. They never change. */
+function rememberRules(storage: ReturnType<typeof getMetadataStorage>): void {
+  const gather = storage.getTargetValidationMetadatas.bind(storage);
+  const known = new Map<unknown, ReturnType<typeof gather>>();
+  storage.getTargetValidationMetadatas = (type, schema, ...options) => {
+    if (schema) return gather(type, schema, ...options);
+    let rules = known.get(type);
+    if (!rules) known.set(type, (rules = gather(type, schema, ...options)));
+    return rules;
+  };
 }

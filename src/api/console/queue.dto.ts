@@ -62,7 +62,8 @@ const FIELDS = {
     about: 'Seconds that an ended task is kept with its result; null: as the server does.',
   },
   completionRule: {
-    about: 'Which answer counts when several workers send one: the `first`, or the `last`, which replaces the one before.',
+    about:
+      'Which answer counts when several workers send one: the `first`, or the `last`, which replaces the one before.',
     ...{ example: 'first', isOptional: true },
   },
   retry: { about: 'When a task is tried again; null: as the server does.', isOptional: true },

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { MillraceError } from '../../kernel/errors.js';
 import { DEFAULT_BATCH_LEVEL, parseLevel } from '../../kernel/lane.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { BatchesService } from '../../modules/batches/batches.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
+import { idempotencyKeyOf } from '../common/idempotency-key.js';
 import { readPageRequest, toPage, type Page, type Query as QueryParameters } from '../common/page.js';
 import { Scopes } from '../common/scopes.decorator.js';
 import { CreateBatchDto } from './batch.dto.js';
@@ -18,7 +18,6 @@ import {
 import { toBatchView, type BatchView } from './batch.mapper.js';
 
 const PAGE_LIMITS = { defaultLimit: 20, maxLimit: 100 };
-const MAX_IDEMPOTENCY_KEY = 255;
 
 /** Many requests in one file, worked off within a window of time. */
 @ApiTags('Batches')
@@ -87,12 +86,4 @@ export class BatchesController {
   async cancel(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<BatchView> {
     return toBatchView(await this.batches.cancel(caller.tenantSeq, id, actorOf(caller)));
   }
-}
-
-function idempotencyKeyOf(headers: Record<string, string | undefined>): string | null {
-  const key = headers['idempotency-key'];
-  if (!key) return null;
-  if (key.length <= MAX_IDEMPOTENCY_KEY) return key;
-  const message = `Invalid 'Idempotency-Key': expected at most ${MAX_IDEMPOTENCY_KEY} characters.`;
-  throw new MillraceError('invalid_value', message, { param: 'Idempotency-Key' });
 }

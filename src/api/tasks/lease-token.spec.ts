@@ -14,12 +14,18 @@ describe('a lease token', () => {
     expect(epochOfToken(ID, null)).toBeNull();
   });
 
-  it.each(['', '-', '7', ID, `${leaseTokenOf(ID, 7)}0x`, leaseTokenOf(newId('task'), 7), `${leaseTokenOf(ID, 7)} `, '💥-1'])(
-    '%j is that of no lease',
-    (token) => {
-      expect(epochOfToken(ID, token)).toBe(0);
-    },
-  );
+  it.each([
+    '',
+    '-',
+    '7',
+    ID,
+    `${leaseTokenOf(ID, 7)}0x`,
+    leaseTokenOf(newId('task'), 7),
+    `${leaseTokenOf(ID, 7)} `,
+    '💥-1',
+  ])('%j is that of no lease', (token) => {
+    expect(epochOfToken(ID, token)).toBe(0);
+  });
 
   it('must be written as it was given out', () => {
     expect(epochOfToken(ID, leaseTokenOf(ID, 7).replace('-7', '-07'))).toBe(0);

@@ -15,7 +15,13 @@ const MAX_SECONDS = 30 * 86_400;
 const MAX_COUNT = 1_000_000;
 
 export class WorkerDto {
-  @TextField({ about: 'What the worker calls itself.', example: 'gpu-1', minLength: 1, maxLength: 100, isOptional: true })
+  @TextField({
+    about: 'What the worker calls itself.',
+    example: 'gpu-1',
+    minLength: 1,
+    maxLength: 100,
+    isOptional: true,
+  })
   id?: string | null;
 
   @IntegerField({ min: 0, max: MAX_COUNT, about: 'Tasks it can run at once.', example: 8, isOptional: true })

@@ -4,7 +4,8 @@
  */
 import { TASK_STATE_CODE, type TaskState } from '../../kernel/task-state.js';
 import { resultObject } from '../../modules/callbacks/result-object.js';
-import type { TaskDetails, TaskResult, TaskSummary } from '../../modules/tasks/task-requests.js';
+import type { AttemptView, TaskDetails, TaskResult, TaskSummary } from '../../modules/tasks/task-requests.js';
+import type { AttemptDto } from './task.dto.js';
 
 /** The words of the task's first clients; `state` beside it tells more. */
 const STATUS: Readonly<Record<TaskState, string>> = {
@@ -65,6 +66,18 @@ export function taskDetailsJson(task: TaskDetails): string {
 /** `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there was no answer. */
 export function resultJson({ id, state }: Pick<TaskSummary, 'id' | 'state'>, result: TaskResult): string {
   return resultObject(id, { ...result, state: TASK_STATE_CODE[state] });
+}
+
+export function toAttemptDto(attempt: AttemptView): AttemptDto {
+  return {
+    attempt: attempt.epoch,
+    worker: attempt.workerName,
+    start_time: attempt.startedAt ?? 0,
+    end_time: attempt.endedAt,
+    outcome: attempt.outcome,
+    status_code: attempt.statusCode,
+    detail: attempt.detail,
+  };
 }
 
 /** The inside of a JSON object; null and undefined are left out. */

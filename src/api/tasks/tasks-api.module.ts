@@ -3,10 +3,35 @@ import { CallbacksModule } from '../../modules/callbacks/callbacks.module.js';
 import { QueuesModule } from '../../modules/queues/queues.module.js';
 import { SetupModule } from '../../modules/setup/setup.module.js';
 import { TasksModule } from '../../modules/tasks/tasks.module.js';
+import { CompleteController } from './complete.controller.js';
+import { DeadLettersController } from './dead-letters.controller.js';
+import { EventStreams } from './event-streams.js';
+import { Handovers } from './handovers.js';
+import { HeldCalls } from './held-calls.js';
+import { LeaseController } from './lease.controller.js';
+import { PutController } from './put.controller.js';
+import { TakeController } from './take.controller.js';
+import { TaskCallbacksController } from './task-callbacks.controller.js';
+import { TaskEventsController } from './task-events.controller.js';
+import { TaskQueuesController } from './task-queues.controller.js';
+import { TasksController } from './tasks.controller.js';
+import { WorkersController } from './workers.controller.js';
 
 /** The Task API: work handed in one by one, and taken by workers over HTTP. */
 @Module({
   imports: [CallbacksModule, QueuesModule, SetupModule, TasksModule],
-  controllers: [],
+  controllers: [
+    CompleteController,
+    DeadLettersController,
+    LeaseController,
+    TakeController,
+    WorkersController,
+    PutController,
+    TasksController,
+    TaskEventsController,
+    TaskCallbacksController,
+    TaskQueuesController,
+  ],
+  providers: [EventStreams, Handovers, HeldCalls],
 })
 export class TasksApiModule {}

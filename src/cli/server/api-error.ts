@@ -26,9 +26,13 @@ const FIX: Readonly<Record<number, string>> = {
   507: 'Free some disk space on the server.',
 };
 
+/** Where the server says nothing but a status. */
+const SILENT: Readonly<Record<number, string>> = { 401: 'The server does not know this API key.' };
+
 /** What an answer that is no 2xx means to the person at the keyboard. */
 export function refusalOf(url: string, status: number, body: string): CliError {
-  const said = messageIn(body) ?? `${url} answered with status ${status} and nothing that we understand.`;
+  const said =
+    messageIn(body) ?? SILENT[status] ?? `${url} answered with status ${status} and nothing that we understand.`;
   if (status === 502 || status === 503 || status === 504) return new UnreachableError(`The server says: ${said}`);
   const fix = FIX[status];
   return new ApiError(status, fix === undefined ? said : `${said}\n${fix}`);

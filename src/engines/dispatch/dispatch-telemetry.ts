@@ -54,6 +54,11 @@ export class DispatchTelemetry {
     this.logger.error({ err: error }, `a result could not be stored and is tried again: ${messageOf(error)}`);
   }
 
+  /** A handler threw: a matter for whoever wrote it. */
+  handlerFailed(handler: string, error: unknown): void {
+    this.logger.warn({ handler, err: error }, `the handler ${handler} failed: ${messageOf(error)}`);
+  }
+
   failed(error: unknown, what: string): void {
     this.logger.error({ err: error }, what);
   }

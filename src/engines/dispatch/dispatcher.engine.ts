@@ -1,20 +1,21 @@
 /**
- * In: calls ("this lane has ready tasks"). Out: slices, cut at lease time, handed to the runner.
+ * In: calls ("this lane has ready tasks") of lanes with an upstream. Out: slices, cut at lease time, handed to the runner.
  *
  * Invariant: a task is started only with a permit in hand, and leased only with one or when it will get one within
  * milliseconds (see LaneStock). A lane that gets no permit is remembered as hungry and served, lowest level first, when
  * permits come free.
  */
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { InstanceService } from '../../modules/instances/instance.service.js';
 import { QueuesService, type Lane } from '../../modules/queues/queues.service.js';
+import { rateKeyOf } from '../../modules/queues/queue.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { HungryLanes } from './hungry-lanes.js';
 import { LaneStock } from './lane-stock.js';
-import { Recorder } from './recorder.js';
+import { QueueRate } from './queue-rate.js';
 import { TaskRunner } from './task-runner.js';
 import { UpstreamGate } from './upstream-gate.js';
 
@@ -31,10 +32,11 @@ interface Bench {
 }
 
 @Injectable()
-export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DispatcherEngine {
   private readonly gates = new Map<string, UpstreamGate>();
   private readonly stocks = new Map<number, LaneStock>();
   private readonly hungry = new HungryLanes();
+  private readonly rate: QueueRate;
   private staleSweep: NodeJS.Timeout | null = null;
   private isStopping = false;
 
@@ -44,37 +46,39 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
     private readonly instance: InstanceService,
     private readonly tasks: TaskStore,
     private readonly runner: TaskRunner,
-    private readonly recorder: Recorder,
     private readonly telemetry: DispatchTelemetry,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    const { broker, limiter, events, clock } = this.ports;
-    limiter.freed.subscribe((key) => this.serveHungry(key));
-    events.on('batch.finalize').subscribe(({ batchSeq }) => this.giveUpStocks({ batchSeq }));
-    events.on('batch.abort').subscribe(({ batchSeq }) => this.runner.abortBatch(batchSeq));
-    broker.consume(async ({ laneId }) => {
-      this.stockOf(laneId).mayHaveMore = true;
-      await this.workLane(laneId);
-    });
-    this.staleSweep = setInterval(() => this.giveUpStocks({ staleAt: clock.now() }), STALE_SWEEP_MS);
-    this.staleSweep.unref();
-    this.queues.call(this.queues.allLanes().map((lane) => lane.seq));
+  ) {
+    this.rate = new QueueRate(ports.limiter);
   }
 
-  /** Takes no more calls, gives back what has not started, and lets what runs end within the grace time. */
-  async beforeApplicationShutdown(): Promise<void> {
+  start(): void {
+    const { limiter, events, clock } = this.ports;
+    limiter.freed.subscribe((key) => this.serveHungry(key));
+    events.on('batch.finalize').subscribe(({ batchSeq }) => this.giveUpStocks({ batchSeq }));
+    this.staleSweep = setInterval(() => this.giveUpStocks({ staleAt: clock.now() }), STALE_SWEEP_MS);
+    this.staleSweep.unref();
+  }
+
+  /** A call: the lane has ready tasks. */
+  async called(laneSeq: number): Promise<void> {
+    this.stockOf(laneSeq).mayHaveMore = true;
+    await this.workLane(laneSeq);
+  }
+
+  /** From now on nothing is leased and nothing started. */
+  stop(): void {
     this.isStopping = true;
     if (this.staleSweep) clearInterval(this.staleSweep);
-    await this.ports.broker.stop();
+  }
+
+  /** Gives back all that has not started. */
+  dropAll(): void {
     this.giveUpStocks({ all: true });
-    const graceMs = this.ports.config.times.shutdownGraceMs;
-    const timer = setTimeout(() => {
-      this.recorder.stop();
-      this.runner.abortAll('the server is shutting down');
-    }, graceMs);
-    await this.runner.drained();
-    clearTimeout(timer);
+  }
+
+  /** A task that has ended is not to be started any more. */
+  dropTask(taskSeq: number): void {
+    this.giveUpStocks({ taskSeq });
   }
 
   /** Starts what the permits allow, leasing as it goes, until the lane's work or the permits run out. */
@@ -82,17 +86,45 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
     for (let bench = this.benchOf(laneSeq); bench !== null; bench = this.benchOf(laneSeq)) {
       const { lane, gate, stock } = bench;
       if (stock.size === 0 && (!stock.mayHaveMore || stock.isLeasing)) return;
-      const granted = await this.ports.limiter.acquire(gate.key, lane.level, MAX_SLICE, gate.limits);
+      const granted = await this.acquire(bench);
       if (granted === 0) {
         this.hungry.add(gate.key, lane.seq, lane.level);
         return;
       }
-      await this.startUpTo(bench, granted);
+      if (!(await this.startAdmitted(bench, granted))) return;
     }
   }
 
-  /** Uses `granted` permits on stocked and newly leased tasks, and gives back those that found no task. */
-  private async startUpTo(bench: Bench, granted: number): Promise<void> {
+  /** Not even asks where a lower level waits for a permit: what comes free is for that one. */
+  private async acquire({ lane, gate }: Bench): Promise<number> {
+    if (this.hungry.hasBelow(gate.key, lane.level)) return 0;
+    return this.ports.limiter.acquire(gate.key, lane.level, MAX_SLICE, gate.limits);
+  }
+
+  /** Uses what the rate of the queue admits of the permits; false when that is nothing. */
+  private async startAdmitted(bench: Bench, granted: number): Promise<boolean> {
+    const { lane, gate } = bench;
+    if (lane.queue.perMinute === null) {
+      await this.startUpTo(bench, granted);
+      return true;
+    }
+    const admitted = await this.rate.admit(lane, granted);
+    if (admitted < granted) this.ports.limiter.release(gate.key, granted - admitted, granted - admitted);
+    if (admitted === 0) {
+      this.hungry.add(rateKeyOf(lane.queue), lane.seq, lane.level);
+      return false;
+    }
+    let begun = 0;
+    try {
+      begun = await this.startUpTo(bench, admitted);
+    } finally {
+      this.rate.settle(lane, admitted, begun);
+    }
+    return true;
+  }
+
+  /** Uses `granted` permits on stocked and newly leased tasks, and gives back those that found no task; how many did. */
+  private async startUpTo(bench: Bench, granted: number): Promise<number> {
     const { gate, stock } = bench;
     let unused = granted - this.startStocked(bench, granted);
     try {
@@ -104,6 +136,7 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
       if (unused > 0) this.ports.limiter.release(gate.key, unused, unused);
     }
     this.leaseAhead(bench);
+    return granted - unused;
   }
 
   private startStocked({ lane, upstream, gate, stock }: Bench, permits: number): number {
@@ -117,7 +150,10 @@ export class DispatcherEngine implements OnApplicationBootstrap, BeforeApplicati
     try {
       // Cleared before the lease, so that a call which comes meanwhile is not forgotten.
       stock.mayHaveMore = false;
-      const slice = await this.tasks.lease({ laneSeq: lane.seq, want, ownerSeq: this.instance.seq }, isAhead);
+      const slice = await this.tasks.lease(
+        { laneSeq: lane.seq, want, ownerSeq: this.instance.seq, isUntyped: lane.queue.consumers.has('handler') },
+        isAhead,
+      );
       stock.add(this.runner.load(slice), this.ports.clock.now());
       if (slice.length === want) stock.mayHaveMore = true;
     } finally {

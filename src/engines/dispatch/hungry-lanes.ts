@@ -16,6 +16,11 @@ export class HungryLanes {
     lanes.push({ laneSeq, level });
   }
 
+  /** Whether a lane of a lower level waits, which goes first. */
+  hasBelow(key: string, level: number): boolean {
+    return this.byKey.get(key)?.some((lane) => lane.level < level) ?? false;
+  }
+
   /** Takes out all lanes of this upstream, in the order in which they are to be served. */
   takeAll(key: string): number[] {
     const lanes = this.byKey.get(key)?.splice(0) ?? [];

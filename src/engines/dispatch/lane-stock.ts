@@ -49,10 +49,13 @@ export class LaneStock {
     return ahead - this.tasks.length;
   }
 
-  /** Takes out tasks that are to go back: all, those that waited too long, or those of one batch. */
-  giveUp(which: { all: true } | { staleAt: number } | { batchSeq: number }): LoadedTask[] {
+  /** Takes out tasks that are to go back: all, those that waited too long, those of one batch, or a single one. */
+  giveUp(which: { all: true } | { staleAt: number } | { batchSeq: number } | { taskSeq: number }): LoadedTask[] {
     if ('staleAt' in which && which.staleAt - this.filledAt < STALE_MS) return [];
-    const isGone = ({ task }: LoadedTask) => !('batchSeq' in which) || task.batchSeq === which.batchSeq;
+    const isGone = ({ task }: LoadedTask) => {
+      if ('taskSeq' in which) return task.seq === which.taskSeq;
+      return !('batchSeq' in which) || task.batchSeq === which.batchSeq;
+    };
     const gone = this.tasks.filter(isGone);
     if (gone.length > 0) this.tasks = this.tasks.filter((task) => !isGone(task));
     return gone;

@@ -8,14 +8,17 @@ import { backoffMs } from '../../kernel/backoff.js';
 import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import { newId } from '../../kernel/ids.js';
+import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
-import { QueuesService } from '../../modules/queues/queues.service.js';
+import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 import { BlobStore } from '../../ports/blob-store.js';
-import { EventBus } from '../../ports/event-bus.js';
+import type { Aftermath } from '../../store/procedures/single-shapes.js';
+import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskStore } from '../../store/task.store.js';
-import type { FinishedTask, LeasedTask, ReturnedTask } from '../../store/procedures/task-shapes.js';
+import type { FinishedTask, LeasedTask, ReturnedTask, Usage } from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
+import type { SingleTask } from './single-task.js';
 import type { UpstreamAnswer } from './upstream-answer.js';
 
 /** Larger answers go to a blob; finalize reads pages of 500 rows, which must fit in memory. */
@@ -27,7 +30,17 @@ export interface Held {
   task: LeasedTask;
   lane: Lane;
   startedAt: number;
+  /** Null for the line of a batch, and for a single task that has not been read. */
+  single: SingleTask | null;
 }
+
+const NOTHING: Aftermath = {
+  endedIds: [],
+  doneBatchSeqs: [],
+  readyLaneSeqs: [],
+  abortedSeqs: [],
+  hasCallbacks: false,
+};
 
 @Injectable()
 export class Recorder {
@@ -37,8 +50,8 @@ export class Recorder {
     private readonly config: AppConfig,
     private readonly tasks: TaskStore,
     private readonly blobs: BlobStore,
-    private readonly queues: QueuesService,
-    private readonly events: EventBus,
+    private readonly singles: SingleTaskStore,
+    private readonly notices: TaskNotices,
     private readonly clock: Clock,
     private readonly telemetry: DispatchTelemetry,
   ) {}
@@ -52,30 +65,43 @@ export class Recorder {
     this.isStopping = true;
   }
 
-  async answer({ task, lane }: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
+  async answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
     crashPoint('dispatch:answered');
-    const body = jsonBody(answer, json);
-    const isLarge = body.length > INLINE_RESULT_BYTES;
-    await this.finish(lane, {
+    const usage = answer.status < 400 ? usageOf(json) : null;
+    await this.complete(held, answer.status, answer.requestId, jsonBody(answer, json), usage);
+  }
+
+  /** Records an answer. `body`: JSON text, or null where all there was to say has been said in events. */
+  async complete(
+    held: Held,
+    statusCode: number,
+    requestId: string | null,
+    body: string | null,
+    usage: Usage | null,
+  ): Promise<void> {
+    const { task, lane } = held;
+    const isLarge = body !== null && body.length > INLINE_RESULT_BYTES;
+    await this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
       batchSeq: task.batchSeq,
       state: 'completed',
       isTry: true,
-      statusCode: answer.status,
-      requestId: answer.requestId,
+      statusCode,
+      requestId,
       body: isLarge ? null : body,
       blobKey: isLarge ? await this.untilStored(() => this.spill(body)) : null,
       errorCode: null,
       errorMessage: null,
-      usage: answer.status < 400 ? usageOf(json) : null,
+      usage,
     });
   }
 
   /** Ends a task to which no answer will come. */
-  async giveUp({ task, lane }: Held, errorCode: string, errorMessage: string): Promise<void> {
-    await this.finish(lane, {
+  async giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
+    const { task, lane } = held;
+    await this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
@@ -100,20 +126,39 @@ export class Recorder {
       isTry: true,
       attempt: { outcome: 'failed', startedAt: held.startedAt, statusCode, detail },
     });
+    if (held.lane.queue.maxConcurrency !== null) this.tell({ readyLaneSeqs: [held.lane.seq] });
   }
 
   /** Back to its place, as if it had not been taken. */
   async release(held: Held, reason: string): Promise<void> {
     this.telemetry.retried(reason);
     await this.giveBack(held, { availableAt: null, isTry: false, attempt: null });
-    this.queues.call([held.lane.seq]);
+    this.tell({ readyLaneSeqs: [held.lane.seq] });
   }
 
-  private async finish(lane: Lane, end: FinishedTask): Promise<void> {
+  /** Stores what a task says while it runs; false when its lease was lost. `firstN`: the number of the first event. */
+  async say({ task, lane }: Held, id: string, events: ProgressEvent[], firstN: number): Promise<boolean> {
+    const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq };
+    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }));
+    return verdict === 'done' || verdict === 'repeated';
+  }
+
+  private async finish({ lane, single }: Held, end: FinishedTask): Promise<void> {
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
     this.telemetry.finished(lane, end, isRecorded);
-    if (isBatchDone) this.events.publish('batch.finalize', { batchSeq: end.batchSeq! });
+    const isLimited = lane.queue.maxConcurrency !== null;
+    if (!isRecorded || (single === null && !isBatchDone && !isLimited)) return;
+    this.tell({
+      endedIds: single === null ? [] : [single.id],
+      doneBatchSeqs: isBatchDone ? [end.batchSeq!] : [],
+      readyLaneSeqs: isLimited ? [lane.seq] : [],
+      hasCallbacks: single !== null && single.callbackUrl !== null,
+    });
+  }
+
+  private tell(aftermath: Partial<Aftermath>): void {
+    this.notices.after({ ...NOTHING, ...aftermath });
   }
 
   private async giveBack(

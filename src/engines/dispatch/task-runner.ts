@@ -1,8 +1,10 @@
 /**
  * Runs leased tasks: body in, call to the upstream, verdict, record. A task's permit goes back when its call has ended, not
  * when its result is stored, so the upstream is never idle for the disk's sake.
+ *
+ * What a streaming task's upstream says is passed on as it comes. Once it has said anything the task is not tried again: its
+ * end is recorded when all that was said is stored.
  */
-import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { crashPoint } from '../../kernel/crash-point.js';
 import { SlotList, type Slotted } from '../../kernel/slot-list.js';
@@ -13,18 +15,24 @@ import { Limiter } from '../../ports/limiter.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { Recorder, type Held } from './recorder.js';
-import { SliceLoader, type LoadedTask, type SliceInput } from './slice-loader.js';
+import { SingleCalls, type StreamedCall } from './single-calls.js';
+import { maxTriesOf, timeLeftOf } from './single-task.js';
+import { SliceLoader, type LargeBody, type LoadedTask, type SliceInput } from './slice-loader.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
-import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
+import { judgeAnswer, judgeFailure, type Tries, type Verdict } from './verdict.js';
 
 interface Running extends Held, Slotted {
   gate: UpstreamGate;
   upstream: Upstream;
   call: UpstreamCall | null;
+  /** Of a streaming task; null for all others, and until it has been read. */
+  stream: StreamedCall | null;
   /** Set when the task is to be given up before its call has begun. */
   abortReason: string | null;
+  /** The task has ended without us: what becomes of the call is nobody's business any more. */
+  isLost: boolean;
 }
 
 @Injectable()
@@ -41,6 +49,7 @@ export class TaskRunner {
     private readonly limiter: Limiter,
     private readonly clock: Clock,
     private readonly telemetry: DispatchTelemetry,
+    private readonly singleCalls: SingleCalls,
   ) {}
 
   /** Begins to read what the calls of leased tasks will need. */
@@ -52,7 +61,19 @@ export class TaskRunner {
   start(lane: Lane, upstream: Upstream, gate: UpstreamGate, tasks: readonly LoadedTask[]): void {
     const startedAt = this.clock.now();
     for (const { task, input, place } of tasks) {
-      const running: Running = { task, lane, startedAt, gate, upstream, call: null, abortReason: null, slot: -1 };
+      const running: Running = {
+        task,
+        lane,
+        startedAt,
+        single: null,
+        gate,
+        upstream,
+        call: null,
+        stream: null,
+        abortReason: null,
+        isLost: false,
+        slot: -1,
+      };
       this.running.add(running);
       this.track(this.run(running, input, place), () => this.running.remove(running));
     }
@@ -63,13 +84,19 @@ export class TaskRunner {
     const startedAt = this.clock.now();
     for (const task of tasks) {
       this.releases += 1;
-      this.track(this.recorder.release({ task, lane, startedAt }, 'not_started'), () => (this.releases -= 1));
+      const held = { task, lane, startedAt, single: null };
+      this.track(this.recorder.release(held, 'not_started'), () => (this.releases -= 1));
     }
   }
 
   /** Ends the calls of tasks that nobody waits for any more. */
   abortBatch(batchSeq: number): void {
     this.abort((running) => running.task.batchSeq === batchSeq, 'the batch has ended');
+  }
+
+  /** Ends the call of a task that was cancelled, or whose time is over. */
+  abortTask(taskSeq: number): void {
+    for (const running of this.running) if (running.task.seq === taskSeq) this.lose(running);
   }
 
   abortAll(reason: string): void {
@@ -89,6 +116,12 @@ export class TaskRunner {
     }
   }
 
+  private lose(running: Running): void {
+    running.isLost = true;
+    running.abortReason = 'the task has ended';
+    running.call?.abort(running.abortReason);
+  }
+
   private get isIdle(): boolean {
     return this.releases === 0 && this.running.size === 0;
   }
@@ -105,12 +138,28 @@ export class TaskRunner {
     });
   }
 
-  private async run(running: Running, input: LoadedTask['input'], place: number): Promise<void> {
-    const { maxTries, backoff } = running.lane.queue.retry;
-    const tries = { tries: running.task.tries, maxTries: maxTries ?? this.recorder.maxTries, backoff };
-    const result = await this.call(running, await input, place);
+  private async run(running: Running, reading: LoadedTask['input'], place: number): Promise<void> {
+    const input = await reading;
+    if (!(input instanceof UpstreamFailure) && input.singles !== null) {
+      running.single = input.singles[place]!;
+      running.stream = this.singleCalls.stream(running, running.single, () => this.lose(running));
+    }
+    const result = await this.call(running, input, place);
+    if (running.isLost) return;
+    const { stream } = running;
+    if (stream?.relay.isHeard) return this.singleCalls.endStream(running, stream, result);
+    const tries = this.triesOf(running);
     if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
     else await this.apply(running, judgeAnswer(result, tries), result);
+  }
+
+  private triesOf({ task, lane, single }: Running): Tries {
+    return {
+      tries: task.tries,
+      maxTries: maxTriesOf(lane.queue, single) ?? this.recorder.maxTries,
+      backoff: lane.queue.retry.backoff,
+      timeLeftMs: single === null ? Number.POSITIVE_INFINITY : timeLeftOf(single, this.clock.now()),
+    };
   }
 
   /** Gives the permit back when the call has ended, however. */
@@ -123,9 +172,10 @@ export class TaskRunner {
     const startedAt = performance.now();
     try {
       if (input instanceof UpstreamFailure) throw input;
-      const body = input.bodies[place] ?? (await this.loader.stream(input.source, running.task));
+      const endpoint = input.source !== null ? input.source.endpoint : this.singleCalls.endpointOf(running);
+      const body = input.bodies[place] ?? (await this.loader.stream(input, place, running.task));
       crashPoint('dispatch:leased');
-      const answer = await gate.run(() => this.send(running, input.source.endpoint, body));
+      const answer = await gate.run(() => this.send(running, endpoint, body));
       this.telemetry.called(upstream.name, String(answer.status), startedAt);
       return answer;
     } catch (error) {
@@ -138,9 +188,15 @@ export class TaskRunner {
     }
   }
 
-  private send(running: Running, endpoint: string, body: Buffer | Readable): Promise<UpstreamAnswer> {
-    const { upstream, task } = running;
-    const call = this.client.post({ upstream, endpoint, body, bodyLength: task.bodyLength! });
+  private send(running: Running, endpoint: string, body: Buffer | LargeBody): Promise<UpstreamAnswer> {
+    const { upstream, stream } = running;
+    const call = this.client.post({
+      upstream,
+      endpoint,
+      body: 'stream' in body ? body.stream : body,
+      bodyLength: body.length,
+      reader: stream === null ? null : stream.reader,
+    });
     running.call = call;
     if (running.abortReason !== null) call.abort(running.abortReason);
     return call.answer;

@@ -9,6 +9,7 @@ import { AppConfig } from '../../config/app-config.js';
 import { Clock } from '../../kernel/clock.js';
 import { SlotList } from '../../kernel/slot-list.js';
 import type { Upstream } from '../../modules/upstreams/upstream.js';
+import type { EventStreamReader } from './event-stream-reader.js';
 import { UpstreamExchange } from './upstream-exchange.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 
@@ -19,6 +20,8 @@ export interface UpstreamRequest {
   /** JSON, as it is to be sent. */
   body: Buffer | Readable;
   bodyLength: number;
+  /** Set when a stream of events is to be passed on as it comes. */
+  reader: EventStreamReader | null;
 }
 
 /** A call under way. */
@@ -55,12 +58,13 @@ export class UpstreamClient implements OnApplicationShutdown {
     this.sweeper.unref();
   }
 
-  post({ upstream, endpoint, body, bodyLength }: UpstreamRequest): UpstreamCall {
+  post({ upstream, endpoint, body, bodyLength, reader }: UpstreamRequest): UpstreamCall {
     const deadline = this.clock.now() + this.config.times.requestTimeoutMs;
-    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, deadline, this.now, this.forget);
+    const exchange = new UpstreamExchange(this.config.limits.maxResultBytes, deadline, this.now, this.forget, reader);
     const { origin, path } = locate(upstream.baseUrl, endpoint);
     this.inFlight.add(exchange);
-    this.agent.dispatch({ origin, path, method: 'POST', headers: headersOf(upstream, bodyLength), body }, exchange);
+    const headers = headersOf(upstream, bodyLength, reader === null ? JSON_TYPE : STREAM_TYPES);
+    this.agent.dispatch({ origin, path, method: 'POST', headers, body }, exchange);
     return {
       answer: exchange.answer,
       abort: (reason) => exchange.abort(new UpstreamFailure('aborted', reason)),
@@ -97,12 +101,15 @@ export function locate(baseUrl: string, endpoint: string): { origin: string; pat
   return place;
 }
 
-function headersOf(upstream: Upstream, bodyLength: number): string[] {
+const JSON_TYPE = 'application/json';
+const STREAM_TYPES = 'text/event-stream, application/json';
+
+function headersOf(upstream: Upstream, bodyLength: number, accept: string): string[] {
   const headers = [
     'content-type',
-    'application/json',
+    JSON_TYPE,
     'accept',
-    'application/json',
+    accept,
     'content-length',
     String(bodyLength),
   ];

@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, type Dispatcher } from 'undici';
 import type { Slotted } from '../../kernel/slot-list.js';
+import { isEventStream, type EventStreamReader } from './event-stream-reader.js';
 import { retryAfterMsOf, UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 
 /** Errors of undici and of the system that come before anything was sent. */
@@ -44,6 +45,8 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
     readonly deadline: number,
     private readonly now: () => number,
     private readonly onEnd: (exchange: UpstreamExchange) => void,
+    /** Takes the bytes of a good answer that is a stream of events, of which the answer then has none. */
+    private reader: EventStreamReader | null,
   ) {
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve;
@@ -66,6 +69,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
     if (status < 200) return; // an interim answer, such as 103
     this.status = status;
     this.headers = headers;
+    if (this.reader && (status >= 300 || !isEventStream(headers['content-type']))) this.reader = null;
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -75,13 +79,15 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
       this.abort(new UpstreamFailure('too_large', message));
       return;
     }
-    this.chunks.push(chunk);
+    if (this.reader) this.reader.take(chunk);
+    else this.chunks.push(chunk);
   }
 
   onResponseEnd(): void {
     const { headers, chunks } = this;
+    this.reader?.end();
     this.end();
-    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.bytes);
+    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     this.resolve({
       status: this.status,
       contentType: headers['content-type'] ?? '',
@@ -96,6 +102,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
     this.controller = null;
     this.headers = {};
     this.chunks = [];
+    this.reader = null;
     this.onEnd(this);
   }
 

@@ -3,7 +3,7 @@ import { DEFAULT_BACKOFF } from '../../kernel/backoff.js';
 import { UpstreamFailure, type FailureKind, type UpstreamAnswer } from './upstream-answer.js';
 import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
 
-const FIRST = { tries: 0, maxTries: 5, backoff: DEFAULT_BACKOFF };
+const FIRST = { tries: 0, maxTries: 5, backoff: DEFAULT_BACKOFF, timeLeftMs: Number.POSITIVE_INFINITY };
 const LAST = { ...FIRST, tries: 4 };
 
 type Waiting = Extract<Verdict, { kind: 'retry' }>;

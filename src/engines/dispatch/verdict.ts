@@ -30,43 +30,55 @@ export interface Tries {
   maxTries: number;
   /** How long to wait between tries. */
   backoff: BackoffPolicy;
+  /** What comes later than this comes too late; ms. */
+  timeLeftMs: number;
 }
 
 export function judgeAnswer(answer: UpstreamAnswer, tries: Tries): Verdict {
   const { status } = answer;
-  if (PACE.has(status)) return { kind: 'pace', retryAfterMs: answer.retryAfterMs, statusCode: status };
-  const isLast = tries.tries + 1 >= tries.maxTries;
-  if ((status >= 500 || RETRYABLE.has(status)) && !isLast) {
-    return { kind: 'retry', afterMs: retryMs(tries, answer), statusCode: status, detail: `HTTP ${status}` };
+  // One who would have to wait longer than he can had better know it now.
+  if (PACE.has(status) && (answer.retryAfterMs ?? 0) < tries.timeLeftMs) {
+    return { kind: 'pace', retryAfterMs: answer.retryAfterMs, statusCode: status };
+  }
+  if (status >= 500 || RETRYABLE.has(status)) {
+    const retry = anotherTry(tries, answer.retryAfterMs, status, `HTTP ${status}`);
+    if (retry) return retry;
   }
   const json = parse(answer.body);
   if (status >= 400) return { kind: 'record', json };
   if (status < 300 && isObject(json)) return { kind: 'record', json };
   const message = `The upstream answered with status ${status} and ${describe(answer, json)} instead of a JSON object.`;
-  if (isLast) return { kind: 'give_up', code: 'invalid_upstream_response', message };
-  return { kind: 'retry', afterMs: retryMs(tries, answer), statusCode: status, detail: message };
+  const retry = anotherTry(tries, answer.retryAfterMs, status, message);
+  return retry ?? { kind: 'give_up', code: 'invalid_upstream_response', message };
 }
 
 const GIVE_UP_CODE = {
   no_body: 'input_unreadable',
+  no_endpoint: 'invalid_endpoint',
   broken: 'upstream_connection_failed',
   timeout: 'request_timeout',
   too_large: 'response_too_large',
 } as const;
 
-export function judgeFailure(failure: UpstreamFailure, { tries, maxTries, backoff }: Tries): Verdict {
+export function judgeFailure(failure: UpstreamFailure, tries: Tries): Verdict {
   if (failure.kind === 'aborted') return { kind: 'aborted' };
   if (failure.kind === 'unreachable') return { kind: 'unreachable' };
-  // The next answer would be as large.
-  const isHopeless = failure.kind === 'too_large';
-  if (!isHopeless && tries + 1 < maxTries) {
-    return { kind: 'retry', afterMs: backoffMs(tries + 1, backoff), statusCode: null, detail: failure.message };
-  }
-  return { kind: 'give_up', code: GIVE_UP_CODE[failure.kind], message: failure.message };
+  // The next answer would be as large, and the endpoint stays what it is.
+  const isHopeless = failure.kind === 'too_large' || failure.kind === 'no_endpoint';
+  const retry = isHopeless ? null : anotherTry(tries, null, null, failure.message);
+  return retry ?? { kind: 'give_up', code: GIVE_UP_CODE[failure.kind], message: failure.message };
 }
 
-function retryMs({ tries, backoff }: Tries, answer: UpstreamAnswer): number {
-  return Math.max(answer.retryAfterMs ?? 0, backoffMs(tries + 1, backoff));
+/** Null when this try was the last, or when the next one would come too late. */
+function anotherTry(
+  { tries, maxTries, backoff, timeLeftMs }: Tries,
+  retryAfterMs: number | null,
+  statusCode: number | null,
+  detail: string,
+): Verdict | null {
+  if (tries + 1 >= maxTries) return null;
+  const afterMs = Math.max(retryAfterMs ?? 0, backoffMs(tries + 1, backoff));
+  return afterMs < timeLeftMs ? { kind: 'retry', afterMs, statusCode, detail } : null;
 }
 
 function parse(text: string): unknown {

@@ -9,6 +9,7 @@ import { newId } from '../../kernel/ids.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { InstanceStore } from '../../store/instance.store.js';
 import { TaskStore } from '../../store/task.store.js';
+import { HandlerRegistry } from '../handlers/handler-registry.js';
 import { AppLogger } from '../../telemetry/logger.js';
 
 @Injectable()
@@ -20,6 +21,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
     private readonly instances: InstanceStore,
     private readonly tasks: TaskStore,
     private readonly events: EventBus,
+    private readonly handlers: HandlerRegistry,
     private readonly logger: AppLogger,
   ) {}
 
@@ -35,6 +37,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
       role: this.config.role,
       host: hostname(),
       pid: process.pid,
+      handlerTypes: JSON.stringify([...this.handlers.handlers.keys()]),
     });
     await this.rescueAll(this.ownSeq);
   }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { HandlersModule } from '../handlers/handlers.module.js';
 import { InstanceService } from './instance.service.js';
 
-@Module({ providers: [InstanceService], exports: [InstanceService] })
+@Module({ imports: [HandlersModule], providers: [InstanceService], exports: [InstanceService] })
 export class InstancesModule {}

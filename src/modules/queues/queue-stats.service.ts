@@ -36,12 +36,12 @@ export class QueueStatsService {
     private readonly clock: Clock,
   ) {}
 
-  /** All lanes, by queue and level. */
-  async lanes(): Promise<LaneStats[]> {
+  /** All lanes that are wanted, by queue and level. */
+  async lanes(isWanted: (lane: Lane) => boolean = () => true): Promise<LaneStats[]> {
     const stats: LaneStats[] = [];
     for (const row of await this.queueStore.lanes()) {
       const lane = this.queues.laneBySeq(row.seq);
-      if (!lane) continue;
+      if (!lane || !isWanted(lane)) continue;
       const { oldestReadyAt, ...depth } = await this.tasks.laneDepth(row.seq);
       const oldestAgeMs = oldestReadyAt === null ? null : this.clock.now() - oldestReadyAt;
       const waitsBecause = depth.ready === 0 ? null : await this.whyWaiting(lane);
@@ -80,7 +80,7 @@ export class QueueStatsService {
 function whyNotTaken({ name, consumers }: Queue): string {
   if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
   if (consumers.has('pull')) return `no worker takes from the queue '${name}'`;
-  return `no function of this server handles the queue '${name}'`;
+  return `the functions that handle the queue '${name}' are busy, or there are none for its tasks`;
 }
 
 function isoTime(at: number): string {

@@ -73,6 +73,11 @@ export class QueueSetupService {
   /** Refuses with `not_found` an unknown tenant or upstream, with `conflict` a name that is taken. */
   async create(tenantName: string, name: string, settings: QueueSettings, by: string): Promise<StoredQueue> {
     const { seq: tenantSeq } = await this.tenants.named(tenantName, 'tenant');
+    return this.createFor(tenantSeq, name, settings, by);
+  }
+
+  /** As `create`, for a tenant that is known. */
+  async createFor(tenantSeq: number, name: string, settings: QueueSettings, by: string): Promise<StoredQueue> {
     const columns = await this.columnsOf(settings, null);
     const { visibility, endpoint, models } = settings;
     const { maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule } = settings;

@@ -89,9 +89,18 @@ export class PullService {
     return outcomes;
   }
 
-  /** Keeps leases; anything but `done` tells the worker to stop that task. */
-  heartbeat(tenantSeq: number, calls: readonly Held[], worker: TakeCall['worker']): Promise<HolderVerdict[]> {
+  /**
+   * Keeps leases, for as long as they were given or for `extendMs` from now on. Anything but `done` tells the worker to stop
+   * that task.
+   */
+  heartbeat(
+    tenantSeq: number,
+    calls: readonly Held[],
+    worker: TakeCall['worker'],
+    extendMs: number | null = null,
+  ): Promise<HolderVerdict[]> {
     return this.store.heartbeat({
+      extendMs,
       claims: calls.map((call) => claimOf(tenantSeq, call)),
       worker: worker === null ? null : { ...worker, tenantSeq },
     });

@@ -11,6 +11,11 @@ export class TaskNotices {
     private readonly queues: QueuesService,
   ) {}
 
+  /** So many new tasks of a lane are ready. */
+  came(laneSeq: number, count: number): void {
+    this.queues.call([laneSeq], count);
+  }
+
   after({ endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath): void {
     for (const taskId of endedIds) this.events.publish('task.ended', { taskId });
     for (const batchSeq of doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });

@@ -25,7 +25,7 @@ export interface PutRequest {
   /** Not before so many ms from now; or not before an instant. Null: at once. */
   delayMs: number | null;
   notBefore: number | null;
-  /** How long it may take until it ends, ms. */
+  /** How long it may take until it ends, from when it is handed out at the earliest, ms. */
   ttlMs: number;
   traceId: string | null;
   callbackUrl: string | null;

@@ -7,18 +7,19 @@ import type { NumberedEvent } from './task-requests.js';
 export class TaskWaiter {
   /** What the task says from now on, each event once, in order; ends with the task, or with an error when the server stops. */
   readonly events = new Subject<NumberedEvent[]>();
-  /** The task as it ended, with its result. Rejects when the server stops. */
-  readonly ended: Promise<StoredTask>;
+  /** The task as it ended, with its result; null when the waiter's time was over first. Rejects when the server stops. */
+  readonly ended: Promise<StoredTask | null>;
   /** When it was last made sure that the task has not ended; epoch ms. */
   checkedAt = 0;
   /** Some events did not come, so they must be read. */
   isBehind: boolean;
-  private settle!: { resolve: (task: StoredTask) => void; reject: (error: Error) => void };
+  private settle!: { resolve: (task: StoredTask | null) => void; reject: (error: Error) => void };
 
-  /** `lastN`: the number of the last event the caller has; null when he does not listen. */
+  /** `lastN`: the number of the last event the caller has; null when he does not listen. `deadlineAt`: epoch ms. */
   constructor(
     public taskId: string,
     public lastN: number | null,
+    readonly deadlineAt: number,
   ) {
     this.isBehind = lastN !== null && lastN >= 0;
     this.ended = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
@@ -50,6 +51,12 @@ export class TaskWaiter {
   end(task: StoredTask): void {
     this.events.complete();
     this.settle.resolve(task);
+  }
+
+  /** He has waited as long as he wanted to. */
+  timeOut(): void {
+    this.events.complete();
+    this.settle.resolve(null);
   }
 
   refuse(error: MillraceError): void {

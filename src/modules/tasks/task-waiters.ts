@@ -31,6 +31,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
   /** Tasks that are said to have ended and have not been read yet. */
   private ended = new Set<string>();
   private timer: NodeJS.Timeout | null = null;
+  private isLooking = false;
   private isClosed = false;
 
   constructor(
@@ -64,16 +65,18 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
 
   /**
    * From now on this caller misses nothing of the task, which need not exist yet. `after`: the number of the last event he
-   * has, when he listens; null when only the end matters. Refuses with `shutting_down` and `overloaded`.
+   * has, when he listens; null when only the end matters. `waitMs`: how long he waits. Refuses with `shutting_down` and
+   * `overloaded`.
    */
-  join(taskId: string, after: number | null): TaskWaiter {
+  join(taskId: string, after: number | null, waitMs = Number.POSITIVE_INFINITY): TaskWaiter {
     if (this.isClosed) throw stopping();
     if (this.total >= MAX_WAITERS) {
       const text = `${MAX_WAITERS} callers are waiting already. Try again shortly.`;
       throw new MillraceError('overloaded', text, { retryAfterMs: RETRY_MS });
     }
-    const waiter = new TaskWaiter(taskId, after);
-    waiter.checkedAt = this.clock.now();
+    const now = this.clock.now();
+    const waiter = new TaskWaiter(taskId, after, now + waitMs);
+    waiter.checkedAt = now;
     this.add(waiter);
     return waiter;
   }
@@ -82,6 +85,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
   moveTo(waiter: TaskWaiter, taskId: string): void {
     this.leave(waiter);
     waiter.taskId = taskId;
+    waiter.isBehind = waiter.isListening; // it may have said something already
     this.add(waiter);
     this.noteEnd(taskId); // perhaps it has; looking costs little
   }
@@ -92,6 +96,11 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     if (!waiters?.delete(waiter)) return;
     this.total -= 1;
     if (waiters.size === 0) this.byTask.delete(waiter.taskId);
+  }
+
+  /** How many wait for this task. */
+  countOf(taskId: string): number {
+    return this.byTask.get(taskId)?.size ?? 0;
   }
 
   private add(waiter: TaskWaiter): void {
@@ -153,13 +162,31 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
   private nextTick(): NodeJS.Timeout {
     const timer = setTimeout(() => {
       this.timer = null;
-      this.look()
-        .catch((error: unknown) => this.lookFailed(error))
-        .finally(() => {
-          if (this.total > 0 && !this.isClosed) this.timer ??= this.nextTick();
-        });
+      this.tick();
+      if (this.total > 0 && !this.isClosed) this.timer ??= this.nextTick();
     }, TICK_MS);
     return timer.unref();
+  }
+
+  /** A look may take long when the store does; nobody has to wait longer than he wanted for that. */
+  private tick(): void {
+    this.endWaits();
+    if (this.isLooking) return;
+    this.isLooking = true;
+    this.look()
+      .catch((error: unknown) => this.lookFailed(error))
+      .finally(() => (this.isLooking = false));
+  }
+
+  private endWaits(): void {
+    const now = this.clock.now();
+    for (const waiters of this.byTask.values()) {
+      for (const waiter of waiters) {
+        if (now < waiter.deadlineAt) continue;
+        this.leave(waiter);
+        waiter.timeOut();
+      }
+    }
   }
 
   /** Finds ends and events that nobody has told of. */

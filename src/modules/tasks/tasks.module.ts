@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { HandlersModule } from '../handlers/handlers.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { DeadLettersService } from './dead-letters.service.js';
 import { LineBodies } from './line-bodies.js';
@@ -8,6 +9,7 @@ import { Spill } from './spill.js';
 import { TakeWaiters } from './take-waiters.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskReader } from './task-reader.js';
+import { TaskRouting } from './task-routing.js';
 import { TaskWaiters } from './task-waiters.js';
 import { TasksService } from './tasks.service.js';
 import { WaitingCalls } from './waiting-calls.js';
@@ -15,8 +17,8 @@ import { WaitingCalls } from './waiting-calls.js';
 const EXPORTED = [DeadLettersService, PullService, Spill, TaskNotices, TaskReader, TasksService, WaitingCalls];
 
 @Module({
-  imports: [QueuesModule],
-  providers: [...EXPORTED, LineBodies, PullTools, TakeWaiters, TaskWaiters],
+  imports: [HandlersModule, QueuesModule],
+  providers: [...EXPORTED, LineBodies, PullTools, TakeWaiters, TaskRouting, TaskWaiters],
   exports: EXPORTED,
 })
 export class TasksModule {}

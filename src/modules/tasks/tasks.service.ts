@@ -8,10 +8,9 @@ import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
 import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type TaskFilter } from '../../store/single-task.store.js';
-import type { Queue } from '../queues/queue.js';
-import { QueuesService, type Lane } from '../queues/queues.service.js';
 import { Spill } from './spill.js';
 import { TaskNotices } from './task-notices.js';
+import { TaskRouting } from './task-routing.js';
 import { keyOf, summaryOf, TaskReader } from './task-reader.js';
 import type {
   AttemptView,
@@ -29,7 +28,7 @@ export class TasksService {
   constructor(
     private readonly store: SingleTaskStore,
     private readonly batches: BatchStore,
-    private readonly queues: QueuesService,
+    private readonly routing: TaskRouting,
     private readonly spill: Spill,
     private readonly reader: TaskReader,
     private readonly notices: TaskNotices,
@@ -37,8 +36,8 @@ export class TasksService {
   ) {}
 
   /**
-   * Stores a task; durable when it resolves. Refuses with `queue_not_found`, `no_route`, `queue_full` or
-   * `idempotency_key_reused`. `id`: its id, for whoever waits for it from before it exists.
+   * Stores a task; durable when it resolves. Refuses with `queue_not_found`, `no_route`, `no_handler`,
+   * `queue_full` or `idempotency_key_reused`. `id`: its id, for whoever waits for it from before it exists.
    */
   async put(request: PutRequest, id = newId('task')): Promise<PutReceipt> {
     const task = await this.toTask(request, id);
@@ -79,7 +78,7 @@ export class TasksService {
   /** Single tasks newest first, or the lines of a batch last first. */
   async list(query: TaskQuery): Promise<TaskPage> {
     const { tenantSeq, queueName, batchId, state, since, before, afterSeq, limit } = query;
-    const queueSeq = queueName === null ? null : this.queueNamed(tenantSeq, queueName).seq;
+    const queueSeq = queueName === null ? null : this.routing.queueNamed(tenantSeq, queueName).seq;
     const filter: TaskFilter = { queueSeq, since, before, state: state === null ? null : TASK_STATE_CODE[state] };
     const seqs =
       batchId === null
@@ -116,8 +115,10 @@ export class TasksService {
   }
 
   private async toTask(request: PutRequest, id: string): Promise<NewTask> {
-    const lane = await this.laneOf(request);
-    const { tenantSeq, keyId, mode, type, endpoint, ttlMs, traceId, callbackUrl, idempotencyKey: key } = request;
+    const { lane, type } = await this.routing.route(request);
+    const now = this.clock.now();
+    const availableAt = request.delayMs === null ? request.notBefore : now + request.delayMs;
+    const { tenantSeq, keyId, mode, endpoint, traceId, callbackUrl, idempotencyKey: key } = request;
     return {
       id,
       tenantSeq,
@@ -125,36 +126,15 @@ export class TasksService {
       mode,
       type,
       endpoint,
-      ttlMs,
       traceId,
       callbackUrl,
+      availableAt,
+      ttlMs: request.ttlMs + Math.max(0, (availableAt ?? now) - now),
       ...(await this.spill.keep(request.body)),
       queueSeq: lane.queue.seq,
       laneSeq: lane.seq,
-      availableAt: request.delayMs === null ? request.notBefore : this.clock.now() + request.delayMs,
       idempotency: key === null ? null : { key, requestHash: hashOf(request) },
     };
-  }
-
-  private async laneOf({ tenantSeq, queueName, level, endpoint, model }: PutRequest): Promise<Lane> {
-    if (queueName !== null) return this.queues.lane(this.queueNamed(tenantSeq, queueName), level);
-    if (endpoint === null) {
-      throw new MillraceError('missing_required_parameter', 'Name a queue or an endpoint.', { param: 'queue' });
-    }
-    const queue = this.queues.route({ tenantSeq, endpoint, model });
-    if (!queue) {
-      const sought = model === null ? 'without a model' : `for the model '${model}'`;
-      throw new MillraceError('no_route', `No queue takes requests to '${endpoint}' ${sought}. Name a queue.`, {
-        param: 'queue',
-      });
-    }
-    return this.queues.lane(queue, level);
-  }
-
-  private queueNamed(tenantSeq: number, name: string): Queue {
-    const queue = this.queues.named(tenantSeq, name);
-    if (!queue) throw new MillraceError('queue_not_found', `No queue is named '${name}'.`, { param: 'queue' });
-    return queue;
   }
 
   private async batchSeq(tenantSeq: number, id: string): Promise<number> {
@@ -169,7 +149,7 @@ export class TasksService {
       const outcome = outcomes[index]!;
       if (outcome.kind === 'put' && outcome.isReady) ready.set(laneSeq, (ready.get(laneSeq) ?? 0) + 1);
     });
-    for (const [laneSeq, count] of ready) this.queues.call([laneSeq], count);
+    for (const [laneSeq, count] of ready) this.notices.came(laneSeq, count);
   }
 }
 

@@ -18,8 +18,8 @@ export interface WaitingCall {
   taskId: string;
   /** True when an earlier request with the same Idempotency-Key made the task. */
   isReplay: boolean;
-  /** The task with its result, when it has ended. Rejects with `shutting_down` when the server stops. */
-  ended: Promise<TaskDetails>;
+  /** The task with its result, when it has ended; null when the wait was over first. Rejects with `shutting_down`. */
+  ended: Promise<TaskDetails | null>;
   /** What the task says, each event once, in order; ends with the task. Nothing for a blocking call. */
   events: Observable<NumberedEvent[]>;
   /** The caller has gone, or has got what he came for. The task goes on. */
@@ -36,11 +36,15 @@ export class WaitingCalls {
     private readonly notices: TaskNotices,
   ) {}
 
-  /** Puts a task and waits for it; refuses as `TasksService.put` does, and with `overloaded` when too many wait. */
-  async open(request: PutRequest): Promise<WaitingCall> {
+  /**
+   * Puts a task and waits for it, `waitMs` long; refuses as `TasksService.put` does, and with `overloaded` when too many
+   * wait. Whoever wants all events subscribes to them in the turn in which this resolves.
+   */
+  async open(request: PutRequest, waitMs?: number): Promise<WaitingCall> {
     const id = newId('task');
     const { mode } = request;
-    const waiter = this.waiters.join(id, mode === 'streaming' ? 0 : null);
+    const waiter = this.waiters.join(id, mode === 'streaming' ? 0 : null, waitMs);
+    waiter.isBehind = false; // nothing was said yet
     try {
       const { id: taskId, isReplay } = await this.tasks.put(request, id);
       if (isReplay) this.waiters.moveTo(waiter, taskId);
@@ -59,6 +63,11 @@ export class WaitingCalls {
     return this.callOf(waiter, true);
   }
 
+  /** Whether anybody waits for this task. */
+  isAwaited(taskId: string): boolean {
+    return this.waiters.countOf(taskId) > 0;
+  }
+
   /**
    * The caller's patience is over, or he has gone: cancels the task unless it has just ended. Resolves with the task as it
    * ended in that case, else null.
@@ -70,7 +79,7 @@ export class WaitingCalls {
   }
 
   private callOf(waiter: TaskWaiter, isReplay: boolean): WaitingCall {
-    const ended = waiter.ended.then(async (task) => (await this.reader.detailsOf([task]))[0]!);
+    const ended = waiter.ended.then(async (task) => task && (await this.reader.detailsOf([task]))[0]!);
     ended.catch(() => {}); // a caller who has gone does not listen any more
     const close = () => this.waiters.leave(waiter);
     return { taskId: waiter.taskId, isReplay, ended, events: waiter.events.asObservable(), close };

@@ -5,6 +5,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 @Index('ux_task_id', ['id'], { unique: true, where: `id IS NOT NULL` })
 @Index('ux_task_line', ['batchSeq', 'line'], { unique: true, where: `batch_seq IS NOT NULL` })
 @Index('ix_task_ready', ['laneSeq', 'seq'], { where: `state = 1` })
+@Index('ix_task_typed', ['laneSeq', 'type', 'seq'], { where: `state = 1 AND type IS NOT NULL` })
 @Index('ix_task_scheduled', ['availableAt', 'laneSeq'], { where: `state = 0` })
 @Index('ix_task_leased', ['laneSeq', 'seq'], { where: `state = 2` })
 @Index('ix_task_lease', ['leaseUntil'], { where: `state = 2 AND lease_until IS NOT NULL` })

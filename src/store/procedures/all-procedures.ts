@@ -15,5 +15,6 @@ import './retention.procedures.js';
 import './stop.procedures.js';
 import './take.procedures.js';
 import './task.procedures.js';
+import './typed-lease.procedures.js';
 import './upstream.procedures.js';
 import './webhook-secret.procedures.js';

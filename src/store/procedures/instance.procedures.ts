@@ -7,6 +7,8 @@ export interface NewInstance {
   role: string;
   host: string;
   pid: number;
+  /** JSON array of the task types that this process has handlers for. */
+  handlerTypes: string;
 }
 
 export const registerInstance = procedureOfOne('instance-register', async (tx, item: NewInstance) => {

@@ -14,12 +14,14 @@ import type { AttemptNote, FinishedTask, ReturnedTask } from './task-shapes.js';
 import { SWEEP_ROWS } from './task.procedures.js';
 import { seqOfWorkers } from './workers.js';
 
-const HEARTBEAT = statement<{ seq: number; epoch: number; now: number }>('task-heartbeat');
+const HEARTBEAT = statement<{ seq: number; epoch: number; now: number; extendMs: number | null }>('task-heartbeat');
 const OVERDUE = statement<{ now: number; limit: number }, OverdueLease>('task-overdue');
 
 export interface HeartbeatRequest {
   claims: HolderClaim[];
   worker: WorkerNote | null;
+  /** How long the leases last from now on; left out, as long as they were given for. */
+  extendMs?: number | null;
 }
 
 /** Moves the ends of leases on; tells of each claim whether it still holds (`done`). */
@@ -31,7 +33,7 @@ export const renewLeases = procedureOfMany(
       calls.map(({ worker }) => worker),
     );
     const verdicts: HolderVerdict[][] = [];
-    for (const { claims } of calls) {
+    for (const { claims, extendMs = null } of calls) {
       const known = await findTasks(
         tx,
         claims.map(({ key }) => key),
@@ -39,7 +41,7 @@ export const renewLeases = procedureOfMany(
       const held = known.filter((task, index): task is KnownTask => isHeldBy(task, claims[index]!));
       await tx.each(
         HEARTBEAT,
-        held.map(({ seq, epoch }) => ({ seq, epoch, now: tx.now })),
+        held.map(({ seq, epoch }) => ({ seq, epoch, now: tx.now, extendMs })),
       );
       verdicts.push(claims.map((claim, index) => verdictOf(known[index]!, claim)));
     }

@@ -35,7 +35,7 @@ export type QueueRules = Pick<
 /** Refuses with `conflict` when the name is taken. */
 export const createQueue = procedureOfOne(
   'queue-create',
-  async (tx, { by, ...columns }: NewQueue & QueueRules & By) => {
+  async (tx, { by, ...columns }: NewQueue & Partial<QueueRules> & By) => {
     const { id, tenantSeq, ...detail } = columns;
     await checkName(tx, columns);
     await checkUpstream(tx, columns.upstreamSeq);

@@ -15,6 +15,22 @@ export interface LeaseRequest {
   want: number;
   /** The instance whose life the lease hangs on. */
   ownerSeq: number;
+  /** Only tasks without a type: those with one are for handlers. */
+  isUntyped: boolean;
+}
+
+/** Up to `want` tasks of a type. */
+export interface TypedShare {
+  type: string;
+  want: number;
+}
+
+/** A request to lease tasks of some types from a lane, for handlers. */
+export interface TypedLeaseRequest {
+  laneSeq: number;
+  /** The instance whose life the lease hangs on. */
+  ownerSeq: number;
+  shares: TypedShare[];
 }
 
 /** What a dispatcher must know of a task to run it. */
@@ -25,6 +41,10 @@ export interface LeasedTask {
   bodyOffset: number | null;
   bodyLength: number | null;
   tries: number;
+}
+
+export interface TypedTask extends LeasedTask {
+  type: string;
 }
 
 /** The end of a task with something to record: the model's answer, or why there is none. */

@@ -8,11 +8,15 @@ import { recordEnds } from './task-ends.js';
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, LeasedTask, LeaseRequest } from './task-shapes.js';
 
-const OPEN_LANE = statement<{ laneSeq: number }, { clearedSeq: number } & LimitedQueue>('lane-open');
+export const OPEN_LANE = statement<{ laneSeq: number }, { clearedSeq: number } & LimitedQueue>('lane-open');
 const LEASE = statement<
   { laneSeq: number; clearedSeq: number; want: number; ownerSeq: number; now: number },
   LeasedTask
 >('task-lease');
+const LEASE_UNTYPED = statement<
+  { laneSeq: number; clearedSeq: number; want: number; ownerSeq: number; now: number },
+  LeasedTask
+>('task-lease-untyped');
 const PROMOTE = statement<{ now: number; limit: number }, { laneSeq: number }>('task-promote');
 const LOST = statement<{ ownerSeq: number; limit: number }, LostLease>('task-lost-leases');
 
@@ -37,11 +41,11 @@ export const leaseTasks = procedureOfMany('task-lease', async (tx, requests: rea
   const counts = new LaneCounts();
   const room = new QueueRoom(tx);
   const slices: LeasedTask[][] = [];
-  for (const { laneSeq, want, ownerSeq } of requests) {
+  for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
     const [lane] = await tx.all(OPEN_LANE, { laneSeq });
     const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
     const slice = lane
-      ? await tx.all(LEASE, { laneSeq, clearedSeq: lane.clearedSeq, want: limit, ownerSeq, now: tx.now })
+      ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, { laneSeq, clearedSeq: lane.clearedSeq, want: limit, ownerSeq, now: tx.now })
       : [];
     if (lane) room.use(lane, slice.length);
     // What an UPDATE returns comes in no promised order.

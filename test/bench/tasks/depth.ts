@@ -36,7 +36,7 @@ async function leaseP99(ready: number): Promise<number> {
   const times: number[] = [];
   for (let lease = 0; lease < LEASES; lease += 1) {
     const startedAt = performance.now();
-    const slice = await tasks.lease({ laneSeq: 1, want: PER_LEASE, ownerSeq: 1 }, false);
+    const slice = await tasks.lease({ laneSeq: 1, want: PER_LEASE, ownerSeq: 1, isUntyped: false }, false);
     times.push(performance.now() - startedAt);
     if (slice.length !== PER_LEASE) throw new Error('the lane ran dry');
   }

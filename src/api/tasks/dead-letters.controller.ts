@@ -1,0 +1,116 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import { actorOf, type Caller } from '../../modules/access/caller.js';
+import { QueuesService } from '../../modules/queues/queues.service.js';
+import { DeadLettersService } from '../../modules/tasks/dead-letters.service.js';
+import { TaskReader } from '../../modules/tasks/task-reader.js';
+import { CurrentCaller } from '../common/caller.decorator.js';
+import { ApiPageQuery, readPageRequest, readText, type Query as QueryParameters } from '../common/page.js';
+import { TASK_ID } from './completion.dto.js';
+import { DEAD_LETTERS_EXAMPLE, DroppedTaskDto, RedriveDto, RedrivenDto, RedrivenTaskDto } from './dead-letter.dto.js';
+import { deadLetterJson } from './dead-letter.mapper.js';
+import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
+
+const TASK = { name: 'id', example: TASK_ID };
+const PAGE_LIMITS = { defaultLimit: 20, maxLimit: 100 };
+const UNKNOWN = `No task found with id '${TASK_ID}'.`;
+const NO_QUEUE = "You have no queue named 'chat'.";
+
+/** Tasks that have failed for good, for the owner of their queue. */
+@ApiTags('Tasks: dead letters')
+@TaskScopes('tasks')
+@Controller('v1/queue')
+export class DeadLettersController {
+  constructor(
+    private readonly letters: DeadLettersService,
+    private readonly reader: TaskReader,
+    private readonly queues: QueuesService,
+  ) {}
+
+  @Get('dead')
+  @ApiOperation({ summary: 'List the dead letters of a queue, in their order, with all their attempts' })
+  @ApiQuery({ name: 'queue', description: 'Its name' })
+  @ApiPageQuery(PAGE_LIMITS)
+  @ApiOkResponse({ description: 'A page of them', schema: { example: DEAD_LETTERS_EXAMPLE } })
+  @TaskErrors({ 400: NO_QUEUE })
+  async list(
+    @CurrentCaller() { tenantSeq }: Caller,
+    @Query() query: QueryParameters,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const queueName = readText(query, 'queue');
+    if (queueName === null) {
+      throw new MillraceError('missing_required_parameter', "Missing required parameter: 'queue'.", { param: 'queue' });
+    }
+    const { limit, after } = readPageRequest(query, PAGE_LIMITS);
+    const afterSeq = after === null ? null : await this.seqOf(tenantSeq, after);
+    const { letters, hasMore } = await this.letters.list(tenantSeq, queueName, afterSeq, limit);
+    const lastId = JSON.stringify(letters.at(-1)?.id ?? null);
+    const data = letters.map(deadLetterJson).join(',');
+    void reply
+      .header('content-type', 'application/json')
+      .send(`{"data":[${data}],"has_more":${hasMore},"last_id":${lastId}}`);
+  }
+
+  @Post('dead/redrive')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Give dead letters another chance', description: 'As new tasks, in their old places.' })
+  @ApiOkResponse({ type: RedrivenDto })
+  @TaskErrors({ 400: NO_QUEUE })
+  async redriveMany(@CurrentCaller() caller: Caller, @Body() body: RedriveDto): Promise<RedrivenDto> {
+    const { queue = null, task_ids: ids = null } = body;
+    if ((queue === null) === (ids === null)) {
+      throw new MillraceError('invalid_value', "Send either 'queue' or 'task_ids'.", { param: 'queue' });
+    }
+    if (queue !== null) return { redriven: await this.letters.redriveQueue(caller.tenantSeq, queue, actorOf(caller)) };
+    const outcomes = await this.letters.redrive(caller.tenantSeq, ids!, actorOf(caller));
+    return { redriven: outcomes.filter((outcome) => outcome === 'redriven').length };
+  }
+
+  @Post(':id/redrive')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Give a dead letter another chance', description: 'As a new task, in its old place.' })
+  @ApiParam(TASK)
+  @ApiOkResponse({ type: RedrivenTaskDto })
+  @TaskErrors({ 404: UNKNOWN, 409: `The task '${TASK_ID}' is no dead letter.` })
+  async redrive(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<RedrivenTaskDto> {
+    const [outcome] = await this.letters.redrive(caller.tenantSeq, [id], actorOf(caller));
+    if (outcome === 'unknown') throw unknownTask(id);
+    if (outcome === 'not_failed') throw notDead(id);
+    if (outcome === 'cleared') {
+      throw new MillraceError('conflict', `The place of the task '${id}' was cleared since; put it anew.`);
+    }
+    return { task_id: id, state: 'ready' };
+  }
+
+  @Delete(':id')
+  @ApiOperation({ summary: 'Forget a dead letter, with all that belongs to it' })
+  @ApiParam(TASK)
+  @ApiOkResponse({ type: DroppedTaskDto })
+  @TaskErrors({ 404: UNKNOWN, 409: `The task '${TASK_ID}' is no dead letter.` })
+  async drop(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<DroppedTaskDto> {
+    const [isDropped] = await this.letters.drop(caller.tenantSeq, [id], actorOf(caller));
+    if (!isDropped) {
+      await this.seqOf(caller.tenantSeq, id);
+      throw notDead(id);
+    }
+    return { task_id: id, deleted: true };
+  }
+
+  /** The row of a task in a queue of this tenant; refuses with `not_found`. */
+  private async seqOf(tenantSeq: number, id: string): Promise<number> {
+    const [task] = await this.reader.storedByIds([id], null, false);
+    if (!task || this.queues.bySeq(task.queueSeq)?.tenantSeq !== tenantSeq) throw unknownTask(id);
+    return task.seq;
+  }
+}
+
+function unknownTask(id: string): MillraceError {
+  return new MillraceError('not_found', `No task found with id '${id}'.`);
+}
+
+function notDead(id: string): MillraceError {
+  return new MillraceError('conflict', `The task '${id}' is no dead letter.`);
+}

@@ -1,0 +1,87 @@
+/**
+ * Blocking and streaming calls. Thousands of them may be held, so each costs a promise and one listener on its socket, and
+ * nothing else: all share the timers of those who wait.
+ */
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Clock } from '../../kernel/clock.js';
+import type { PutRequest, TaskDetails } from '../../modules/tasks/task-requests.js';
+import { WaitingCalls, type WaitingCall } from '../../modules/tasks/waiting-calls.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { ServerPhase } from '../common/server-phase.js';
+import { EventStreams } from './event-streams.js';
+import { answerOf, TASK_ID_HEADER, TIMED_OUT, type TaskAnswer } from './task-answers.js';
+
+@Injectable()
+export class HeldCalls {
+  private readonly logger: AppLogger;
+
+  constructor(
+    private readonly calls: WaitingCalls,
+    private readonly streams: EventStreams,
+    private readonly phase: ServerPhase,
+    private readonly clock: Clock,
+    logger: AppLogger,
+  ) {
+    this.logger = logger.child('calls');
+  }
+
+  /** Puts the task and answers when it has ended, when `waitMs` are over, or when the server stops. */
+  async hold(request: PutRequest, waitMs: number, reply: FastifyReply): Promise<void> {
+    const gone = goneOf(reply);
+    const call = await this.calls.open(request, waitMs);
+    void reply.header(TASK_ID_HEADER, call.taskId);
+    // Nothing may be awaited before this: the task may speak from now on.
+    const stream = request.mode === 'streaming' ? this.streams.open(call, reply) : null;
+    try {
+      const ended = await Promise.race([call.ended, gone, ...(stream === null ? [] : [stream.overrun])]);
+      call.close();
+      if (ended === 'gone') await this.abandon(request, call);
+      if (ended === 'gone' || ended === 'overrun') return;
+      const answer = ended === null ? await this.timeOut(request, call) : answerOf(ended);
+      if (stream) stream.end(answer);
+      else this.send(answer, reply);
+    } catch (error) {
+      if (!stream) throw error;
+      stream.fail(error);
+    } finally {
+      call.close();
+    }
+  }
+
+  private send({ status, body, error }: TaskAnswer, reply: FastifyReply): void {
+    void reply.code(status);
+    if (status === TIMED_OUT.status && body === null) {
+      void reply.send();
+      return;
+    }
+    void reply.header('content-type', 'application/json');
+    if (error === null) void reply.send(body ?? '{}');
+    else void reply.send({ code: status, message: error.message, timestamp: this.clock.now() });
+  }
+
+  /** Cancels the task, unless it has just ended after all, or somebody else still waits for it. */
+  private async timeOut({ tenantSeq }: PutRequest, { taskId }: WaitingCall): Promise<TaskAnswer> {
+    const late: TaskDetails | null = this.calls.isAwaited(taskId) ? null : await this.calls.giveUp(tenantSeq, taskId);
+    return late === null ? TIMED_OUT : answerOf(late);
+  }
+
+  /**
+   * Nobody wants the answer any more, so nobody need work on it. Not so when the server is what went away, when somebody
+   * else waits for it, or when the caller has said that he may come back: with an Idempotency-Key.
+   */
+  private async abandon({ tenantSeq, idempotencyKey }: PutRequest, { taskId }: WaitingCall): Promise<void> {
+    if (this.phase.current === 'stopping' || idempotencyKey !== null || this.calls.isAwaited(taskId)) return;
+    try {
+      await this.calls.giveUp(tenantSeq, taskId);
+    } catch (error) {
+      // The store cannot be reached: then it may as well be we who have gone.
+      this.logger.warn({ err: error, taskId }, 'a caller hung up, and his task could not be cancelled; it goes on');
+    }
+  }
+}
+
+/** Resolves when the caller has hung up; also, harmlessly, when his answer is out. */
+export function goneOf(reply: FastifyReply): Promise<'gone'> {
+  return new Promise((resolve) => reply.raw.once('close', () => resolve('gone')));
+}

@@ -1,0 +1,36 @@
+/** From what workers say of running tasks to the events that are kept. */
+import { MillraceError } from '../../kernel/errors.js';
+import type { ProgressEvent } from '../../kernel/progress-event.js';
+import { isGiven, wrongType } from '../common/field.decorators.js';
+import { jsonOfField, partsOfField, type JsonPart } from './json-part.js';
+
+const MAX_LABEL = 200;
+
+/** The events of a report, in their order: those of its list, or the one that it is itself. */
+export function toProgressEvents(report: JsonPart): ProgressEvent[] {
+  const { events, event_data: data } = report.value;
+  if (!isGiven(events)) return [toEvent(report)];
+  if (data === undefined) return partsOfField(report, 'events').map(toEvent);
+  const message = "Send either 'event_data' or 'events', not both.";
+  throw new MillraceError('invalid_value', message, { param: 'events' });
+}
+
+function toEvent(event: JsonPart): ProgressEvent {
+  const { value, path } = event;
+  const { event_id: id, event_name: name, event_data: data } = value;
+  if (data === undefined) throw wrongType(`${path}event_data`, 'any JSON', data);
+  return {
+    id: labelOf(Number.isSafeInteger(id) ? String(id) : id, `${path}event_id`),
+    name: labelOf(name, `${path}event_name`),
+    data: jsonOfField(event, 'event_data'),
+  };
+}
+
+/** Ids and names of events stand in lines of their own in a stream. */
+function labelOf(label: unknown, param: string): string | null {
+  if (!isGiven(label)) return null;
+  if (typeof label !== 'string') throw wrongType(param, 'a string', label);
+  if (label.length <= MAX_LABEL && label.isWellFormed() && !/[\r\n\0]/.test(label)) return label;
+  const message = `Invalid '${param}': expected one line of at most ${MAX_LABEL} characters.`;
+  throw new MillraceError('invalid_value', message, { param });
+}

@@ -1,0 +1,139 @@
+import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Clock } from '../../kernel/clock.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { findField, findItems, type JsonSpan } from '../../kernel/json-span.js';
+import type { Caller } from '../../modules/access/caller.js';
+import { CallbackTargets } from '../../modules/callbacks/callback-targets.js';
+import type { PutRequest } from '../../modules/tasks/task-requests.js';
+import { TasksService } from '../../modules/tasks/tasks.service.js';
+import { CurrentCaller } from '../common/caller.decorator.js';
+import { isObject, wrongType } from '../common/field.decorators.js';
+import { idempotencyKeyOf } from '../common/idempotency-key.js';
+import { textOf } from '../common/json-body.js';
+import { ValidationPipe } from '../common/validation.pipe.js';
+import { HeldCalls } from './held-calls.js';
+import { BulkPutDto, BulkResultsDto, PutDto, PutReceiptDto, type BulkResultDto } from './put.dto.js';
+import { toPutRequest, waitMsOf, type PutOrigin } from './put.mapper.js';
+import { TASK_ID_HEADER } from './task-answers.js';
+import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
+
+type RequestHeaders = Readonly<Record<string, string | undefined>>;
+
+const QUEUE_FULL = "The queue 'chat' is full: 1000 tasks wait in it, and it takes 1000. Try again later.";
+
+/** Where work is handed in. */
+@ApiTags('Tasks')
+@TaskScopes('tasks')
+@Controller('v1/queue')
+export class PutController {
+  private readonly bodies = new ValidationPipe();
+
+  constructor(
+    private readonly tasks: TasksService,
+    private readonly held: HeldCalls,
+    private readonly targets: CallbackTargets,
+    private readonly clock: Clock,
+  ) {}
+
+  @Post('put')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Hand in a task',
+    description:
+      'Stored safely when it is answered. Every answer has the id of the task in `X-Millrace-Task-Id`. A blocking call that ' +
+      'is not done in time is answered with 408, and its task is cancelled; so is the task of a caller who hangs up.',
+  })
+  @ApiHeader({ name: 'X-Millrace-Queue', required: false, description: 'As `queue` in the body' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'For 24 h the same key and body give the same task: one that runs is joined, one that has ended is told again',
+  })
+  @ApiOkResponse({ type: PutReceiptDto, description: 'In callback mode; else the answer, or the stream of events' })
+  @TaskErrors({
+    400: 'data cannot be null',
+    408: 'Nobody was done with it in time. The body is empty.',
+    422: "The idempotency key 'k' was used before with another request.",
+    429: QUEUE_FULL,
+    503: 'The server is shutting down. The task goes on: ask for it by its id.',
+  })
+  async put(
+    @CurrentCaller() caller: Caller,
+    @Body() body: PutDto,
+    @Headers() headers: RequestHeaders,
+    @Req() { body: raw }: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const text = textOf(raw);
+    const origin = originOf(caller, headers);
+    const request = toPutRequest(body, cut(text, findField(text, 'data')), origin, this.targets);
+    if (request.mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
+    const { id } = await this.tasks.put(request);
+    void reply.header(TASK_ID_HEADER, id).header('content-type', 'application/json');
+    void reply.send(`{"code":200,"timestamp":${this.clock.now()},"data":"${id}"}`);
+  }
+
+  @Post('put/bulk')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Hand in many tasks', description: 'Each is answered by itself, in its place.' })
+  @ApiOkResponse({ type: BulkResultsDto })
+  @TaskErrors({ 400: "Invalid 'tasks': expected 1 to 1000 tasks, but got 0 instead." })
+  async putMany(
+    @CurrentCaller() caller: Caller,
+    @Body() { tasks }: BulkPutDto,
+    @Headers() headers: RequestHeaders,
+    @Req() { body: raw }: FastifyRequest,
+  ): Promise<BulkResultsDto> {
+    const text = textOf(raw);
+    const spans = findItems(text, findField(text, 'tasks')!.start);
+    const origin = { ...originOf(caller, headers), idempotencyKey: null };
+    const read = tasks.map((task, index) =>
+      isObject(task)
+        ? this.readItem(task, text, spans[index]!, origin)
+        : wrongType(`tasks.${index}`, 'an object', task),
+    );
+    const receipts = await this.tasks.putMany(
+      read.filter((item): item is PutRequest => !(item instanceof MillraceError)),
+    );
+    let next = 0;
+    return {
+      results: read.map((item) => {
+        const receipt = item instanceof MillraceError ? item : receipts[(next += 1) - 1]!;
+        return receipt instanceof MillraceError ? refused(receipt) : { task_id: receipt.id };
+      }),
+    };
+  }
+
+  private readItem(task: unknown, text: string, { start }: JsonSpan, origin: PutOrigin): PutRequest | MillraceError {
+    try {
+      const body = this.bodies.transform(task, { type: 'body', metatype: PutDto }) as PutDto;
+      const request = toPutRequest(body, cut(text, findField(text, 'data', start)), origin, this.targets);
+      if (request.mode === 'callback') return request;
+      const message = `Unsupported response mode: ${request.mode}. Many tasks can be put in callback mode only.`;
+      return new MillraceError('invalid_value', message, { param: 'response_mode' });
+    } catch (error) {
+      if (error instanceof MillraceError) return error;
+      throw error;
+    }
+  }
+}
+
+function originOf(caller: Caller, headers: RequestHeaders): PutOrigin {
+  return {
+    caller,
+    queueName: headers['x-millrace-queue'] || headers['x-bella-queue-name'] || null,
+    idempotencyKey: idempotencyKeyOf(headers),
+  };
+}
+
+/** The bytes of the caller go on as they are; that there are some has been checked. */
+function cut(text: string, span: JsonSpan | null): string {
+  return text.slice(span!.start, span!.end);
+}
+
+function refused({ status, message }: MillraceError): BulkResultDto {
+  return { error: { code: status, message } };
+}

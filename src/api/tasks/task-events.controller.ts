@@ -1,0 +1,82 @@
+import { Controller, Get, Headers, Param, Query, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import type { Caller } from '../../modules/access/caller.js';
+import { TasksService } from '../../modules/tasks/tasks.service.js';
+import { WaitingCalls } from '../../modules/tasks/waiting-calls.js';
+import { CurrentCaller } from '../common/caller.decorator.js';
+import { readText, type Query as QueryParameters } from '../common/page.js';
+import { EventStreams } from './event-streams.js';
+import { goneOf } from './held-calls.js';
+import { answerOf, TASK_ID_HEADER } from './task-answers.js';
+import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
+import { TASK_EXAMPLE_ID } from './task.dto.js';
+
+const EXAMPLE = 'id:1\nevent:message\ndata:{"delta":"Hel"}\n\nid:2\nevent:message\ndata:{"delta":"lo"}\n\n';
+
+/** Streams of tasks for those who come later, or again. */
+@ApiTags('Tasks')
+@TaskScopes('tasks')
+@Controller('v1/queue')
+export class TaskEventsController {
+  constructor(
+    private readonly tasks: TasksService,
+    private readonly calls: WaitingCalls,
+    private readonly streams: EventStreams,
+  ) {}
+
+  @Get(':id/events')
+  @ApiOperation({
+    summary: 'Stream what a task says',
+    description:
+      'From the beginning, or from after the event that you have, as server-sent events; ends with the task. A bad end is ' +
+      'told by a last event named `error`. Hanging up changes nothing for the task.',
+  })
+  @ApiParam({ name: 'id', example: TASK_EXAMPLE_ID })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that you have' })
+  @ApiQuery({ name: 'after', required: false, description: 'The same, for those who cannot set a header' })
+  @ApiProduces('text/event-stream')
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string', example: EXAMPLE } } } })
+  @TaskErrors({
+    400: "Invalid 'after': the task has no event 'x'.",
+    404: `No task found with id '${TASK_EXAMPLE_ID}'.`,
+  })
+  async stream(
+    @CurrentCaller() { tenantSeq }: Caller,
+    @Param('id') id: string,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Query() query: QueryParameters,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const gone = goneOf(reply);
+    const last = lastEventId || readText(query, 'after');
+    const after = last === null ? 0 : await this.numberOf(tenantSeq, id, last);
+    const call = await this.calls.join(tenantSeq, id, after);
+    void reply.header(TASK_ID_HEADER, id);
+    const stream = this.streams.open(call, reply, after > 0);
+    try {
+      const ended = await Promise.race([call.ended, gone, stream.overrun]);
+      if (ended !== null && typeof ended === 'object') stream.end(answerOf(ended));
+    } catch (error) {
+      stream.fail(error);
+    } finally {
+      call.close();
+    }
+  }
+
+  /** An event is known by the id that its maker gave it, else by its number. */
+  private async numberOf(tenantSeq: number, taskId: string, eventId: string): Promise<number> {
+    let found: number | null = null;
+    for (let after = 0; ;) {
+      const events = await this.tasks.events(tenantSeq, taskId, after);
+      found = events.findLast(({ id }) => id === eventId)?.n ?? found;
+      if (events.length === 0) break;
+      after = events.at(-1)!.n;
+    }
+    if (found !== null) return found;
+    if (/^\d{1,9}$/.test(eventId)) return Number(eventId);
+    const text = `Invalid 'after': the task has no event '${eventId.slice(0, 100)}'.`;
+    throw new MillraceError('invalid_value', text, { param: 'after' });
+  }
+}

@@ -1,0 +1,153 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { MillraceError } from '../../kernel/errors.js';
+import { CONSUMERS } from '../../modules/queues/queue.js';
+import { isGiven, RuleField, wrongType, type Judge } from '../common/field.decorators.js';
+
+const MAX_NAME = 64;
+const MAX_ENDPOINT = 200;
+const ENDPOINT = '/v1/chat/completions';
+
+const judgeName: Judge = (value, path) => {
+  const refuse = (text: string) => new MillraceError('invalid_value', text, { param: path });
+  if (!isGiven(value) || value === '') return refuse('queue cannot be empty');
+  if (typeof value !== 'string') return wrongType(path, 'a string', value);
+  if (value.length > MAX_NAME) return refuse(`queue name cannot exceed ${MAX_NAME} characters`);
+  if (/^[A-Za-z0-9_-]+$/.test(value)) return null;
+  return refuse('queue name can only contain alphanumeric characters, underscores, and hyphens');
+};
+
+const judgeEndpoint: Judge = (value, path) => {
+  const refuse = (text: string) => new MillraceError('invalid_value', text, { param: path });
+  if (!isGiven(value) || value === '') return refuse('endpoint cannot be empty');
+  if (typeof value !== 'string') return wrongType(path, 'a string', value);
+  if (value.trim() === '') return refuse('endpoint cannot be empty');
+  if (value.length > MAX_ENDPOINT) return refuse(`endpoint cannot exceed ${MAX_ENDPOINT} characters`);
+  if (value.isWellFormed() && !value.includes('\0')) return null;
+  return refuse('endpoint holds a NUL character or half of a surrogate pair');
+};
+
+export class RegisterQueueDto {
+  @RuleField(judgeName, {
+    about: "Its name: letters, digits, '_' and '-'.",
+    example: 'chat',
+    schema: { type: 'string', minLength: 1, maxLength: MAX_NAME },
+  })
+  queue: string;
+
+  @RuleField(judgeEndpoint, {
+    about: 'What its tasks are for.',
+    example: ENDPOINT,
+    schema: { type: 'string', minLength: 1, maxLength: MAX_ENDPOINT },
+  })
+  endpoint: string;
+}
+
+export class QueueMetadataDto {
+  @ApiProperty({ required: false, description: 'Left out where it takes any.', example: ENDPOINT })
+  endpoint?: string;
+
+  @ApiProperty({ example: 'chat' })
+  queue: string;
+}
+
+export class LaneWorkerDto {
+  @ApiProperty({ example: 'gpu-1' })
+  id: string;
+
+  @ApiProperty({ type: 'integer', description: 'Tasks of this lane that it holds.', example: 3 })
+  held: number;
+
+  @ApiProperty({ type: 'integer', description: 'Epoch ms.', example: 1_795_370_000_000 })
+  last_seen_time: number;
+}
+
+/** A queue at one level. */
+export class LaneStatsDto {
+  @ApiProperty({ type: 'integer', example: 7 })
+  id: number;
+
+  @ApiProperty({ example: 'chat' })
+  queue: string;
+
+  @ApiProperty({ type: 'integer', example: 1 })
+  level: number;
+
+  @ApiProperty({ type: 'integer', description: 'Tasks that ever came in.', example: 1_200 })
+  total_put_cnt: number;
+
+  @ApiProperty({ type: 'integer', description: 'How often tasks were taken.', example: 1_100 })
+  total_loaded_cnt: number;
+
+  @ApiProperty({ type: 'integer', example: 1_090 })
+  total_completed_cnt: number;
+
+  @ApiProperty({ type: 'integer', example: 2 })
+  total_failed_cnt: number;
+
+  @ApiProperty({ type: 'integer', example: 0 })
+  total_expired_cnt: number;
+
+  @ApiProperty({ type: 'integer', example: 0 })
+  total_cancelled_cnt: number;
+
+  @ApiProperty({ description: 'When the queue was made.', example: '2026-11-22T20:13:20.000' })
+  ctime: string;
+
+  @ApiProperty({ description: 'When it was last changed.', example: '2026-11-22T20:13:20.000' })
+  mtime: string;
+
+  @ApiProperty({ type: 'integer', example: 98 })
+  ready: number;
+
+  @ApiProperty({ type: 'integer', example: 2 })
+  scheduled: number;
+
+  @ApiProperty({ type: 'integer', example: 8 })
+  leased: number;
+
+  @ApiProperty({ type: 'integer', example: 1_090 })
+  completed: number;
+
+  @ApiProperty({ type: 'integer', example: 2 })
+  failed: number;
+
+  @ApiProperty({ type: 'number', description: 'Over the last minute.', example: 12.5 })
+  completed_per_second: number;
+
+  @ApiProperty({ type: 'integer', description: 'Of the task that waits longest; 0 when none does.', example: 8_100 })
+  oldest_age_ms: number;
+
+  @ApiProperty({ enum: CONSUMERS, isArray: true, example: ['pull'] })
+  consumers: string[];
+
+  @ApiProperty({ type: [LaneWorkerDto], description: 'Workers that hold tasks of it now.' })
+  workers: LaneWorkerDto[];
+
+  @ApiProperty({ type: [String], description: 'Why ready tasks do not move.', example: ["the queue 'chat' is paused"] })
+  reasons: string[];
+}
+
+export class QueueListItemDto {
+  @ApiProperty({ example: 'chat' })
+  queue: string;
+
+  @ApiProperty({ required: false, example: ENDPOINT })
+  endpoint?: string;
+
+  @ApiProperty({ type: [String], example: ['demo-small'] })
+  models: string[];
+
+  @ApiProperty({ enum: CONSUMERS, isArray: true, example: ['pull'] })
+  consumers: string[];
+
+  @ApiProperty({ description: 'Whether all tenants may put tasks into it.', example: false })
+  is_shared: boolean;
+
+  @ApiProperty({ description: 'Whether it hands out nothing just now.', example: false })
+  is_paused: boolean;
+}
+
+export class QueueListDto {
+  @ApiProperty({ type: [QueueListItemDto] })
+  data: QueueListItemDto[];
+}

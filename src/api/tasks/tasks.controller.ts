@@ -1,0 +1,98 @@
+import { Body, Controller, Get, Header, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { MillraceError } from '../../kernel/errors.js';
+import { TASK_STATES } from '../../kernel/task-state.js';
+import { actorOf, type Caller } from '../../modules/access/caller.js';
+import { noSuchTask, TasksService } from '../../modules/tasks/tasks.service.js';
+import { CurrentCaller } from '../common/caller.decorator.js';
+import { ApiPageQuery, type Query as QueryParameters } from '../common/page.js';
+import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
+import { AttemptListDto, GetManyDto, TASK_EXAMPLE_ID, TaskDto, TaskListDto, TasksDto } from './task.dto.js';
+import { PAGE_LIMITS, readTaskQuery } from './task-query.js';
+import { taskDetailsJson, taskJson, toAttemptDto } from './task.mapper.js';
+
+const UNKNOWN = `No task found with id '${TASK_EXAMPLE_ID}'.`;
+const ID = { name: 'id', example: TASK_EXAMPLE_ID };
+
+/** Tasks as their submitters see them. */
+@ApiTags('Tasks')
+@TaskScopes('tasks')
+@Controller('v1/queue')
+export class TasksController {
+  constructor(private readonly tasks: TasksService) {}
+
+  @Get('tasks')
+  @Header('content-type', 'application/json')
+  @ApiOperation({ summary: 'List tasks, newest first', description: 'Without their data and results.' })
+  @ApiQuery({ name: 'queue', required: false, description: 'Only those of this queue' })
+  @ApiQuery({ name: 'state', required: false, enum: TASK_STATES })
+  @ApiQuery({ name: 'batch', required: false, description: 'The lines of this batch; else single tasks' })
+  @ApiQuery({ name: 'created_after', required: false, schema: { type: 'integer' }, description: 'Epoch ms, inclusive' })
+  @ApiQuery({
+    name: 'created_before',
+    required: false,
+    schema: { type: 'integer' },
+    description: 'Epoch ms, exclusive',
+  })
+  @ApiPageQuery(PAGE_LIMITS)
+  @ApiOkResponse({ type: TaskListDto })
+  @TaskErrors({ 400: "No queue is named 'chat'.", 404: UNKNOWN })
+  async list(@CurrentCaller() { tenantSeq }: Caller, @Query() query: QueryParameters, @Res() reply: FastifyReply) {
+    const { after, ...wanted } = readTaskQuery(query);
+    const afterSeq = after === null ? null : await this.tasks.seqOf(tenantSeq, after);
+    const { tasks, hasMore } = await this.tasks.list({ ...wanted, tenantSeq, afterSeq });
+    const data = tasks.map((task) => taskJson(task)).join(',');
+    const lastId = JSON.stringify(tasks.at(-1)?.id ?? null);
+    void reply.send(`{"data":[${data}],"has_more":${hasMore},"last_id":${lastId}}`);
+  }
+
+  @Post('get')
+  @HttpCode(200)
+  @Header('content-type', 'application/json')
+  @ApiOperation({ summary: 'Look at many tasks' })
+  @ApiOkResponse({ type: TasksDto })
+  @TaskErrors({ 400: "Invalid 'task_ids': at most 500 items." })
+  async getMany(@CurrentCaller() { tenantSeq }: Caller, @Body() body: GetManyDto, @Res() reply: FastifyReply) {
+    const tasks = await this.tasks.getMany(tenantSeq, body.task_ids);
+    void reply.send(`{"tasks":[${tasks.map((task) => (task === null ? 'null' : taskDetailsJson(task))).join(',')}]}`);
+  }
+
+  @Get(':id')
+  @Header('content-type', 'application/json')
+  @ApiOperation({ summary: 'Look at a task, with its result when it has ended' })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: TaskDto })
+  @TaskErrors({ 404: UNKNOWN })
+  async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
+    void reply.send(taskDetailsJson(await this.tasks.get(tenantSeq, id)));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(202)
+  @Header('content-type', 'application/json')
+  @ApiOperation({
+    summary: 'Cancel a task',
+    description: 'Whoever works on it is told to stop. One that has ended stays as it is.',
+  })
+  @ApiParam(ID)
+  @ApiResponse({ status: 202, description: 'The id', schema: { type: 'string', example: TASK_EXAMPLE_ID } })
+  @TaskErrors({ 404: UNKNOWN, 409: 'A line of a batch is not cancelled by itself: cancel the batch.' })
+  async cancel(@CurrentCaller() caller: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
+    const outcome = await this.tasks.cancel(caller.tenantSeq, id, actorOf(caller));
+    if (outcome === 'unknown') throw noSuchTask(id);
+    if (outcome === 'is_line') {
+      throw new MillraceError('conflict', 'A line of a batch is not cancelled by itself: cancel the batch.');
+    }
+    void reply.send(JSON.stringify(id));
+  }
+
+  @Get(':id/attempts')
+  @ApiOperation({ summary: 'See the attempts that came to nothing, oldest first' })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: AttemptListDto })
+  @TaskErrors({ 404: UNKNOWN })
+  async attempts(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<AttemptListDto> {
+    return { data: (await this.tasks.attempts(tenantSeq, id)).map(toAttemptDto) };
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * In: calls ("this lane has ready tasks"). Out: leased tasks, each started in the handler of its type.
+ *
+ * Invariant: a task is leased only for a place that is free among those that its handler may run at the same time. A lane
+ * that found none is remembered as hungry and served, lowest level first, when a place comes free.
+ */
+import { Injectable } from '@nestjs/common';
+import { HandlerRegistry } from '../../../modules/handlers/handler-registry.js';
+import { InstanceService } from '../../../modules/instances/instance.service.js';
+import { QueuesService, type Lane } from '../../../modules/queues/queues.service.js';
+import type { TypedShare, TypedTask } from '../../../store/procedures/task-shapes.js';
+import { TaskStore } from '../../../store/task.store.js';
+import { DispatchPorts } from '../dispatch-ports.js';
+import { DispatchTelemetry } from '../dispatch-telemetry.js';
+import { HungryLanes } from '../hungry-lanes.js';
+import { QueueRate } from '../queue-rate.js';
+import { HandlerRunner } from './handler-runner.js';
+
+/** Tasks of one type leased in one transaction at most. */
+const MAX_SHARE = 100;
+
+@Injectable()
+export class HandlerDispatcher {
+  /** Places in use, by type. */
+  private readonly taken = new Map<string, number>();
+  private readonly hungry = new HungryLanes();
+  private readonly rate: QueueRate;
+  private isStopping = false;
+
+  constructor(
+    ports: DispatchPorts,
+    private readonly registry: HandlerRegistry,
+    private readonly queues: QueuesService,
+    private readonly instance: InstanceService,
+    private readonly tasks: TaskStore,
+    private readonly runner: HandlerRunner,
+    private readonly telemetry: DispatchTelemetry,
+  ) {
+    this.rate = new QueueRate(ports.limiter);
+  }
+
+  stop(): void {
+    this.isStopping = true;
+  }
+
+  /** Leases and starts what the free places allow, until the lane's work or the places run out. */
+  async workLane(laneSeq: number): Promise<void> {
+    for (let isMore = true; isMore;) {
+      const lane = this.queues.laneBySeq(laneSeq);
+      if (this.isStopping || !lane?.queue.consumers.has('handler') || lane.queue.isPaused) return;
+      isMore = await this.lease(lane);
+    }
+  }
+
+  /** True when the lane may have more for places that are free. */
+  private async lease(lane: Lane): Promise<boolean> {
+    const shares = this.reserve(lane);
+    if (shares.length === 0) return false;
+    const wanted = shares.reduce((sum, { want }) => sum + want, 0);
+    let begun: TypedTask[] = [];
+    let admitted = 0;
+    try {
+      admitted = await this.rate.admit(lane, wanted);
+      const cut = cutTo(admitted, shares);
+      if (cut.length > 0) {
+        begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq: this.instance.seq, shares: cut });
+      }
+    } finally {
+      this.rate.settle(lane, admitted, begun.length);
+      for (const { type, want } of shares) this.free(type, want - countOf(begun, type));
+    }
+    for (const task of begun) this.start(lane, task);
+    return shares.some(({ type, want }) => countOf(begun, type) === want);
+  }
+
+  /** Takes the free places of every type, except where a lower level waits for them. */
+  private reserve(lane: Lane): TypedShare[] {
+    const shares: TypedShare[] = [];
+    for (const { type, concurrency } of this.registry.handlers.values()) {
+      const inUse = this.taken.get(type) ?? 0;
+      const want = Math.min(concurrency - inUse, MAX_SHARE);
+      if (want <= 0 || this.hungry.hasBelow(type, lane.level)) {
+        this.hungry.add(type, lane.seq, lane.level);
+      } else {
+        this.taken.set(type, inUse + want);
+        shares.push({ type, want });
+      }
+    }
+    return shares;
+  }
+
+  private start(lane: Lane, task: TypedTask): void {
+    const handler = this.registry.handlers.get(task.type)!;
+    this.runner.start(lane, handler, task, () => this.free(task.type, 1));
+  }
+
+  /** Gives places back, and serves those who wait for them, in the next turn: by then all that come free now are. */
+  private free(type: string, count: number): void {
+    if (count === 0) return;
+    this.taken.set(type, (this.taken.get(type) ?? 0) - count);
+    setImmediate(() => {
+      for (const laneSeq of this.hungry.takeAll(type)) {
+        this.workLane(laneSeq).catch((error: unknown) =>
+          this.telemetry.failed(error, 'tasks could not be leased; the call sweep comes back to them'),
+        );
+      }
+    });
+  }
+}
+
+function countOf(tasks: readonly TypedTask[], type: string): number {
+  return tasks.reduce((count, task) => count + (task.type === type ? 1 : 0), 0);
+}
+
+/** As much of the shares as adds up to `total`, from the first. */
+function cutTo(total: number, shares: readonly TypedShare[]): TypedShare[] {
+  let left = total;
+  return shares.flatMap(({ type, want }) => {
+    const share = Math.min(want, left);
+    left -= share;
+    return share > 0 ? [{ type, want: share }] : [];
+  });
+}

@@ -1,0 +1,61 @@
+/** What the call of a single task has that the call of a batch line has not: an endpoint of its own, a caller, a stream. */
+import { Injectable } from '@nestjs/common';
+import { EventRelays } from './event-relays.js';
+import type { EventRelay } from './event-relay.js';
+import { EventStreamReader } from './event-stream-reader.js';
+import { Recorder, type Held } from './recorder.js';
+import type { SingleTask } from './single-task.js';
+import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
+import type { UpstreamGate } from './upstream-gate.js';
+import { usageOf } from '../../modules/tasks/usage.js';
+
+/** A path below the upstream's base: no way up and out of it, no query, nothing that a server could read in another way. */
+const ENDPOINT = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~:@-]+)+$/;
+const LONGEST_ENDPOINT = 200;
+
+/** The way of a stream's events to its caller. */
+export interface StreamedCall {
+  reader: EventStreamReader;
+  relay: EventRelay;
+}
+
+@Injectable()
+export class SingleCalls {
+  constructor(
+    private readonly relays: EventRelays,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** Null when the answer is wanted whole. `onLost`: told when the store says that the task is not ours any more. */
+  stream(held: Held, single: SingleTask, onLost: () => void): StreamedCall | null {
+    if (single.mode !== 'streaming') return null;
+    const relay = this.relays.open(held, single, 0, onLost);
+    return { relay, reader: new EventStreamReader((events) => relay.say(events)) };
+  }
+
+  /** Where the task goes: its own endpoint, else that of its queue. */
+  endpointOf({ single, lane }: Held): string {
+    const endpoint = single?.endpoint ?? lane.queue.endpoint;
+    if (endpoint !== null && endpoint.length <= LONGEST_ENDPOINT && ENDPOINT.test(endpoint)) return endpoint;
+    const text = endpoint === null ? 'Neither the task nor its queue names an endpoint.' : `'${endpoint}' is no endpoint.`;
+    throw new UpstreamFailure('no_endpoint', text);
+  }
+
+  /** Ends a stream that its caller has heard a part of: it is not tried again, whatever has become of it. */
+  async endStream(
+    held: Held & { gate: UpstreamGate },
+    { relay, reader }: StreamedCall,
+    result: UpstreamAnswer | UpstreamFailure,
+  ): Promise<void> {
+    await relay.close();
+    if (result instanceof UpstreamFailure) {
+      const code = result.kind === 'too_large' ? 'response_too_large' : 'stream_interrupted';
+      const message = result.kind === 'aborted' ? 'The server stopped in the middle of the stream.' : result.message;
+      return this.recorder.giveUp(held, code, message);
+    }
+    held.gate.speedUp();
+    const { usage } = reader;
+    const body = usage === null ? null : JSON.stringify({ usage });
+    return this.recorder.complete(held, result.status, result.requestId, body, usageOf({ usage }));
+  }
+}

@@ -1,0 +1,58 @@
+/** Where a task that comes in belongs: its lane, and its type where functions of this server work the queue off. */
+import { Injectable } from '@nestjs/common';
+import { MillraceError } from '../../kernel/errors.js';
+import { HandlerRegistry } from '../handlers/handler-registry.js';
+import type { Queue } from '../queues/queue.js';
+import { QueuesService, type Lane } from '../queues/queues.service.js';
+import type { PutRequest } from './task-requests.js';
+
+type Routed = Pick<PutRequest, 'tenantSeq' | 'queueName' | 'level' | 'endpoint' | 'model' | 'type'>;
+
+@Injectable()
+export class TaskRouting {
+  constructor(
+    private readonly queues: QueuesService,
+    private readonly handlers: HandlerRegistry,
+  ) {}
+
+  /** Refuses with `queue_not_found`, `no_route` and `no_handler`. */
+  async route(request: Routed): Promise<{ lane: Lane; type: string | null }> {
+    const queue = this.queueOf(request);
+    const type = this.typeIn(queue, request.type);
+    return { lane: await this.queues.lane(queue, request.level), type };
+  }
+
+  queueNamed(tenantSeq: number, name: string): Queue {
+    const queue = this.queues.named(tenantSeq, name);
+    if (!queue) throw new MillraceError('queue_not_found', `No queue is named '${name}'.`, { param: 'queue' });
+    return queue;
+  }
+
+  private queueOf({ tenantSeq, queueName, endpoint, model }: Routed): Queue {
+    if (queueName !== null) return this.queueNamed(tenantSeq, queueName);
+    if (endpoint === null) {
+      throw new MillraceError('missing_required_parameter', 'Name a queue or an endpoint.', { param: 'queue' });
+    }
+    const queue = this.queues.route({ tenantSeq, endpoint, model });
+    if (queue) return queue;
+    const sought = model === null ? 'without a model' : `for the model '${model}'`;
+    throw new MillraceError('no_route', `No queue takes requests to '${endpoint}' ${sought}. Name a queue.`, {
+      param: 'queue',
+    });
+  }
+
+  /**
+   * In a queue of handlers a task has a type; unless it names one it is that of the queue's name. Where there is an upstream
+   * too, a task without a type is for that one; where workers pull too, they may take what no handler knows.
+   */
+  private typeIn({ name, consumers }: Queue, given: string | null): string | null {
+    if (!consumers.has('handler')) return given;
+    if (given === null && consumers.has('upstream')) return null;
+    const type = given ?? name;
+    if (this.handlers.has(type)) return type;
+    if (consumers.has('pull')) return given;
+    const known = [...this.handlers.handlers.keys()].map((known) => `'${known}'`).join(', ') || 'none at all';
+    const text = `No function of this server handles tasks of the type '${type}'. There are handlers for ${known}.`;
+    throw new MillraceError('no_handler', text, { param: 'type' });
+  }
+}
