@@ -39,5 +39,5 @@ class Texts {
 TaskHandler('word-count', { concurrency: 10 })(Texts.prototype, 'count');
 TaskHandler('speak', { concurrency: 4, retry: { maxTries: 1 } })(Texts.prototype, 'speak');
 
-/** Any Nest module will do; its providers may have others injected. */
-export default { module: class TextsModule {}, providers: [Texts] };
+/** Any Nest module will do; its providers may have others injected. A class can be module and provider at once. */
+export default { module: Texts };

@@ -80,7 +80,9 @@ export class EnvDto {
   })
   MILLRACE_CALLBACK_ALLOW: readonly string[] | null;
 
-  @Text(/./, 'a path', { about: 'JavaScript file whose default export is a Nest module with task handlers.' })
+  @Text(/\.[cm]?js$/, 'the path of a `.js`, `.mjs` or `.cjs` file', {
+    about: 'File whose default export is a Nest module with task handlers.',
+  })
   MILLRACE_HANDLERS: string | null;
 
   @Whole({ min: 1, max: 10_000_000 }, { default: '50000', about: 'Lines of one batch, at most.' })
@@ -107,7 +109,10 @@ export class EnvDto {
   )
   MILLRACE_MIN_FREE_DISK: number;
 
-  @Whole({ min: 1, max: 100 }, { default: '5', about: 'Tries of a task before it fails, when its queue does not say; 2 while its caller waits.' })
+  @Whole(
+    { min: 1, max: 100 },
+    { default: '5', about: 'Tries of a task before it fails, when its queue does not say; 2 while its caller waits.' },
+  )
   MILLRACE_MAX_TRIES: number;
 
   @Span(GRACE, { default: '60s', about: 'How long requests of a cancelled batch may go on before they are aborted.' })

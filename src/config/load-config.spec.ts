@@ -39,6 +39,7 @@ const GOOD: [name: string, text: string, pick: (config: ReturnType<typeof load>)
   ['MILLRACE_AUTH', 'off', (c) => c.authEnabled, false],
   ['MILLRACE_SECRET', KEY, (c) => c.secret, KEY],
   ['MILLRACE_UPSTREAM_URL', 'http://h:1/v1//', (c) => c.upstream, { url: 'http://h:1/v1', key: null, concurrency: 64 }],
+  ['MILLRACE_HANDLERS', '/srv/handlers.mjs', (c) => c.handlersPath, '/srv/handlers.mjs'],
   ['MILLRACE_CALLBACK_ALLOW', 'hooks.lan, 10.0.0.0/8 ::1', (c) => c.callbackAllow, ['hooks.lan', '10.0.0.0/8', '::1']],
   ['MILLRACE_MAX_LINES', '100', (c) => c.limits.maxLines, 100],
   ['MILLRACE_MAX_FILE_BYTES', '1GB', (c) => c.limits.maxFileBytes, 1e9],
@@ -66,6 +67,7 @@ const GOOD: [name: string, text: string, pick: (config: ReturnType<typeof load>)
 const BAD: Record<string, string[]> = {
   MILLRACE_MODE: ['standalone', 'Embedded'],
   MILLRACE_ROLE: ['worker'],
+  MILLRACE_HANDLERS: ['./handlers.ts', 'handlers', 'js'],
   MILLRACE_HOST: ['a b', 'http://localhost', '127.0.0.1:80', '999.1.1.1', '*'],
   MILLRACE_PORT: ['65536', '-1', '80.5', 'http', '0x50', 'tcp://10.0.0.1:80'],
   MILLRACE_ADMIN_KEY: ['k'.repeat(15), `${KEY} ${KEY}`, `${KEY}ü`],

@@ -19,11 +19,13 @@ import { exerciseStoreSetup } from './store-setup.contract.js';
 import { exerciseStoreStops } from './store-stop.contract.js';
 import { exerciseStoreTaskModel } from './store-task-model.contract.js';
 import { exerciseStoreTakes } from './store-take.contract.js';
+import { exerciseStoreTypedLeases } from './store-typed-lease.contract.js';
 
 describe('SqliteDatabase', () => {
   const store = useTestStore(openSqliteDatabase);
   describe('isolation', () => exerciseStoreIsolation(store));
   describe('tasks: leases', () => exerciseStoreLeases(store));
+  describe('tasks: leases by type', () => exerciseStoreTypedLeases(store));
   describe('tasks: ends', () => exerciseStoreFinishes(store));
   describe('tasks: returns', () => exerciseStoreReturns(store));
   describe('tasks: a rescue', () => exerciseStoreRescues(store));

@@ -14,6 +14,7 @@ import {
 } from '../support/api-document.js';
 import { createBatch, line, upload } from '../support/batches.js';
 import { ConsoleClient } from '../support/console.js';
+import { PullWorker } from '../support/pull-worker.js';
 import { Answered } from '../support/refusals.js';
 import { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -26,6 +27,8 @@ const UNKNOWN = '0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
 /** Makes an object of the tenant whose server this is, and returns what routes call it by. */
 type Maker = (owner: Owner) => Promise<string>;
 
+const ofTask: Maker = ({ taskId }) => Promise.resolve(taskId);
+
 /** For each path with an id: how another tenant comes by such an object, or why there is nothing to keep apart. */
 const OBJECTS: Readonly<Record<string, Maker | 'seen by all operators' | 'shared on purpose'>> = {
   '/v1/files/{id}': ({ fileId }) => Promise.resolve(fileId),
@@ -33,6 +36,20 @@ const OBJECTS: Readonly<Record<string, Maker | 'seen by all operators' | 'shared
   '/v1/batches/{id}': ({ batchId }) => Promise.resolve(batchId),
   '/v1/batches/{id}/cancel': ({ batchId }) => Promise.resolve(batchId),
   '/v1/models/{id}': ({ model }) => Promise.resolve(model),
+  '/v1/queue/{id}': ofTask,
+  '/v1/queue/{id}/attempts': ofTask,
+  '/v1/queue/{id}/callbacks': ofTask,
+  '/v1/queue/{id}/callbacks/{callback_id}/replay': ofTask,
+  '/v1/queue/{id}/cancel': ofTask,
+  '/v1/queue/{id}/complete': ofTask,
+  '/v1/queue/{id}/events': ofTask,
+  '/v1/queue/{id}/fail': ofTask,
+  '/v1/queue/{id}/heartbeat': ofTask,
+  '/v1/queue/{id}/progress': ofTask,
+  '/v1/queue/{id}/redrive': ofTask,
+  '/v1/queue/{id}/release': ofTask,
+  '/v1/queue/{lane}/stats': ({ queue }) => Promise.resolve(`${queue}:0`),
+  '/v1/queue/{queue}/metadata': ({ queue }) => Promise.resolve(queue),
 };
 /** Below this, `admin` sees all tenants: there is no other tenant to hide. */
 const OPERATORS = '/v1/console/';
@@ -40,6 +57,9 @@ const OPERATORS = '/v1/console/';
 const CURSORS: Readonly<Record<string, Maker>> = {
   'GET /v1/files': ({ fileId }) => Promise.resolve(fileId),
   'GET /v1/batches': ({ batchId }) => Promise.resolve(batchId),
+  'GET /v1/queue/dead': ({ taskId }) => Promise.resolve(`${taskId}&queue=any`),
+  'GET /v1/queue/{id}/events': ofTask,
+  'GET /v1/queue/tasks': ofTask,
 };
 
 /** The other tenant, with one of everything. */
@@ -47,6 +67,8 @@ interface Owner {
   fileId: string;
   batchId: string;
   model: string;
+  queue: string;
+  taskId: string;
 }
 
 let server: TestServer;
@@ -55,7 +77,7 @@ let routes: Route[];
 let owner: Owner;
 /** Of the tenant `rival`: a key with every scope but `admin`. */
 let rivalKey: string;
-/** By scope: a key that has all other scopes. */
+/** By scopes: a key that has all others. */
 const keysWithout = new Map<string, string>();
 const badKeys: Record<string, string | null> = {
   'no key': null,
@@ -77,20 +99,23 @@ beforeAll(async () => {
   const model = 'model-of-acme';
   await operator.post('queues', { name: 'acme-only', tenant: 'acme', models: [model] });
   const fileId = await upload(acme, [line('a', { model })]);
-  owner = { fileId, batchId: (await createBatch(acme, fileId)).id, model };
+  const queue = 'pulled-by-acme';
+  await operator.post('queues', { name: queue, tenant: 'acme', consumers: ['pull'] });
+  const submitter = new PullWorker(server, (await make('acme', ['tasks'])).token);
+  owner = {
+    fileId,
+    batchId: (await createBatch(acme, fileId)).id,
+    model,
+    queue,
+    taskId: await submitter.put(queue),
+  };
 
   const tenantScopes = SCOPES.filter((scope) => scope !== 'admin');
   rivalKey = (await make('rival', tenantScopes)).token;
-  for (const scope of SCOPES) {
-    keysWithout.set(
-      scope,
-      (
-        await make(
-          'acme',
-          SCOPES.filter((other) => other !== scope),
-        )
-      ).token,
-    );
+  for (const scopes of [...SCOPES.map((scope) => [scope]), ...routes.map((route) => route.scopes)]) {
+    if (keysWithout.has(scopes.join())) continue;
+    const others = SCOPES.filter((scope) => !scopes.includes(scope));
+    keysWithout.set(scopes.join(), (await make('acme', others)).token);
   }
   const revoked = await make('acme', SCOPES);
   await operator.delete(`keys/${revoked.id}`);
@@ -127,16 +152,28 @@ async function ask(route: Route, path: string, authorization: string | null): Pr
   return Answered.by(path, await server.fetch(path, init));
 }
 
+/** An id, or a name, of the same form that nobody has. */
+function unknownLike(id: string): string {
+  if (id === owner.model) return 'model-of-nobody';
+  if (id.startsWith(owner.queue)) return id.replace(owner.queue, 'pulled-by-nobody');
+  return (/^[a-z]+[-_]/.exec(id)?.[0] ?? '') + UNKNOWN;
+}
+
+/** What an answer says, but for what and when it was asked. */
+function sayingOf({ text }: Answered, id: string): string {
+  return text.replaceAll(id.replace(/:\d$/, ''), 'ID').replace(/"timestamp":\d+/, '"timestamp":0');
+}
+
 describe('every route', () => {
   it('is public on purpose, or names the scope it needs', () => {
     expect(routes.length).toBeGreaterThanOrEqual(30);
-    const open = routes.filter(({ scope }) => scope === null).map(({ name }) => name);
+    const open = routes.filter(({ scopes }) => scopes.length === 0).map(({ name }) => name);
     expect(open.sort()).toEqual(PUBLIC);
-    for (const { name, scope } of routes) expect(scope === null || SCOPES.includes(scope), name).toBe(true);
+    for (const { name, scopes } of routes) expect(SCOPES, name).toEqual(expect.arrayContaining(scopes));
   });
 
   it('answers 401 without a key that counts', async () => {
-    for (const route of routes.filter(({ scope }) => scope !== null)) {
+    for (const route of routes.filter(({ scopes }) => scopes.length > 0)) {
       for (const [kind, authorization] of Object.entries(badKeys)) {
         const answer = await ask(route, fill(route, UNKNOWN), authorization);
         expect([route.name, kind, answer.status]).toEqual([route.name, kind, 401]);
@@ -146,10 +183,10 @@ describe('every route', () => {
   });
 
   it('answers 403 to a key with all scopes but its own, and says which is missing', async () => {
-    for (const route of routes.filter(({ scope }) => scope !== null)) {
-      const answer = await ask(route, fill(route, UNKNOWN), `Bearer ${keysWithout.get(route.scope!)!}`);
+    for (const route of routes.filter(({ scopes }) => scopes.length > 0)) {
+      const answer = await ask(route, fill(route, UNKNOWN), `Bearer ${keysWithout.get(route.scopes.join())!}`);
       expect([route.name, answer.status]).toEqual([route.name, 403]);
-      expect(answer.refusal(route.name)!.message).toContain(route.scope);
+      for (const scope of route.scopes) expect(answer.refusal(route.name)!.message).toContain(scope);
     }
   });
 
@@ -164,13 +201,12 @@ describe('every route', () => {
       }
       if (typeof make !== 'function') continue;
       const id = await make(owner);
-      const prefix = /^[a-z]+[-_]/.exec(id)?.[0] ?? '';
-      const unknown = prefix === 'model-' ? 'model-of-nobody' : prefix + UNKNOWN;
+      const unknown = unknownLike(id);
       const foreign = await ask(route, fill(route, id), `Bearer ${rivalKey}`);
       const nothing = await ask(route, fill(route, unknown), `Bearer ${rivalKey}`);
       expect([route.name, foreign.status]).toEqual([route.name, 404]);
       foreign.refusal(route.name);
-      expect(foreign.text.replaceAll(id, 'ID')).toBe(nothing.text.replaceAll(unknown, 'ID'));
+      expect(sayingOf(foreign, id)).toBe(sayingOf(nothing, unknown));
       cells += 1;
     }
     expect(cells).toBeGreaterThanOrEqual(6);
@@ -181,6 +217,8 @@ describe('every route', () => {
     expect(await (await server.fetch(`/v1/batches/${owner.batchId}`, acme)).json()).toMatchObject({
       cancelling_at: null,
     });
+    const task = await server.fetch(`/v1/queue/${owner.taskId}`, acme);
+    expect(await task.json()).toMatchObject({ state: 'ready', tries: 0 });
   });
 
   it('that lists from an id on does not take one of another tenant, and shows nothing of it', async () => {

@@ -70,6 +70,11 @@ describe('a queue', () => {
       consumers: [],
       upstream: null,
       retry_policy: null,
+      max_concurrency: null,
+      per_minute: null,
+      max_depth: null,
+      result_ttl_seconds: null,
+      completion_rule: 'first',
       paused_at: null,
       created_at: expect.any(Number),
       updated_at: made.created_at,
@@ -142,8 +147,7 @@ describe('a queue', () => {
       'retry_policy',
       expect.stringContaining('60000'),
     ],
-    // Not enforced, so not taken.
-    [{ name: 'x', max_depth: 3 }, 'unknown_parameter', 'max_depth', "Unknown parameter: 'max_depth'."],
+    [{ name: 'x', max_length: 3 }, 'unknown_parameter', 'max_length', "Unknown parameter: 'max_length'."],
   ])('is refused with %j', async (body, code, param, message) => {
     expect(await admin.refused('POST', 'queues', body)).toEqual([400, code, param, message]);
     expect((await admin.refused('GET', 'queues/x'))[0]).toBe(404);

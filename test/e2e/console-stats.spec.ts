@@ -68,7 +68,7 @@ describe('tasks wait because', () => {
 
   it.each([
     ['pull', 'no worker takes from the queue'],
-    ['handler', 'no function of this server handles the queue'],
+    ['handler', 'the functions of this server are busy, or none handles the tasks of the queue'],
   ])('their queue is for consumers of the kind %s', async (kind, words) => {
     const lane = await laneThatWaits({ consumers: [kind] }, 1, ({ reason }) => reason !== '');
     expect(lane.waits_because).toBe(`${words} '${lane.queue}'`);

@@ -49,7 +49,8 @@ describe('a task with a handler', () => {
 
   it('streams what the handler says', async () => {
     const call = await StreamCall.open(server, {
-      ...{ queue: 'texts', type: 'speak' },
+      queue: 'texts',
+      type: 'speak',
       data: { text: 'one two three', pause_ms: 1 },
     });
     expect((await call.rest()).map(({ data }) => JSON.parse(data) as unknown)).toEqual([
@@ -62,20 +63,24 @@ describe('a task with a handler', () => {
 
   it('tells its handler when it is cancelled', async () => {
     const call = await StreamCall.open(server, {
-      ...{ queue: 'texts', type: 'speak' },
+      queue: 'texts',
+      type: 'speak',
       data: { text: 'one two', pause_ms: 1 },
     });
     await call.rest();
     const long = await StreamCall.open(server, {
-      ...{ queue: 'texts', type: 'speak' },
+      queue: 'texts',
+      type: 'speak',
       data: { text: 'one '.repeat(10_000), pause_ms: 10 },
     });
     await long.next();
     long.hangUp();
-    await until(
-      () => stateOf(long.taskId),
-      (state) => state === 'cancelled',
+    const lane = await until(
+      async () => (await admin.lanes())['texts:0'],
+      ({ leased }) => leased === 0,
     );
+    expect(lane).toMatchObject({ ready: 0 });
+    expect(await stateOf(long.taskId)).toBe('cancelled');
   });
 
   it('fails at once where the handler says that there is no use in trying again', async () => {
@@ -118,18 +123,19 @@ describe('a task with a handler', () => {
         StreamCall.open(server, { queue: 'texts', type: 'speak', data: { text: 'x '.repeat(2_000), pause_ms: 20 } }),
       ),
     );
-    const lane = () => admin.lanes().then((lanes) => lanes['texts:0'] as Json);
+    const lane = () => admin.lanes().then((lanes) => lanes['texts:0']);
     await until(lane, ({ leased, ready }) => leased === 4 && ready === 2);
     calls[0]!.hangUp();
     calls[1]!.hangUp();
     await until(lane, ({ leased, ready }) => leased === 4 && ready === 0);
     for (const call of calls) call.hangUp();
-    await until(lane, ({ leased }) => leased === 0);
+    expect(await until(lane, ({ leased }) => leased === 0)).toMatchObject({ ready: 0 });
   });
 
   it('is run again when its server died before it said anything', async () => {
     const call = await StreamCall.open(server, {
-      ...{ queue: 'texts', type: 'speak' },
+      queue: 'texts',
+      type: 'speak',
       data: { text: 'late', pause_ms: 1_000 },
     });
     await until(
@@ -138,10 +144,11 @@ describe('a task with a handler', () => {
     );
     await Promise.all([server.kill(), call.rest().catch(() => [])]);
     await server.restart();
-    await until(
-      () => stateOf(call.taskId),
-      (state) => state === 'completed',
+    const ended = await until(
+      () => taskOf(call.taskId),
+      ({ state }) => state === 'completed',
     );
+    expect(ended).toMatchObject({ result: { body: { words: 1 } } });
   });
 });
 
@@ -159,7 +166,7 @@ describe('a server does not start', () => {
     const path = join(folder.path, `${String(Math.random()).slice(2)}.mjs`);
     if (text !== null) await writeFile(path, text);
     const failing = TestServer.prepare({ MILLRACE_HANDLERS: path }, await makeTemporaryFolder());
-    await expect(failing.restart()).rejects.toThrow();
+    await expect(failing.restart()).rejects.toThrow('ended');
     const said = failing.logs.map(({ msg }) => msg).join('\n');
     await failing.close();
     return said;

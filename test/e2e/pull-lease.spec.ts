@@ -146,8 +146,8 @@ describe('a worker with tokens', () => {
       ]);
     }
     expect(await worker.refused('POST', 'task_of_nobody/heartbeat', { lease_token: 'x' })).toEqual([
-      409,
-      expect.stringMatching(LOST),
+      404,
+      "No task found with id 'task_of_nobody'.",
     ]);
   });
 

@@ -142,8 +142,8 @@ describe('a caller who hangs up', () => {
     );
     one.abort();
     two.abort();
-    await expect(first).rejects.toThrow();
-    await expect(second).rejects.toThrow();
+    await expect(first).rejects.toThrow('aborted');
+    await expect(second).rejects.toThrow('aborted');
     expect(await ended(running.task_id)).toMatchObject({ state: 'cancelled' });
     expect(await ended(waiting.task_id)).toMatchObject({ state: 'cancelled' });
     expect((await client.complete(running)).status).toBe(409);
@@ -154,7 +154,7 @@ describe('a caller who hangs up', () => {
     const first = call({}, { signal: gone.signal, headers });
     const task = await next();
     gone.abort();
-    await expect(first).rejects.toThrow();
+    await expect(first).rejects.toThrow('aborted');
     const second = call({}, { headers });
     await answer(task, { body: { found: true } });
     expect(await second).toMatchObject({ status: 200, body: { found: true } });
@@ -170,7 +170,7 @@ describe('a caller who hangs up', () => {
     const task = await next();
     const second = call({}, { headers });
     gone.abort();
-    await expect(first).rejects.toThrow();
+    await expect(first).rejects.toThrow('aborted');
     await answer(task, { body: 'both' });
     expect((await second).body).toBe('both');
   });

@@ -1,6 +1,6 @@
 /** Queues as those set them up whose workers pull from them: made, described, counted, limited and cleared. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConsoleClient } from '../support/console.js';
+import { ConsoleClient, type Json } from '../support/console.js';
 import { idsOf, PullWorker } from '../support/pull-worker.js';
 import { TestServer } from '../support/server.js';
 
@@ -39,7 +39,10 @@ describe('a queue', () => {
     expect(response.headers.get('cache-control')).toBe('no-cache');
     expect(await client.get('my-queue_1/metadata')).toEqual({ endpoint: '/v1/chat/completions', queue: 'my-queue_1' });
     expect(await admin.get('queues/my-queue_1')).toMatchObject({
-      ...{ tenant: 'default', visibility: 'private', consumers: ['pull'], endpoint: '/v1/chat/completions' },
+      tenant: 'default',
+      visibility: 'private',
+      consumers: ['pull'],
+      endpoint: '/v1/chat/completions',
     });
     const lanes: { level: number }[] = await admin.lanes().then(Object.values);
     expect(lanes.filter((lane: object) => 'queue' in lane && lane.queue === 'my-queue_1')).toMatchObject([
@@ -97,8 +100,8 @@ describe('a queue', () => {
     const names = (await acme.get('list')).data.map(({ queue }: { queue: string }) => queue);
     expect(names).toContain('default');
     expect(names).not.toContain('hidden');
-    const lanes = await (await server.fetch('/v1/console/queue/stats', as(acme))).json();
-    expect(lanes.map(({ queue }: { queue: string }) => queue)).toEqual(['taken', 'taken']);
+    const lanes = (await (await server.fetch('/v1/console/queue/stats', as(acme))).json()) as Json[];
+    expect(lanes.map(({ queue }) => queue)).toEqual(['taken', 'taken']);
   });
 });
 
@@ -116,9 +119,19 @@ describe('the figures of a lane', () => {
     expect(third).toBeDefined();
     const stats = await client.get('figures:2/stats');
     expect(stats).toMatchObject({
-      ...{ id: expect.any(Number), queue: 'figures', level: 2 },
-      ...{ total_put_cnt: 5, total_loaded_cnt: 3, total_completed_cnt: 1, total_failed_cnt: 1 },
-      ...{ ready: 1, scheduled: 1, leased: 1, completed: 1, failed: 1, consumers: ['pull'] },
+      id: expect.any(Number),
+      queue: 'figures',
+      level: 2,
+      total_put_cnt: 5,
+      total_loaded_cnt: 3,
+      total_completed_cnt: 1,
+      total_failed_cnt: 1,
+      ready: 1,
+      scheduled: 1,
+      leased: 1,
+      completed: 1,
+      failed: 1,
+      consumers: ['pull'],
       workers: [{ id: 'gpu-1', held: 1, last_seen_time: expect.any(Number) }],
       reasons: ["no worker takes from the queue 'figures'"],
     });
@@ -171,7 +184,7 @@ describe('a lane', () => {
       400,
       { code: 400, message: 'Access denied. You can only reset queues created by yourself' },
     ]);
-    expect(await clear('clearing:1', acme)).toMatchObject([400, { message: "You have no queue named 'clearing'." }]);
+    expect(await clear('clearing:1', acme)).toMatchObject([404, { message: "You have no queue named 'clearing'." }]);
     expect(await clear('clearing:x')).toMatchObject([400, { message: NO_LANE }]);
   });
 });
@@ -186,7 +199,10 @@ describe('limits', () => {
       completion_rule: 'last',
     };
     const none = {
-      ...{ max_concurrency: null, per_minute: null, max_depth: null, result_ttl_seconds: null },
+      max_concurrency: null,
+      per_minute: null,
+      max_depth: null,
+      result_ttl_seconds: null,
       completion_rule: 'first',
     };
     expect(await admin.post('queues', { name: 'limits', consumers: ['pull'] })).toMatchObject(none);

@@ -108,7 +108,7 @@ describe('a caller who waits', () => {
       ({ inFlight }) => inFlight === 1,
     );
     leaving.abort();
-    await answer;
+    expect(await answer).toBeNull();
     await until(
       () => sim.stats(),
       ({ inFlight }) => inFlight === 0,
@@ -277,7 +277,9 @@ describe('levels', () => {
     await admin.post('upstreams', { name: 'narrow', base_url: upstream.url, concurrency: 2 });
     await admin.post('queues', { name: 'narrow', upstream: 'narrow' });
     const taskAt = (level: number, content: string) => ({
-      ...{ queue: 'narrow', level, endpoint: ENDPOINT },
+      queue: 'narrow',
+      level,
+      endpoint: ENDPOINT,
       data: { model: 'demo', messages: [{ role: 'user', content }] },
     });
     const tasks = Array.from({ length: 900 }, () => taskAt(1, 'offline'));

@@ -105,7 +105,7 @@ describe('the input file of a batch', () => {
     expect([good.length, bad.length]).toEqual([counts!.completed, counts!.failed]);
     expect(new Set([...good, ...bad].map(({ custom_id }) => custom_id)).size).toBe(LINES.length);
     expect([...new Set(bad.map(({ error }) => error?.code))]).toEqual(['input_unreadable']);
-    expect(logged('the input of a batch could not be read')).toBe(true);
+    expect(logged('the input of a task could not be read')).toBe(true);
   });
 });
 
@@ -177,11 +177,11 @@ describe('the store', () => {
     ['cut short', (path: string) => truncate(path, 20_000)],
     [
       'written over',
-      (path: string) =>
-        open(path, 'r+').then(async (file) => {
-          await file.write(Buffer.alloc(4_096, 'x'), 0, 4_096, 0);
-          await file.close();
-        }),
+      async (path: string) => {
+        const file = await open(path, 'r+');
+        await file.write(Buffer.alloc(4_096, 'x'), 0, 4_096, 0);
+        await file.close();
+      },
     ],
   ])('that was %s stops the next start, with a word', async (_, inflict) => {
     await run.complete();

@@ -2,6 +2,8 @@
  * The server kills itself before and after the commit of each kind of write, in the order in which they come in the life of
  * a batch. Before the commit nothing of the write may be left, after it all of it; and every next server goes on by itself.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { declaredProcedures } from '../../src/store/procedure.js';
 import '../../src/store/procedures/all-procedures.js';
@@ -62,13 +64,14 @@ const ACTS_OF_PEOPLE = (
 ).split(' ');
 
 const SINGLE_TASKS = (
-  'task-lease-typed task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
+  'task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
   'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 
 /** Writes that are no part of a batch's life, with the reason why nothing of it depends on them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(SINGLE_TASKS.map((write) => [write, 'belongs to single tasks and to workers that pull'])),
+  ...Object.fromEntries(SINGLE_TASKS.map((write) => [write, 'task-write-points.spec.ts'])),
+  'task-lease-typed': 'as task-lease, for functions of this process, which the server alone has none of',
   'probe-write': 'writes nothing',
   'callback-lease': 'callbacks.spec.ts',
   'callback-record': 'callbacks.spec.ts',
@@ -95,7 +98,6 @@ beforeAll(async () => {
   sim = await SimProcess.start();
 });
 afterAll(() => sim.close());
-afterEach(() => run.close());
 
 async function prepare(latencyMs = 5): Promise<void> {
   await sim.control.change({ latencyMs, rate500: 0 });
@@ -128,6 +130,8 @@ async function expectStopped(status: string): Promise<void> {
 }
 
 describe('a server that is killed before and after every write', () => {
+  afterEach(() => run.close());
+
   it('brings its batch to the end', async () => {
     await prepare();
     await expectDeaths(START);
@@ -192,5 +196,11 @@ describe('the list of writes', () => {
 
   it(`is whole: ${covered.length} of ${declared.length} are killed before and after, the others are excused`, () => {
     expect([...covered, ...Object.keys(ELSEWHERE)].sort()).toEqual(declared.toSorted());
+  });
+
+  it('sends nobody to a spec that does not know the write', () => {
+    for (const [procedure, spec] of Object.entries(ELSEWHERE).filter(([, where]) => where.endsWith('.spec.ts'))) {
+      expect(readFileSync(join(import.meta.dirname, spec), 'utf8'), spec).toContain(procedure);
+    }
   });
 });

@@ -48,11 +48,11 @@ export interface Route extends Operation {
   name: string;
   method: string;
   path: string;
-  /** The scope that its key needs; null: it is public. */
-  scope: string | null;
+  /** Its key needs one of these scopes; none: it is public. */
+  scopes: string[];
 }
 
-const SCOPE = /Missing scopes: (\w+)\./;
+const SCOPES = /Missing scopes: ([\w, ]+)\./;
 
 export async function readDocument(server: TestServer): Promise<ApiDocument> {
   const response = await server.fetch('/docs-json', { headers: {} });
@@ -63,8 +63,8 @@ export function routesOf({ paths }: ApiDocument): Route[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([lowercase, operation]) => {
       const method = lowercase.toUpperCase();
-      const scope = SCOPE.exec(operation.responses['403']?.description ?? '')?.[1] ?? null;
-      return { ...operation, name: `${method} ${path}`, method, path, scope };
+      const scopes = SCOPES.exec(operation.responses['403']?.description ?? '')?.[1]?.split(/, | or /) ?? [];
+      return { ...operation, name: `${method} ${path}`, method, path, scopes };
     }),
   );
 }

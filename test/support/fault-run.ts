@@ -125,10 +125,7 @@ export class FaultRun {
    * nobody knows but the folder.
    */
   async dieAt(point: string, work: () => Promise<unknown> = () => this.complete()): Promise<void> {
-    const life = this.server.restart({ MILLRACE_TEST_CRASH_AT: point }).then(work);
-    await life.catch(refuseOthers);
-    const exit = await Promise.race([this.server.ended, delay(DEATH_MS, null, { ref: false })]);
-    if (exit?.signal !== 'SIGKILL') throw new Error(`the server never came to '${point}'`, { cause: exit });
+    await dieAt(this.server, point, work);
     this.kills += 1;
     this.noteRescued();
   }
@@ -190,6 +187,14 @@ export class FaultRun {
 function only<T>({ data }: { data: T[] }): T | null {
   if (data.length > 1) throw new Error(`there should be one, but there are ${data.length}`);
   return data[0] ?? null;
+}
+
+/** Starts the server so that it kills itself at this crash point, and does some work with it until then. */
+export async function dieAt(server: TestServer, point: string, work: () => Promise<unknown>): Promise<void> {
+  const life = server.restart({ MILLRACE_TEST_CRASH_AT: point }).then(work);
+  await life.catch(refuseOthers);
+  const exit = await Promise.race([server.ended, delay(DEATH_MS, null, { ref: false })]);
+  if (exit?.signal !== 'SIGKILL') throw new Error(`the server never came to '${point}'`, { cause: exit });
 }
 
 /** Swallows what a client meets when the server dies under it, and nothing else. */

@@ -10,6 +10,8 @@ export interface Refusal {
 
 /** Where a 401 has an empty body, as the clients of those routes know it. */
 const EMPTY_401: readonly string[] = ['/v1/queue', '/v1/console'];
+/** Where an error is an envelope with the status in it. */
+const TASK_PATH = /^\/v1\/(queue([/?]|$)|console\/(queue\/stats|[^/]*:[^/]*\/clear)$)/;
 /** What nobody outside has any use for: stacks, SQL, paths of this machine. */
 const INSIDES =
   /\n\s+at |node_modules|\/src\/|\/dist\/|\.[jt]s:\d|SQLITE|SELECT |INSERT INTO|FOREIGN KEY|TypeError|RangeError/;
@@ -36,11 +38,23 @@ export class Answered {
       return null;
     }
     expect(this.headers.get('content-type'), what).toBe('application/json');
+    if (TASK_PATH.test(this.path)) return this.envelope(what);
     const body = JSON.parse(this.text) as { error: Refusal };
     expect(Object.keys(body), what).toEqual(['error']);
     expect(Object.keys(body.error), what).toEqual(['message', 'type', 'param', 'code']);
     expect(body.error.message, what).toBeTruthy();
     return body.error;
+  }
+
+  private envelope(what: string): Refusal {
+    const body = JSON.parse(this.text) as { code: number; message: string; timestamp: number };
+    expect(Object.keys(body), what).toEqual(['code', 'message', 'timestamp']);
+    expect([body.code, body.message, body.timestamp], what).toEqual([
+      this.status,
+      expect.stringMatching(/./),
+      expect.any(Number),
+    ]);
+    return { message: body.message, type: '', param: null, code: null };
   }
 }
 

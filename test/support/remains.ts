@@ -33,26 +33,43 @@ const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
   ],
   [
     'a result without an ended task, or an ended task without its result',
+    // A line that was stopped has none; a single task has one that says why.
     `SELECT task.seq, task.state, task_seq FROM task FULL JOIN task_result ON task_seq = task.seq
-     WHERE (task.state IN (3, 4)) IS NOT (task_seq IS NOT NULL)`,
+     WHERE (task.state IN (3, 4) OR (task.state > 4 AND batch_seq IS NULL)) IS NOT (task_seq IS NOT NULL)`,
   ],
   [
     'a lane counts other tasks than it has',
-    `SELECT seq FROM lane
-     WHERE put_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq)
-       OR taken_count <> (SELECT COALESCE(SUM(epoch), 0) FROM task WHERE lane_seq = lane.seq)
+    // A redriven task counts again; of one that was dropped, and is not there any more, only the counts tell.
+    `WITH redrive (lane_seq) AS
+       (SELECT lane_seq FROM audit_entry JOIN task ON task.id = subject WHERE action = 'task.redrive'),
+     counted AS (SELECT *, (SELECT COUNT(*) FROM redrive WHERE lane_seq = lane.seq) AS redriven,
+       (SELECT COALESCE(SUM(epoch), 0) FROM task WHERE lane_seq = lane.seq) AS taken,
+       (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq) AS present FROM lane)
+     SELECT seq FROM counted AS lane
+     WHERE put_count < present + redriven
+       OR taken_count - taken NOT BETWEEN put_count - present - redriven
+         AND CASE put_count WHEN present + redriven THEN 0 ELSE taken_count END
        OR completed_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 3)
-       OR failed_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 4)
+       OR failed_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 4) + put_count - present
        OR expired_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 5)
        OR cancelled_count <> (SELECT COUNT(*) FROM task WHERE lane_seq = lane.seq AND state = 6)`,
   ],
   [
-    'a lease without an owner, or an owner without a lease',
-    'SELECT seq, state, owner_seq FROM task WHERE state < 3 AND (state = 2) <> (owner_seq IS NOT NULL)',
+    'the lanes count other tasks than were put, redriven and dropped',
+    `SELECT SUM(put_count) AS counted FROM lane HAVING counted <> (SELECT COUNT(*) FROM task)
+       + (SELECT COUNT(*) FROM audit_entry WHERE action IN ('task.redrive', 'task.drop'))`,
+  ],
+  [
+    'a lease without a holder, or a holder without a lease',
+    // Leases of workers say how they end, whether the worker has a name or not.
+    `SELECT seq, state, owner_seq FROM task WHERE state < 3
+       AND ((state = 2 AND owner_seq IS NULL AND lease_end IS NULL) OR (state < 2 AND owner_seq IS NOT NULL))`,
   ],
   [
     'a task counts other losses than were noted',
-    "SELECT seq FROM task WHERE losses <> (SELECT COUNT(*) FROM attempt WHERE task_seq = task.seq AND outcome = 'lost')",
+    // Of a lease that a worker lost there is a note too, but it counts as a try.
+    `SELECT seq FROM task WHERE losses <>
+       (SELECT COUNT(*) FROM attempt WHERE task_seq = task.seq AND outcome = 'lost' AND owner_seq IS NOT NULL)`,
   ],
   ['a task was tried more often than it was leased', 'SELECT seq FROM task WHERE tries + losses > epoch'],
 ];

@@ -28,7 +28,8 @@ export class ErrorFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const error = this.toMillraceError(thrown, request);
-    if (error.status >= 500) this.report(error, request);
+    // Thousands may wait when a server is told to stop; that they were sent away is no news.
+    if (error.status >= 500 && error.code !== 'shutting_down') this.report(error, request);
     if (reply.sent || reply.raw.destroyed) return;
     // A server that stops has no patience: its connections are to end with their answers.
     if (error.code !== 'shutting_down') finishReading(request, reply);

@@ -46,25 +46,38 @@ const FIELDS = {
   },
   visibility: { about: '`shared`: all tenants may submit to it.', example: 'private', isOptional: true },
   maxConcurrency: {
-    ...{ min: 1, max: 1_000_000, example: 64, isOptional: true },
+    min: 1,
+    max: 1_000_000,
+    example: 64,
+    isOptional: true,
     about: 'Tasks that run at the same time, at most, whoever runs them; null for no limit.',
   },
   perMinute: {
-    ...{ min: 1, max: 10_000_000, example: 3_000, isOptional: true },
+    min: 1,
+    max: 10_000_000,
+    example: 3_000,
+    isOptional: true,
     about: 'Tasks begun in a minute, at most; null for no limit.',
   },
   maxDepth: {
-    ...{ min: 1, max: 1_000_000_000, example: 100_000, isOptional: true },
+    min: 1,
+    max: 1_000_000_000,
+    example: 100_000,
+    isOptional: true,
     about: 'Tasks that wait, at most: a single task beyond it is refused with 429. Null for no limit.',
   },
   resultTtl: {
-    ...{ min: 1, max: 365 * 86_400, example: 604_800, isOptional: true },
+    min: 1,
+    max: 365 * 86_400,
+    example: 604_800,
+    isOptional: true,
     about: 'Seconds that an ended task is kept with its result; null: as the server does.',
   },
   completionRule: {
     about:
       'Which answer counts when several workers send one: the `first`, or the `last`, which replaces the one before.',
-    ...{ example: 'first', isOptional: true },
+    example: 'first',
+    isOptional: true,
   },
   retry: { about: 'When a task is tried again; null: as the server does.', isOptional: true },
 };

@@ -8,7 +8,7 @@ import { isObject, wrongType } from '../common/field.decorators.js';
 import { CompletionOutcomesDto, CompletionsDto, ResultDto, TASK_ID } from './completion.dto.js';
 import { toCompletion, toListedCompletion, toOutcome } from './completion.mapper.js';
 import { partOfBody, partsOfField } from './json-part.js';
-import { leaseLost, LEASE_LOST_EXAMPLE } from './lease-errors.js';
+import { refuseUnheld, UNHELD_EXAMPLES } from './lease-errors.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
 /** Where workers bring their answers. */
@@ -30,7 +30,7 @@ export class CompleteController {
   @ApiHeader({ name: 'X-Millrace-Lease-Token', required: false, description: 'As it came with the task' })
   @ApiBody({ type: ResultDto })
   @ApiOkResponse({ description: 'The id of the task', schema: { type: 'string', example: TASK_ID } })
-  @TaskErrors({ 400: "Invalid 'status_code': expected an HTTP status from 200 to 599.", 409: LEASE_LOST_EXAMPLE })
+  @TaskErrors({ 400: "Invalid 'status_code': expected an HTTP status from 200 to 599.", ...UNHELD_EXAMPLES })
   async complete(
     @CurrentCaller() { tenantSeq }: Caller,
     @Param('id') id: string,
@@ -41,7 +41,7 @@ export class CompleteController {
     if (!isObject(result)) throw wrongType('body', 'an object', result);
     const call = toCompletion(id, partOfBody(result), token || null);
     const [verdict] = await this.pull.complete(tenantSeq, [call]);
-    if (call.epoch !== null && verdict !== 'done' && verdict !== 'repeated') throw leaseLost(id);
+    if (call.epoch !== null) refuseUnheld(id, verdict!);
     void reply.header('content-type', 'application/json').send(JSON.stringify(id));
   }
 

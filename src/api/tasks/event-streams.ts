@@ -39,7 +39,7 @@ export class EventStreams implements OnModuleDestroy {
           reply.raw.destroy();
           resolve('overrun');
         },
-        error: () => undefined, // its end says the same
+        error: () => {}, // its end says the same
       });
       stream.once('close', () => subscription.unsubscribe());
     });

@@ -28,11 +28,12 @@ export class HeldCalls {
 
   /** Puts the task and answers when it has ended, when `waitMs` are over, or when the server stops. */
   async hold(request: PutRequest, waitMs: number, reply: FastifyReply): Promise<void> {
+    const { mode } = request;
     const gone = goneOf(reply);
     const call = await this.calls.open(request, waitMs);
     void reply.header(TASK_ID_HEADER, call.taskId);
     // Nothing may be awaited before this: the task may speak from now on.
-    const stream = request.mode === 'streaming' ? this.streams.open(call, reply) : null;
+    const stream = mode === 'streaming' ? this.streams.open(call, reply) : null;
     try {
       const ended = await Promise.race([call.ended, gone, ...(stream === null ? [] : [stream.overrun])]);
       call.close();

@@ -1,21 +1,18 @@
-/** What workers are told whose lease is not there. */
+/** What workers are told who do not hold what they speak of. */
 import { MillraceError } from '../../kernel/errors.js';
 import type { HolderVerdict } from '../../modules/tasks/task-requests.js';
+import { TASK_ID } from './completion.dto.js';
 
-export const LEASE_LOST_EXAMPLE =
-  "You do not hold the task 'task_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b' any more: its lease has ended. Drop your work on it.";
+const lostText = (id: string) =>
+  `You do not hold the task '${id}' any more: its lease has ended. Drop your work on it.`;
+const unknownText = (id: string) => `No task found with id '${id}'.`;
 
-/** Says the same of a task that there is not: whoever shows a token learns only whether it is good. */
-export function leaseLost(taskId: string): MillraceError {
-  const message = `You do not hold the task '${taskId}' any more: its lease has ended. Drop your work on it.`;
-  return new MillraceError('lease_lost', message);
-}
+/** For the API's documentation. */
+export const UNHELD_EXAMPLES = { 404: unknownText(TASK_ID), 409: lostText(TASK_ID) };
 
-/** Refuses for every verdict that says that nothing was done. `hasToken`: whether the worker showed one. */
-export function refuseUnheld(taskId: string, verdict: HolderVerdict, hasToken: boolean): void {
+/** Refuses with `not_found` and `lease_lost`, for every verdict that says that nothing is as the worker wants it. */
+export function refuseUnheld(taskId: string, verdict: HolderVerdict): void {
   if (verdict === 'done' || verdict === 'repeated') return;
-  if (verdict === 'unknown' && !hasToken) {
-    throw new MillraceError('not_found', `No task found with id '${taskId}'.`);
-  }
-  throw leaseLost(taskId);
+  if (verdict === 'unknown') throw new MillraceError('not_found', unknownText(taskId));
+  throw new MillraceError('lease_lost', lostText(taskId));
 }

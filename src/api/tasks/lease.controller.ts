@@ -9,7 +9,7 @@ import { CurrentCaller } from '../common/caller.decorator.js';
 import { isGiven, isObject, wrongType } from '../common/field.decorators.js';
 import { TASK_ID } from './completion.dto.js';
 import { partOfBody, partsOfField } from './json-part.js';
-import { LEASE_LOST_EXAMPLE, refuseUnheld } from './lease-errors.js';
+import { refuseUnheld, UNHELD_EXAMPLES } from './lease-errors.js';
 import { toHeldLease } from './lease.mapper.js';
 import {
   FailDto,
@@ -35,7 +35,7 @@ const DEFAULT_FAILURE = { code: 'worker_error', message: 'The worker could not d
 /** What workers say between taking a task and answering for it, and when they cannot. */
 @ApiTags('Tasks: workers')
 @TaskScopes('worker')
-@TaskErrors({ 400: "Missing required parameter: 'lease_token'.", 409: LEASE_LOST_EXAMPLE })
+@TaskErrors({ 400: "Missing required parameter: 'lease_token'." })
 @Controller('v1/queue')
 export class LeaseController {
   constructor(
@@ -47,6 +47,7 @@ export class LeaseController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Keep a task', description: 'Moves the end of its lease on.' })
   @ApiParam(TASK)
+  @TaskErrors(UNHELD_EXAMPLES)
   @ApiOkResponse({ type: KeptAloneDto })
   async heartbeat(
     @CurrentCaller() { tenantSeq }: Caller,
@@ -55,7 +56,7 @@ export class LeaseController {
   ): Promise<KeptAloneDto> {
     const held = [{ taskId: id, epoch: epochOfToken(id, body.lease_token) }];
     const [verdict] = await this.pull.heartbeat(tenantSeq, held, null, toMs(body.extend_seconds));
-    refuseUnheld(id, verdict!, true);
+    refuseUnheld(id, verdict!);
     const [lease] = await this.leasesOf([id]);
     return { task_id: id, lease_until: lease?.lease_until ?? 0, gone: [] };
   }
@@ -80,6 +81,7 @@ export class LeaseController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Say something while a task runs', description: 'Goes to whoever listens to the task.' })
   @ApiParam(TASK)
+  @TaskErrors(UNHELD_EXAMPLES)
   @ApiHeader(TOKEN)
   @ApiOkResponse({ type: ProgressedDto })
   async progress(
@@ -93,7 +95,7 @@ export class LeaseController {
     const events = toProgressEvents(partOfBody(raw));
     const epoch = epochOf(id, token, body);
     const verdict = await this.pull.progress(tenantSeq, { taskId: id, epoch, events, firstN: null });
-    refuseUnheld(id, verdict, epoch !== null);
+    refuseUnheld(id, verdict);
     return { task_id: id, events: events.length };
   }
 
@@ -104,6 +106,7 @@ export class LeaseController {
     description: 'The task is tried again, or becomes a dead letter when its tries are used up.',
   })
   @ApiParam(TASK)
+  @TaskErrors(UNHELD_EXAMPLES)
   @ApiHeader(TOKEN)
   @ApiOkResponse({ type: ReturnedTaskDto })
   async fail(
@@ -123,7 +126,7 @@ export class LeaseController {
       isFinal: body.retryable === false,
     };
     const [verdict] = await this.pull.fail(tenantSeq, [failure]);
-    refuseUnheld(id, verdict!, epoch !== null);
+    refuseUnheld(id, verdict!);
     return this.returned(id);
   }
 
@@ -131,6 +134,7 @@ export class LeaseController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Give a task back', description: 'To its place, at once, and as if it was never taken.' })
   @ApiParam(TASK)
+  @TaskErrors(UNHELD_EXAMPLES)
   @ApiHeader(TOKEN)
   @ApiOkResponse({ type: ReturnedTaskDto })
   async release(
@@ -141,7 +145,7 @@ export class LeaseController {
   ): Promise<ReturnedTaskDto> {
     const epoch = epochOf(id, token, body);
     const [verdict] = await this.pull.release(tenantSeq, [{ taskId: id, epoch }]);
-    refuseUnheld(id, verdict!, epoch !== null);
+    refuseUnheld(id, verdict!);
     return this.returned(id);
   }
 

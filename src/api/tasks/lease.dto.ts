@@ -73,8 +73,10 @@ export class KeptLeasesDto {
   gone: string[];
 }
 
+const ID_OF_EVENT = 'Its id, for readers who come back: a string or an integer.';
+
 export class ProgressEventDto {
-  @AnyField({ about: 'Its id, for readers who come back.', example: '1', isOptional: true })
+  @AnyField({ about: ID_OF_EVENT, isOptional: true })
   event_id?: string | number | null;
 
   @TextField({ about: 'Its name.', example: 'message', isOptional: true })
@@ -89,11 +91,11 @@ export class ProgressDto {
   @TokenField(true)
   lease_token?: string | null;
 
-  @AnyField({ about: 'Its id, for readers who come back.', example: '1', isOptional: true })
+  @AnyField({ about: ID_OF_EVENT, isOptional: true })
   event_id?: unknown;
 
-  @AnyField({ about: 'Its name.', example: 'message', isOptional: true })
-  event_name?: unknown;
+  @TextField({ about: 'Its name.', example: 'message', isOptional: true })
+  event_name?: string | null;
 
   @AnyField({ about: 'What it says: any JSON.', example: { choices: [] }, isOptional: true })
   event_data?: unknown;

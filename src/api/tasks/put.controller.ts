@@ -70,7 +70,8 @@ export class PutController {
     const text = textOf(raw);
     const origin = originOf(caller, headers);
     const request = toPutRequest(body, cut(text, findField(text, 'data')), origin, this.targets);
-    if (request.mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
+    const { mode } = request;
+    if (mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
     const { id } = await this.tasks.put(request);
     void reply.header(TASK_ID_HEADER, id).header('content-type', 'application/json');
     void reply.send(`{"code":200,"timestamp":${this.clock.now()},"data":"${id}"}`);
@@ -111,8 +112,9 @@ export class PutController {
     try {
       const body = this.bodies.transform(task, { type: 'body', metatype: PutDto }) as PutDto;
       const request = toPutRequest(body, cut(text, findField(text, 'data', start)), origin, this.targets);
-      if (request.mode === 'callback') return request;
-      const message = `Unsupported response mode: ${request.mode}. Many tasks can be put in callback mode only.`;
+      const { mode } = request;
+      if (mode === 'callback') return request;
+      const message = `Unsupported response mode: ${mode}. Many tasks can be put in callback mode only.`;
       return new MillraceError('invalid_value', message, { param: 'response_mode' });
     } catch (error) {
       if (error instanceof MillraceError) return error;

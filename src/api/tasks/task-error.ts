@@ -1,6 +1,5 @@
 /** Errors as the Task API words them: an envelope with the status in it. Whoever has no valid key gets no body at all. */
 import type { Clock } from '../../kernel/clock.js';
-import type { MillraceError } from '../../kernel/errors.js';
 import { silentTo401, type RenderError } from '../common/error-dialects.js';
 
 /** `/v1/queue`, and two paths among those of the operators. */

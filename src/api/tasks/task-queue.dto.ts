@@ -62,7 +62,7 @@ export class LaneWorkerDto {
 }
 
 /** A queue at one level. */
-export class LaneStatsDto {
+export class LaneFiguresDto {
   @ApiProperty({ type: 'integer', example: 7 })
   id: number;
 
@@ -127,7 +127,7 @@ export class LaneStatsDto {
   reasons: string[];
 }
 
-export class QueueListItemDto {
+export class UsableQueueDto {
   @ApiProperty({ example: 'chat' })
   queue: string;
 
@@ -147,7 +147,7 @@ export class QueueListItemDto {
   is_paused: boolean;
 }
 
-export class QueueListDto {
-  @ApiProperty({ type: [QueueListItemDto] })
-  data: QueueListItemDto[];
+export class UsableQueuesDto {
+  @ApiProperty({ type: [UsableQueueDto] })
+  data: UsableQueueDto[];
 }

@@ -3,22 +3,25 @@ import type { Queue } from '../../modules/queues/queue.js';
 import type { LaneStats } from '../../modules/queues/queue-stats.service.js';
 import type { WorkerView } from '../../modules/tasks/task-requests.js';
 import type { StoredQueue } from '../../store/queue.store.js';
-import type { LaneStatsDto, LaneWorkerDto, QueueListItemDto, QueueMetadataDto } from './task-queue.dto.js';
+import type { LaneFiguresDto, LaneWorkerDto, UsableQueueDto, QueueMetadataDto } from './task-queue.dto.js';
 
-export function toMetadataDto({ name, endpoint }: Queue): QueueMetadataDto {
-  return { ...(endpoint === null ? {} : { endpoint }), queue: name };
+export function toMetadataDto(queue: Queue): QueueMetadataDto {
+  return metadataOf(queue);
 }
 
-export function toQueueListItem(queue: Queue): QueueListItemDto {
+export function toUsableQueueDto(queue: Queue): UsableQueueDto {
   const { models, consumers, isShared, isPaused } = queue;
   return {
-    ...toMetadataDto(queue),
-    ...{ models: [...models], consumers: [...consumers], is_shared: isShared, is_paused: isPaused },
+    ...metadataOf(queue),
+    models: [...models],
+    consumers: [...consumers],
+    is_shared: isShared,
+    is_paused: isPaused,
   };
 }
 
 /** `row`: the lane's queue; `workers`: those of its tenant. */
-export function toLaneStatsDto(stats: LaneStats, row: StoredQueue, workers: readonly WorkerView[]): LaneStatsDto {
+export function toLaneFiguresDto(stats: LaneStats, row: StoredQueue, workers: readonly WorkerView[]): LaneFiguresDto {
   const { lane, totals, ready, scheduled, leased, waitsBecause } = stats;
   return {
     id: lane.seq,
@@ -32,13 +35,21 @@ export function toLaneStatsDto(stats: LaneStats, row: StoredQueue, workers: read
     total_cancelled_cnt: totals.cancelledCount,
     ctime: localTime(row.createdAt),
     mtime: localTime(row.updatedAt),
-    ...{ ready, scheduled, leased, completed: totals.completedCount, failed: totals.failedCount },
+    ready,
+    scheduled,
+    leased,
+    completed: totals.completedCount,
+    failed: totals.failedCount,
     completed_per_second: Math.round(stats.completedPerSecond * 1000) / 1000,
     oldest_age_ms: stats.oldestAgeMs ?? 0,
     consumers: [...lane.queue.consumers],
     workers: workers.flatMap((worker) => toLaneWorker(worker, lane.queue.name, lane.level)),
     reasons: waitsBecause === null ? [] : [waitsBecause],
   };
+}
+
+function metadataOf({ name, endpoint }: Queue): { endpoint?: string; queue: string } {
+  return { ...(endpoint === null ? {} : { endpoint }), queue: name };
 }
 
 function toLaneWorker({ name, lastSeenAt, held }: WorkerView, queueName: string, level: number): LaneWorkerDto[] {

@@ -11,8 +11,8 @@ import { PullService } from '../../modules/tasks/pull.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { parseLane } from './lane-name.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
-import { LaneStatsDto, QueueListDto, QueueMetadataDto, RegisterQueueDto } from './task-queue.dto.js';
-import { toLaneStatsDto, toMetadataDto, toQueueListItem } from './task-queue.mapper.js';
+import { LaneFiguresDto, UsableQueuesDto, QueueMetadataDto, RegisterQueueDto } from './task-queue.dto.js';
+import { toLaneFiguresDto, toMetadataDto, toUsableQueueDto } from './task-queue.mapper.js';
 
 const LANE = { name: 'lane', description: 'A queue and a level', example: 'chat:1' };
 const UNKNOWN = "No queue is named 'chat'.";
@@ -57,10 +57,10 @@ export class TaskQueuesController {
   @Get('queue/list')
   @TaskScopes('queues', 'tasks', 'worker')
   @ApiOperation({ summary: 'List the queues that you can use: your own, and shared ones' })
-  @ApiOkResponse({ type: QueueListDto })
-  list(@CurrentCaller() { tenantSeq }: Caller): QueueListDto {
+  @ApiOkResponse({ type: UsableQueuesDto })
+  list(@CurrentCaller() { tenantSeq }: Caller): UsableQueuesDto {
     const visible = this.queues.all().filter((queue) => queue.isShared || queue.tenantSeq === tenantSeq);
-    return { data: visible.map(toQueueListItem) };
+    return { data: visible.map(toUsableQueueDto) };
   }
 
   @Get('queue/:queue/metadata')
@@ -79,9 +79,9 @@ export class TaskQueuesController {
   @TaskScopes('queues', 'tasks', 'worker')
   @ApiOperation({ summary: 'What a queue of yours holds at a level, and how it moves' })
   @ApiParam(LANE)
-  @ApiOkResponse({ type: LaneStatsDto })
+  @ApiOkResponse({ type: LaneFiguresDto })
   @TaskErrors({ 400: NO_LANE, 404: "You have no queue named 'chat' with a level 1." })
-  async laneStats(@CurrentCaller() caller: Caller, @Param('lane') text: string): Promise<LaneStatsDto> {
+  async laneStats(@CurrentCaller() caller: Caller, @Param('lane') text: string): Promise<LaneFiguresDto> {
     const { queueName, level } = parseLane(text, 'lane');
     const [stats] = await this.stats.lanes(
       (lane) => lane.queue.tenantSeq === caller.tenantSeq && lane.queue.name === queueName && lane.level === level,
@@ -94,8 +94,8 @@ export class TaskQueuesController {
   @Get('console/queue/stats')
   @TaskScopes('queues', 'tasks', 'worker')
   @ApiOperation({ summary: 'What all your queues hold, at each level that they have' })
-  @ApiOkResponse({ type: [LaneStatsDto] })
-  async allStats(@CurrentCaller() caller: Caller): Promise<LaneStatsDto[]> {
+  @ApiOkResponse({ type: [LaneFiguresDto] })
+  async allStats(@CurrentCaller() caller: Caller): Promise<LaneFiguresDto[]> {
     return this.render(caller, await this.stats.lanes(({ queue }) => queue.tenantSeq === caller.tenantSeq));
   }
 
@@ -105,21 +105,22 @@ export class TaskQueuesController {
   @ApiOperation({ summary: 'Cancel all that waits in a queue of yours at a level', description: 'What runs goes on.' })
   @ApiParam(LANE)
   @ApiOkResponse({ description: 'The queue and level', schema: { type: 'string', example: 'chat:1' } })
-  @TaskErrors({ 400: NOT_YOURS })
+  @TaskErrors({ 400: NOT_YOURS, 404: "You have no queue named 'chat'." })
   async clear(@CurrentCaller() caller: Caller, @Param('lane') text: string, @Res() reply: FastifyReply): Promise<void> {
     const { queueName, level } = parseLane(text, 'lane');
     const queue = this.queues.named(caller.tenantSeq, queueName);
-    if (queue && queue.tenantSeq !== caller.tenantSeq) throw new MillraceError('invalid_request', NOT_YOURS);
+    if (!queue) throw new MillraceError('not_found', `You have no queue named '${queueName}'.`);
+    if (queue.tenantSeq !== caller.tenantSeq) throw new MillraceError('invalid_request', NOT_YOURS);
     await this.letters.clearLane(caller.tenantSeq, queueName, level, actorOf(caller));
     sendText(reply, text);
   }
 
-  private async render({ tenantSeq }: Caller, stats: readonly LaneStats[]): Promise<LaneStatsDto[]> {
+  private async render({ tenantSeq }: Caller, stats: readonly LaneStats[]): Promise<LaneFiguresDto[]> {
     const [rows, workers] = await Promise.all([this.setup.list(), this.pull.workers(tenantSeq)]);
     const bySeq = new Map(rows.map((row) => [row.seq, row]));
     return stats.flatMap((one) => {
       const row = bySeq.get(one.lane.queue.seq);
-      return row ? [toLaneStatsDto(one, row, workers)] : [];
+      return row ? [toLaneFiguresDto(one, row, workers)] : [];
     });
   }
 }

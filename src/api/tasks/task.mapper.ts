@@ -23,24 +23,25 @@ export interface TaskExtras {
   /** JSON text. */
   data?: string | null;
   result?: TaskResult | null;
-  /** Further fields, at its end. */
-  more?: Readonly<Record<string, unknown>>;
+  /** Further fields, at its end; at least one. */
+  more?: Readonly<Record<string, unknown>> | null;
 }
 
 /** JSON text of the task object. */
-export function taskJson(task: TaskSummary, { data = null, result = null, more = {} }: TaskExtras = {}): string {
-  const head = fields({
+export function taskJson(task: TaskSummary, { data = null, result = null, more = null }: TaskExtras = {}): string {
+  // What is undefined is left out; `null` would not be.
+  const head = JSON.stringify({
     task_id: task.id,
-    custom_id: task.customId,
-    batch_id: task.batchId,
-    trace_id: task.traceId,
-    ak: task.keyId,
-    type: task.type,
-    endpoint: task.endpoint,
+    custom_id: task.customId ?? undefined,
+    batch_id: task.batchId ?? undefined,
+    trace_id: task.traceId ?? undefined,
+    ak: task.keyId ?? undefined,
+    type: task.type ?? undefined,
+    endpoint: task.endpoint ?? undefined,
     queue: task.queueName,
     level: task.level,
   });
-  const tail = fields({
+  const tail = JSON.stringify({
     status: STATUS[task.state],
     state: task.state,
     tries: task.tries,
@@ -48,14 +49,14 @@ export function taskJson(task: TaskSummary, { data = null, result = null, more =
     running_time: task.state === 'completed' ? task.endedAt! - task.enqueuedAt : 0,
     expire_time: task.expiresAt ?? 0,
     completed_time: task.endedAt ?? 0,
-    available_time: task.state === 'scheduled' ? task.availableAt : null,
-    callback_url: task.callbackUrl,
+    available_time: task.state === 'scheduled' ? task.availableAt : undefined,
+    callback_url: task.callbackUrl ?? undefined,
     response_mode: task.mode,
-    ...more,
   });
   const body = data === null ? '' : `,"data":${data}`;
   const answer = result === null ? '' : `,"result":${resultJson(task, result)}`;
-  return `{${head}${body}${answer},${tail}}`;
+  const rest = more === null ? '' : `,${JSON.stringify(more).slice(1, -1)}`;
+  return `${head.slice(0, -1)}${body}${answer},${tail.slice(1, -1)}${rest}}`;
 }
 
 /** With body and result. */
@@ -78,10 +79,4 @@ export function toAttemptDto(attempt: AttemptView): AttemptDto {
     status_code: attempt.statusCode,
     detail: attempt.detail,
   };
-}
-
-/** The inside of a JSON object; null and undefined are left out. */
-function fields(values: Readonly<Record<string, unknown>>): string {
-  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-  return JSON.stringify(given).slice(1, -1);
 }

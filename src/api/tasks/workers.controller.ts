@@ -12,6 +12,7 @@ import { WorkerListDto, type WorkerViewDto } from './worker.dto.js';
 const NO_EVENT_BUS =
   'This server has no event bus: it needs MILLRACE_EVENTBUS_URL in distributed mode. Report with ' +
   'POST /v1/queue/{id}/progress and POST /v1/queue/{id}/complete instead; blocking and streaming callers get both.';
+const EVENT_BUS_EXAMPLE = { url: 'redis://127.0.0.1:6379/0', topic: 'millrace:events:' };
 
 @ApiTags('Tasks: workers')
 @TaskScopes('worker')
@@ -35,6 +36,7 @@ export class WorkersController {
 
   @Get('eventbus')
   @ApiOperation({ summary: 'Where workers could report over Redis', description: 'In distributed mode only.' })
+  @ApiOkResponse({ description: 'Where it is', schema: { example: EVENT_BUS_EXAMPLE } })
   @TaskErrors({ 404: NO_EVENT_BUS })
   eventBus(): never {
     throw new MillraceError('not_found', NO_EVENT_BUS);

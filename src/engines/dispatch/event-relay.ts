@@ -65,7 +65,7 @@ export class EventRelay {
     this.pending = [];
     const writing = this.store(events);
     this.writing = writing;
-    writing.catch(() => undefined); // `close` hears of it
+    writing.catch(() => {}); // `close` hears of it
   }
 
   private async store(events: ProgressEvent[]): Promise<void> {

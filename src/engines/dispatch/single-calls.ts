@@ -4,7 +4,7 @@ import { EventRelays } from './event-relays.js';
 import type { EventRelay } from './event-relay.js';
 import { EventStreamReader } from './event-stream-reader.js';
 import { Recorder, type Held } from './recorder.js';
-import type { SingleTask } from './single-task.js';
+import { isStreaming, type SingleTask } from './single-task.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import type { UpstreamGate } from './upstream-gate.js';
 import { usageOf } from '../../modules/tasks/usage.js';
@@ -28,7 +28,7 @@ export class SingleCalls {
 
   /** Null when the answer is wanted whole. `onLost`: told when the store says that the task is not ours any more. */
   stream(held: Held, single: SingleTask, onLost: () => void): StreamedCall | null {
-    if (single.mode !== 'streaming') return null;
+    if (!isStreaming(single)) return null;
     const relay = this.relays.open(held, single, 0, onLost);
     return { relay, reader: new EventStreamReader((events) => relay.say(events)) };
   }
@@ -37,7 +37,8 @@ export class SingleCalls {
   endpointOf({ single, lane }: Held): string {
     const endpoint = single?.endpoint ?? lane.queue.endpoint;
     if (endpoint !== null && endpoint.length <= LONGEST_ENDPOINT && ENDPOINT.test(endpoint)) return endpoint;
-    const text = endpoint === null ? 'Neither the task nor its queue names an endpoint.' : `'${endpoint}' is no endpoint.`;
+    const text =
+      endpoint === null ? 'Neither the task nor its queue names an endpoint.' : `'${endpoint}' is no endpoint.`;
     throw new UpstreamFailure('no_endpoint', text);
   }
 

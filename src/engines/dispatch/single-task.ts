@@ -14,8 +14,16 @@ export type SingleTask = Pick<
 const TRIES_WHEN_WAITED_FOR = 2;
 
 /** Tries of a task of this queue; null for as many as the server's configuration says. */
-export function maxTriesOf({ retry }: Pick<Queue, 'retry'>, single: Pick<SingleTask, 'mode'> | null): number | null {
-  return retry.maxTries ?? (single === null || single.mode === 'callback' ? null : TRIES_WHEN_WAITED_FOR);
+export function maxTriesOf({ retry }: Pick<Queue, 'retry'>, single: SingleTask | null): number | null {
+  return retry.maxTries ?? (single !== null && isWaitedFor(single) ? TRIES_WHEN_WAITED_FOR : null);
+}
+
+function isWaitedFor({ mode }: SingleTask): boolean {
+  return mode !== 'callback';
+}
+
+export function isStreaming({ mode }: SingleTask): boolean {
+  return mode === 'streaming';
 }
 
 /** How long it still has; for ever when nothing was said. */

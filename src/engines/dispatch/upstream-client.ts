@@ -105,14 +105,7 @@ const JSON_TYPE = 'application/json';
 const STREAM_TYPES = 'text/event-stream, application/json';
 
 function headersOf(upstream: Upstream, bodyLength: number, accept: string): string[] {
-  const headers = [
-    'content-type',
-    JSON_TYPE,
-    'accept',
-    accept,
-    'content-length',
-    String(bodyLength),
-  ];
+  const headers = ['content-type', JSON_TYPE, 'accept', accept, 'content-length', String(bodyLength)];
   if (upstream.key !== null) headers.push('authorization', `Bearer ${upstream.key}`);
   return headers;
 }

@@ -12,6 +12,21 @@ function answer(status: number, body = '{"ok":1}', retryAfterMs: number | null =
   return { status, contentType: 'application/json', requestId: null, retryAfterMs, body };
 }
 
+describe('a task whose time is nearly over', () => {
+  const hurried = { ...FIRST, timeLeftMs: 100 };
+
+  it('is told of an error rather than tried too late', () => {
+    expect(judgeAnswer(answer(500), hurried)).toEqual({ kind: 'record', json: { ok: 1 } });
+    expect(judgeFailure(new UpstreamFailure('broken', 'gone'), hurried)).toMatchObject({ kind: 'give_up' });
+  });
+
+  it('is told of a pause that is longer than it can wait', () => {
+    expect(judgeAnswer(answer(429, '{"ok":1}', 101), hurried)).toEqual({ kind: 'record', json: { ok: 1 } });
+    expect(judgeAnswer(answer(429, '{"ok":1}', 99), hurried)).toMatchObject({ kind: 'pace' });
+    expect(judgeAnswer(answer(503), hurried)).toMatchObject({ kind: 'pace' });
+  });
+});
+
 describe('judgeAnswer', () => {
   it.each([200, 201, 400, 401, 404, 409, 413, 422])('records %d', (status) => {
     expect(judgeAnswer(answer(status), FIRST)).toEqual({ kind: 'record', json: { ok: 1 } });

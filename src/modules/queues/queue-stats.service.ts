@@ -80,7 +80,7 @@ export class QueueStatsService {
 function whyNotTaken({ name, consumers }: Queue): string {
   if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
   if (consumers.has('pull')) return `no worker takes from the queue '${name}'`;
-  return `the functions that handle the queue '${name}' are busy, or there are none for its tasks`;
+  return `the functions of this server are busy, or none handles the tasks of the queue '${name}'`;
 }
 
 function isoTime(at: number): string {

@@ -37,8 +37,16 @@ export interface QueueSettings {
 
 /** What a queue is unless somebody says otherwise. */
 export const USUAL_QUEUE: QueueSettings = {
-  ...{ visibility: 'private', endpoint: null, models: [], upstream: null, retry: null, completionRule: 'first' },
-  ...{ maxConcurrency: null, perMinute: null, maxDepth: null, resultTtlMs: null },
+  visibility: 'private',
+  endpoint: null,
+  models: [],
+  upstream: null,
+  retry: null,
+  completionRule: 'first',
+  maxConcurrency: null,
+  perMinute: null,
+  maxDepth: null,
+  resultTtlMs: null,
 };
 
 @Injectable()
@@ -86,8 +94,17 @@ export class QueueSetupService {
         id: newId('queue'),
         tenantSeq,
         name,
-        ...{ visibility, endpoint, models: JSON.stringify(models), consumers: '[]', upstreamSeq: null },
-        ...{ maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule, retryPolicy: null },
+        visibility,
+        endpoint,
+        models: JSON.stringify(models),
+        consumers: '[]',
+        upstreamSeq: null,
+        maxConcurrency,
+        perMinute,
+        maxDepth,
+        resultTtlMs,
+        completionRule,
+        retryPolicy: null,
         ...columns,
         by,
       }),

@@ -5,7 +5,7 @@ import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
-import type { Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
+import type { Completion, Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
 import { PullStore } from '../../store/pull.store.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { rateKeyOf } from '../queues/queue.js';
@@ -64,8 +64,10 @@ export class PullService {
   /** A verdict for each, in their order. */
   async complete(tenantSeq: number, calls: readonly CompleteCall[]): Promise<HolderVerdict[]> {
     const completions = await Promise.all(
-      calls.map(async ({ taskId, body, ...call }) => {
-        return { ...call, key: keyOf(taskId), tenantSeq, ...(await this.tools.spill.keep(body)) };
+      calls.map(async ({ taskId, epoch, statusCode, requestId, usage, body: text }): Promise<Completion> => {
+        const { body, blobKey } = await this.tools.spill.keep(text);
+        // Written out: spreads make objects several times as large, and these come by the hundred.
+        return { key: keyOf(taskId), tenantSeq, epoch, statusCode, requestId, usage, body, blobKey };
       }),
     );
     const { outcomes, aftermath } = await this.store.complete(completions);
@@ -192,7 +194,7 @@ export class PullService {
     const unreadable: Failure[] = [];
     for (const task of held) {
       const body = bodies.get(task.seq);
-      if (typeof body === 'string') handed.push({ ...summaryOf(task), epoch: task.epoch, body });
+      if (typeof body === 'string') handed.push(Object.assign(summaryOf(task), { epoch: task.epoch, body }));
       else unreadable.push(this.unreadable(summaryOf(task).id, task.epoch, task.queueSeq));
     }
     if (unreadable.length > 0) this.tools.notices.after((await this.store.fail(unreadable)).aftermath);

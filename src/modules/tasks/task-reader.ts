@@ -63,7 +63,8 @@ export class TaskReader {
     return Promise.all(
       tasks.map(async (task) => {
         const body = bodies.get(task.seq) ?? null;
-        return { ...summaryOf(task), body: body instanceof Error ? null : body, result: await this.resultOf(task) };
+        const result = await this.resultOf(task);
+        return Object.assign(summaryOf(task), { body: body instanceof Error ? null : body, result });
       }),
     );
   }

@@ -51,7 +51,7 @@ export class TaskRouting {
     const type = given ?? name;
     if (this.handlers.has(type)) return type;
     if (consumers.has('pull')) return given;
-    const known = [...this.handlers.handlers.keys()].map((known) => `'${known}'`).join(', ') || 'none at all';
+    const known = [...this.handlers.handlers.keys()].map((each) => `'${each}'`).join(', ') || 'none at all';
     const text = `No function of this server handles tasks of the type '${type}'. There are handlers for ${known}.`;
     throw new MillraceError('no_handler', text, { param: 'type' });
   }

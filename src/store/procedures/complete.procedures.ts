@@ -95,6 +95,20 @@ function resultOf({ statusCode, requestId, body, blobKey }: Completion) {
 
 function answerOf(task: KnownTask, item: Completion): FinishedTask {
   const { seq, epoch, laneSeq, batchSeq } = task;
-  const place = { seq, epoch, laneSeq, batchSeq };
-  return { ...place, state: 'completed', isTry: true, ...resultOf(item), usage: item.usage };
+  const { statusCode, requestId, body, blobKey, usage } = item;
+  return {
+    seq,
+    epoch,
+    laneSeq,
+    batchSeq,
+    state: 'completed',
+    isTry: true,
+    statusCode,
+    requestId,
+    body,
+    blobKey,
+    errorCode: null,
+    errorMessage: null,
+    usage,
+  };
 }

@@ -45,7 +45,13 @@ export const leaseTasks = procedureOfMany('task-lease', async (tx, requests: rea
     const [lane] = await tx.all(OPEN_LANE, { laneSeq });
     const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
     const slice = lane
-      ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, { laneSeq, clearedSeq: lane.clearedSeq, want: limit, ownerSeq, now: tx.now })
+      ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {
+          laneSeq,
+          clearedSeq: lane.clearedSeq,
+          want: limit,
+          ownerSeq,
+          now: tx.now,
+        })
       : [];
     if (lane) room.use(lane, slice.length);
     // What an UPDATE returns comes in no promised order.

@@ -6,6 +6,8 @@ import type { SqlParams } from '../statement.js';
 export class PreparedStatement {
   private readonly prepared: BetterSqlite3.Statement;
   private readonly names: readonly string[];
+  /** Null for a statement that returns no rows. */
+  private readonly columns: readonly string[] | null;
 
   /**
    * The driver looks names up one by one at each run; parameters by position cost half. So each `:name` becomes `?` here, and
@@ -19,10 +21,15 @@ export class PreparedStatement {
     });
     this.prepared = database.prepare(positional);
     this.names = names;
+    this.columns = this.prepared.reader ? this.prepared.columns().map(({ name }) => name) : null;
+    if (this.columns !== null) this.prepared.raw();
   }
 
+  /** Rows as objects. The driver would set each key of each row through a call of V8's; made here they cost half. */
   all(params: SqlParams): unknown[] {
-    return this.prepared.all(this.valuesOf(params));
+    const rows = this.prepared.all(this.valuesOf(params)) as unknown[];
+    const { columns } = this;
+    return columns === null ? rows : rows.map((values) => objectOf(columns, values as unknown[]));
   }
 
   /** Rows changed. */
@@ -40,6 +47,12 @@ export class PreparedStatement {
     }
     return values;
   }
+}
+
+function objectOf(keys: readonly string[], values: readonly unknown[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (let index = 0; index < keys.length; index += 1) row[keys[index]!] = values[index];
+  return row;
 }
 
 /** Prepares each named statement once per connection. */

@@ -34,6 +34,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-body-forget': ['integer primary key'],
   'task-ended-queues': ['ix_task_ended'],
   'task-forget': ['integer primary key', 'ix_callback_task'],
+  'task-lease-typed': ['ix_task_typed'],
   'task-outlived': ['ix_task_ended', 'ix_callback_task'],
   'task-result-forget': ['integer primary key'],
   'worker-forget': ['ix_worker_seen'],

@@ -1,4 +1,5 @@
 /** What Millrace adds to a call of which the caller waits for the answer: blocking, and until the first token of a stream. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { median, startProcess, startServer, stopProcess, type BenchServer, type Started } from '../bench-kit.js';
 
@@ -70,7 +71,7 @@ function throughServer({ url, adminKey }: BenchServer): Target {
 }
 
 async function blockingTimes(target: Target): Promise<number[]> {
-  return inTurns(CALLS, IN_FLIGHT, async (dispatcher) => {
+  return inTurns(CALLS, IN_FLIGHT, LATENCY_MS, async (dispatcher) => {
     const { url, headers, body } = target;
     const startedAt = performance.now();
     const answer = await request(url, { method: 'POST', headers, body: body(false), dispatcher });
@@ -81,7 +82,7 @@ async function blockingTimes(target: Target): Promise<number[]> {
 }
 
 async function firstTokenTimes(target: Target): Promise<number[]> {
-  return inTurns(STREAMS * 10, STREAMS, async (dispatcher) => {
+  return inTurns(STREAMS * 10, STREAMS, FIRST_TOKEN_MS, async (dispatcher) => {
     const { url, headers, body } = target;
     const startedAt = performance.now();
     const answer = await request(url, { method: 'POST', headers, body: body(true), dispatcher });
@@ -93,16 +94,21 @@ async function firstTokenTimes(target: Target): Promise<number[]> {
   });
 }
 
-/** `count` measurements, `inFlight` at a time; the first of each place also opens its connection and is left out. */
+/**
+ * `count` measurements, `inFlight` at a time; the first of each place also opens its connection and is left out. The places
+ * begin spread over `spreadMs`, or all calls would go on to come in the same millisecond for ever.
+ */
 async function inTurns(
   count: number,
   inFlight: number,
+  spreadMs: number,
   measure: (dispatcher: Agent) => Promise<number>,
 ): Promise<number[]> {
   const dispatcher = new Agent({ connections: inFlight });
   const times: number[] = [];
   await Promise.all(
-    Array.from({ length: inFlight }, async () => {
+    Array.from({ length: inFlight }, async (_, place) => {
+      await sleep((place / inFlight) * spreadMs);
       await measure(dispatcher);
       for (let turn = 0; turn < count / inFlight; turn += 1) times.push(await measure(dispatcher));
     }),

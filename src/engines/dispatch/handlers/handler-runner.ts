@@ -16,7 +16,7 @@ import { DispatchTelemetry } from '../dispatch-telemetry.js';
 import type { EventRelay } from '../event-relay.js';
 import { EventRelays } from '../event-relays.js';
 import { Recorder, type Held } from '../recorder.js';
-import { maxTriesOf, timeLeftOf, type SingleTask } from '../single-task.js';
+import { isStreaming, maxTriesOf, timeLeftOf, type SingleTask } from '../single-task.js';
 import { judgeError } from './handler-verdict.js';
 
 interface Running extends Held, Slotted {
@@ -97,7 +97,8 @@ export class HandlerRunner {
   private async read({ seq, epoch }: LeasedTask): Promise<Read> {
     const [stored] = await this.reader.stored([seq], null, true);
     const body = stored && (await this.reader.bodiesOf([stored])).get(seq);
-    if (!stored || typeof body !== 'string') throw body ?? new Error(`task ${seq} has no body`);
+    if (body instanceof Error) throw body;
+    if (!stored || body === undefined) throw new Error(`task ${seq} has no body`);
     return {
       single: stored as StoredTask & { id: string },
       data: JSON.parse(body) as unknown,
@@ -134,17 +135,11 @@ export class HandlerRunner {
   }
 
   private record(running: Running, outcome: Outcome, relay: EventRelay): Promise<void> {
-    const isHeard = relay.isHeard && running.single!.mode === 'streaming';
-    switch (outcome.kind) {
-      case 'done':
-        return this.recorder.complete(running, 200, null, outcome.body, null);
-      case 'threw':
-        return this.fail(running, outcome.error, isHeard);
-      case 'aborted': {
-        if (!isHeard) return this.recorder.release(running, 'aborted');
-        return this.recorder.giveUp(running, 'stream_interrupted', 'The server stopped in the middle of the stream.');
-      }
-    }
+    const isHeard = relay.isHeard && isStreaming(running.single!);
+    if (outcome.kind === 'done') return this.recorder.complete(running, 200, null, outcome.body, null);
+    if (outcome.kind === 'threw') return this.fail(running, outcome.error, isHeard);
+    if (!isHeard) return this.recorder.release(running, 'aborted');
+    return this.recorder.giveUp(running, 'stream_interrupted', 'The server stopped in the middle of the stream.');
   }
 
   private fail(running: Running, error: unknown, isHeard: boolean): Promise<void> {
@@ -170,8 +165,15 @@ interface Read {
 function taskOf({ task, lane, handler }: Running, { single, data }: Read): HandlerTask {
   const { id, traceId, enqueuedAt, expiresAt } = single;
   return {
-    ...{ id, type: handler.type, data, queue: lane.queue.name, level: lane.level },
-    ...{ traceId, attempt: task.tries + 1, enqueuedAt, expiresAt },
+    id,
+    type: handler.type,
+    data,
+    queue: lane.queue.name,
+    level: lane.level,
+    traceId,
+    attempt: task.tries + 1,
+    enqueuedAt,
+    expiresAt,
   };
 }
 

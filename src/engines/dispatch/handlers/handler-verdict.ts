@@ -19,7 +19,11 @@ export interface HandlerTries {
   isHeard: boolean;
 }
 
-export function judgeError(error: unknown, { retry }: Pick<RegisteredHandler, 'retry'>, at: HandlerTries): HandlerVerdict {
+export function judgeError(
+  error: unknown,
+  { retry }: Pick<RegisteredHandler, 'retry'>,
+  at: HandlerTries,
+): HandlerVerdict {
   const code = codeOf(error);
   const message = messageOf(error);
   const tries = at.tries + 1;

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { parseJson } from '../common/json-body.js';
+import { toCompletion, toListedCompletion } from './completion.mapper.js';
+import { partOfBody, partsOfField } from './json-part.js';
+import { leaseTokenOf } from './lease-token.js';
+
+const ID = 'task_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
+const BODY = '{ "n": 12345678901234567890, "x": 1.10, "t": "\\u00e9\\"}" , "body": [ ] }';
+
+const partOf = (text: string) => partOfBody(parseJson(Buffer.from(text)) as object);
+const read = (text: string, token: string | null = null) => toCompletion(ID, partOf(text), token);
+
+describe('an answer', () => {
+  it('is kept as it was written', () => {
+    expect(read(`{"status_code": 200, "body" : ${BODY} , "request_id":"r"}`)).toEqual({
+      taskId: ID,
+      epoch: null,
+      statusCode: 200,
+      requestId: 'r',
+      body: BODY,
+      usage: null,
+    });
+    expect(read(` ${BODY.replace('"body"', '"other"')} `).body).toBe(BODY.replace('"body"', '"other"'));
+  });
+
+  it('of many is cut from its own place', () => {
+    const items = [BODY, '"body"', '7'].map((body, n) => `{"task_id":"t${n}", "result":{"x":1,"body":${body}}}`);
+    const parts = partsOfField(partOf(`{"completions": [${items.join(' , ')}]}`), 'completions');
+    expect(parts.map(toListedCompletion).map(({ taskId, body }) => [taskId, body])).toEqual([
+      ['t0', BODY],
+      ['t1', '"body"'],
+      ['t2', '7'],
+    ]);
+  });
+
+  it('counts the last of two bodies, as a parser does', () => {
+    expect(read('{"body":1,"body":2}').body).toBe('2');
+  });
+
+  it('without a body is the rest', () => {
+    expect(read('{"status_code":500,"error":{"a":1},"body":null}').body).toBe('{"error":{"a":1}}');
+    expect(read('{"status_code":204}').body).toBe('{}');
+    expect(read('{}').body).toBe('{}');
+  });
+
+  it('names its tokens, unless it is an error', () => {
+    const usage = '{"usage":{"prompt_tokens":3,"completion_tokens":4}}';
+    expect(read(`{"body":${usage}}`).usage).toMatchObject({ inputTokens: 3, outputTokens: 4, totalTokens: 7 });
+    expect(read(`{"status_code":400,"body":${usage}}`).usage).toBeNull();
+  });
+
+  it('goes by the token beside it, else by the one in it', () => {
+    const [beside, inside] = [leaseTokenOf(ID, 2), leaseTokenOf(ID, 1)];
+    expect(read(`{"lease_token":"${inside}","a":1}`)).toMatchObject({ epoch: 1, body: '{"a":1}' });
+    expect(read(`{"lease_token":"${inside}"}`, beside).epoch).toBe(2);
+  });
+});

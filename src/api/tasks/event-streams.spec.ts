@@ -1,0 +1,80 @@
+import { EventEmitter } from 'node:events';
+import type { FastifyReply } from 'fastify';
+import type { Readable } from 'node:stream';
+import { Subject } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { NumberedEvent } from '../../modules/tasks/task-requests.js';
+import type { WaitingCall } from '../../modules/tasks/waiting-calls.js';
+import { EventStreams } from './event-streams.js';
+
+const MIB = 1024 * 1024;
+
+/** As much of a reply as a stream needs. */
+class FakeReply {
+  readonly raw = Object.assign(new EventEmitter(), { flushHeaders: () => {}, destroy: vi.fn() });
+  stream!: Readable;
+
+  header = (): this => this;
+
+  send(stream: Readable): void {
+    this.stream = stream;
+  }
+}
+
+let streams: EventStreams;
+let reply: FakeReply;
+let events: Subject<NumberedEvent[]>;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  [streams, reply, events] = [new EventStreams(), new FakeReply(), new Subject()];
+});
+
+afterEach(() => {
+  streams.onModuleDestroy();
+  vi.useRealTimers();
+});
+
+const open = () => streams.open({ events } as unknown as WaitingCall, reply as unknown as FastifyReply);
+const say = (n: number, data: string) => events.next([{ n, id: null, name: null, data }]);
+const text = () => String(reply.stream.read() ?? '');
+
+describe('a stream of events', () => {
+  it('is kept alive every 15 s, until its end', () => {
+    const stream = open();
+    vi.advanceTimersByTime(14_999);
+    expect(text()).toBe('');
+    vi.advanceTimersByTime(1);
+    expect(text()).toBe(': ping\n\n');
+    vi.advanceTimersByTime(30_000);
+    expect(text()).toBe(': ping\n\n: ping\n\n');
+    stream.end({ status: 200, body: null, error: null });
+    vi.advanceTimersByTime(15_000);
+    expect(text()).toBe('');
+  });
+
+  it('shares its timer with all others', () => {
+    open();
+    open();
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  it('is cut off when its reader falls too far behind', async () => {
+    const stream = open();
+    const overrun = vi.fn();
+    void stream.overrun.then(overrun);
+    say(1, JSON.stringify('x'.repeat(7 * MIB)));
+    await Promise.resolve();
+    expect(overrun).not.toHaveBeenCalled();
+    say(2, JSON.stringify('x'.repeat(MIB)));
+    expect(await stream.overrun).toBe('overrun');
+    expect(reply.raw.destroy).toHaveBeenCalledOnce();
+  });
+
+  it('hears nothing more once it is closed', async () => {
+    open();
+    reply.stream.destroy();
+    await new Promise((resolve) => reply.stream.once('close', resolve));
+    expect(events.observed).toBe(false);
+  });
+});
