@@ -40,7 +40,11 @@ describe('the rank rule', () => {
     ['src/adapters/embedded/a.ts', '../../store/b.js', 'a folder imports only lower ranks'],
     ['src/modules/files/a.ts', '../../adapters/embedded/b.js', 'modules/* works through ports'],
     ['src/modules/files/a.ts', '../tasks/b.js', 'of the modules, modules/files may import none.'],
-    ['src/modules/tasks/a.ts', '../batches/b.js', 'of the modules, modules/tasks may import queues, callbacks, handlers.'],
+    [
+      'src/modules/tasks/a.ts',
+      '../batches/b.js',
+      'of the modules, modules/tasks may import queues, callbacks, handlers.',
+    ],
     ['src/modules/files/a.ts', '../../engines/ingest/b.js', 'a folder imports only lower ranks'],
     ['src/engines/ingest/a.ts', '../dispatch/b.js', 'a folder imports only lower ranks'],
     ['src/api/openai/a.ts', '../queue/b.js', 'a folder imports only lower ranks'],

@@ -20,7 +20,11 @@ describe('the walls around third parties', () => {
     ['src/api/openai/a.ts', 'undici', 'undici stays in'],
     ['src/engines/ingest/a.ts', 'node:fs', 'node:fs stays in'],
     ['src/engines/ingest/a.ts', 'fs/promises', 'fs stays in'],
-    ['src/kernel/a.ts', '@nestjs/common', 'src/kernel/ imports no package but node:crypto, node:stream, node:zlib, uuid.'],
+    [
+      'src/kernel/a.ts',
+      '@nestjs/common',
+      'src/kernel/ imports no package but node:crypto, node:stream, node:zlib, uuid.',
+    ],
     ['src/kernel/a.ts', 'node:path', 'src/kernel/ imports no package but'],
     ['src/sdk/a.ts', 'undici', 'undici stays in'],
     ['src/sdk/a.ts', 'uuid', 'src/sdk/ imports no package but node:*.'],

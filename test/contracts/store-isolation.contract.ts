@@ -216,9 +216,7 @@ function exerciseMixtures(store: TestStore): void {
     await worker(7);
     expect(ended.size).toBe(300);
     expect(new Set(ended.values())).toEqual(new Set([1]));
-    expect(
-      (await store.batches.toFinalize()).map(({ completed, state }) => [completed, state]),
-    ).toEqual([
+    expect((await store.batches.toFinalize()).map(({ completed, state }) => [completed, state])).toEqual([
       [150, 'finalizing'],
       [150, 'finalizing'],
     ]);

@@ -169,7 +169,8 @@ function exerciseUpstreams(store: TestStore): void {
 
 function exerciseInstances(store: TestStore): void {
   it('is new at each boot, and ends once', async () => {
-    const boot = () => store.instances.register({ id: newId('instance'), role: 'all', host: 'here', pid: 42, handlerTypes: '[]' });
+    const boot = () =>
+      store.instances.register({ id: newId('instance'), role: 'all', host: 'here', pid: 42, handlerTypes: '[]' });
     const [first, second] = [await boot(), await boot()];
     expect(second).not.toBe(first);
     const startedAt = store.clock.now();

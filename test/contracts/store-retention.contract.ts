@@ -262,7 +262,8 @@ function exerciseAges(store: TestStore): void {
   });
 
   it('takes servers that are gone, and never the one that asks', async () => {
-    const register = () => store.instances.register({ id: newId('instance'), role: 'all', host: 'h', pid: 1, handlerTypes: '[]' });
+    const register = () =>
+      store.instances.register({ id: newId('instance'), role: 'all', host: 'h', pid: 1, handlerTypes: '[]' });
     const [own] = [await register(), await register()];
     store.clock.advance(1_000);
     const young = await register();

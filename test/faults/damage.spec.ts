@@ -130,17 +130,19 @@ describe('a result file', () => {
   });
 });
 
-it('a large answer that was lost before its batch ended: its line says so, and the others are there', async () => {
+it('large answers that were lost or changed before their batch ended: their lines say so, and the others are there', async () => {
   await run.close();
   run = await FaultRun.prepare({ sim, lines: LINES });
   await run.dieAt('finalize:page');
   const spilled = [...(await blobPaths(run.server.dataDir))].filter(([key]) => key.startsWith('spill_'));
   await rm(spilled[0]![1]);
+  await flipBit(spilled[1]![1], 1_000);
   await run.restart();
   const { status, output_file_id, error_file_id } = await run.ended();
   expect(status).toBe('completed');
-  expect(await resultsOf(run.client, output_file_id)).toHaveLength(LINES.length - 1);
+  expect(await resultsOf(run.client, output_file_id)).toHaveLength(LINES.length - 2);
   expect(await resultsOf(run.client, error_file_id)).toMatchObject([
+    { response: null, error: { code: 'answer_lost' } },
     { response: null, error: { code: 'answer_lost' } },
   ]);
   expect(logged('its line goes into the error file')).toBe(true);

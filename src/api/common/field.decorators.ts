@@ -169,7 +169,7 @@ export function ObjectListField(
   type: FieldType,
   { maxItems, ...documentation }: FieldDocumentation & { maxItems: number },
 ): PropertyDecorator {
-  return field(documentation, { type: () => type, isArray: true, maxItems } as ApiPropertyOptions, (value, path) => {
+  return field(documentation, { type: () => type, isArray: true, maxItems }, (value, path) => {
     if (!Array.isArray(value)) return wrongType(path, 'an array', value);
     if (value.length > maxItems) return refuse('invalid_value', `Invalid '${path}': at most ${maxItems} items.`, path);
     const wrong = value.findIndex((item) => !isObject(item));

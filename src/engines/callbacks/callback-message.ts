@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { lineTaskId } from '../../kernel/ids.js';
 import { resultObject } from '../../modules/callbacks/result-object.js';
-import { BlobStore } from '../../ports/blob-store.js';
+import { Spill } from '../../modules/tasks/spill.js';
 import { CallbackStore, type CallbackSubject } from '../../store/callback.store.js';
 import type { LeasedCallback } from '../../store/procedures/callback-shapes.js';
 
@@ -18,7 +18,7 @@ export interface CallbackMessage {
 export class CallbackMessages {
   constructor(
     private readonly store: CallbackStore,
-    private readonly blobs: BlobStore,
+    private readonly spill: Spill,
   ) {}
 
   /** Null when there is nothing to tell any more, because its task was deleted. */
@@ -27,14 +27,7 @@ export class CallbackMessages {
     const taskId = subject === null ? null : taskIdOf(subject);
     if (body !== null) return { body, taskId };
     if (subject === null || taskId === null) return null;
-    return { body: resultObject(taskId, { ...subject, body: await this.bodyOf(subject) }), taskId };
-  }
-
-  private async bodyOf({ body, blobKey }: CallbackSubject): Promise<string | null> {
-    if (blobKey === null) return body;
-    const stat = await this.blobs.stat(blobKey);
-    if (!stat) throw new Error(`the stored answer ${blobKey} is missing`);
-    return (await this.blobs.readRange(blobKey, 0, stat.bytes)).toString('utf8');
+    return { body: resultObject(taskId, { ...subject, body: await this.spill.read(subject) }), taskId };
   }
 }
 

@@ -7,12 +7,11 @@ import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
-import { newId } from '../../kernel/ids.js';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
+import { Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import { usageOf } from '../../modules/tasks/usage.js';
-import { BlobStore } from '../../ports/blob-store.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskStore } from '../../store/task.store.js';
@@ -21,8 +20,6 @@ import { DispatchTelemetry } from './dispatch-telemetry.js';
 import type { SingleTask } from './single-task.js';
 import type { UpstreamAnswer } from './upstream-answer.js';
 
-/** Larger answers go to a blob; finalize reads pages of 500 rows, which must fit in memory. */
-export const INLINE_RESULT_BYTES = 32 * 1024;
 const STORE_BACKOFF = { firstMs: 200, maxMs: 5000 };
 
 /** A leased task and where it came from. */
@@ -49,7 +46,7 @@ export class Recorder {
   constructor(
     private readonly config: AppConfig,
     private readonly tasks: TaskStore,
-    private readonly blobs: BlobStore,
+    private readonly spill: Spill,
     private readonly singles: SingleTaskStore,
     private readonly notices: TaskNotices,
     private readonly clock: Clock,
@@ -80,7 +77,6 @@ export class Recorder {
     usage: Usage | null,
   ): Promise<void> {
     const { task, lane } = held;
-    const isLarge = body !== null && body.length > INLINE_RESULT_BYTES;
     await this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
@@ -90,8 +86,7 @@ export class Recorder {
       isTry: true,
       statusCode,
       requestId,
-      body: isLarge ? null : body,
-      blobKey: isLarge ? await this.untilStored(() => this.spill(body)) : null,
+      ...(await this.untilStored(() => this.spill.keep(body))),
       errorCode: null,
       errorMessage: null,
       usage,
@@ -167,19 +162,6 @@ export class Recorder {
   ): Promise<void> {
     const { seq, epoch } = task;
     await this.untilStored(() => this.tasks.giveBack({ seq, epoch, laneSeq: lane.seq, isLoss: false, ...how }));
-  }
-
-  private async spill(body: string): Promise<string> {
-    const key = `spill_${newId('blob')}`;
-    const writer = await this.blobs.create(key);
-    try {
-      await writer.write(Buffer.from(body));
-      await writer.commit();
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
-    return key;
   }
 
   private async untilStored<T>(write: () => Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ import type { BatchOutcome } from '../../kernel/batch-state.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import { newId } from '../../kernel/ids.js';
 import { ServiceLoop } from '../../kernel/service-loop.js';
+import { LostText, Spill } from '../../modules/tasks/spill.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { BatchStore, type EndedLine, type StoredBatch } from '../../store/batch.store.js';
@@ -26,7 +27,7 @@ const PAGE_LINES = 500;
 const POLL_MS = 1000;
 const LOST_ANSWER = {
   errorCode: 'answer_lost',
-  errorMessage: 'This request was answered, but the stored answer is missing on the disk of the server.',
+  errorMessage: 'This request was answered, but the stored answer is missing or damaged on the disk of the server.',
 };
 
 @Injectable()
@@ -38,6 +39,7 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
     private readonly config: AppConfig,
     private readonly batches: BatchStore,
     private readonly blobs: BlobStore,
+    private readonly spill: Spill,
     private readonly settler: Settler,
     private readonly events: EventBus,
     private readonly telemetry: FinalizeTelemetry,
@@ -126,14 +128,15 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
     if (file.isFull) await file.flush();
   }
 
-  /** Null when the disk has lost it: then its line says so, instead of the whole batch waiting for ever. */
+  /** Null when the disk has lost or changed it: then its line says so, instead of the whole batch waiting for ever. */
   private async readSpilled(key: string): Promise<string | null> {
-    const stat = await this.blobs.stat(key);
-    if (!stat) {
-      this.telemetry.failed(new Error(`the stored answer ${key} is missing; its line goes into the error file`));
+    try {
+      return await this.spill.read({ body: null, blobKey: key });
+    } catch (error) {
+      if (!(error instanceof LostText)) throw error;
+      this.telemetry.failed(new Error(`${error.message}; its line goes into the error file`));
       return null;
     }
-    return (await this.blobs.readRange(key, 0, stat.bytes)).toString('utf8');
   }
 
   private resultFile(

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
+import { TasksModule } from '../../modules/tasks/tasks.module.js';
 import { FinalizeTelemetry } from './finalize-telemetry.js';
 import { FinalizeEngine } from './finalize.engine.js';
 import { Settler } from './settler.js';
 
-@Module({ providers: [FinalizeEngine, FinalizeTelemetry, Settler] })
+@Module({ imports: [TasksModule], providers: [FinalizeEngine, FinalizeTelemetry, Settler] })
 export class FinalizeModule {}

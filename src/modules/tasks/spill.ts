@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../kernel/ids.js';
 import { BlobStore } from '../../ports/blob-store.js';
 
-/** From this size on, in characters. */
+/** From this size on, in characters. Result files are written from pages of 500 answers, which must fit in memory. */
 export const INLINE_CHARACTERS = 32 * 1024;
 
 /** A text where it is kept: exactly one of the two is set, or none where there is no text. */
@@ -12,6 +12,9 @@ export interface KeptText {
   body: string | null;
   blobKey: string | null;
 }
+
+/** A text that was kept in a blob is missing, or is not what was written. */
+export class LostText extends Error {}
 
 @Injectable()
 export class Spill {
@@ -22,16 +25,22 @@ export class Spill {
     return { body: null, blobKey: await this.write(text) };
   }
 
+  /** Rejects with LostText when the disk has lost or changed it. */
   async read({ body, blobKey }: KeptText): Promise<string | null> {
     if (blobKey === null) return body;
     const stat = await this.blobs.stat(blobKey);
-    return (await this.blobs.readRange(blobKey, 0, stat?.bytes ?? 0)).toString();
+    if (!stat) throw new LostText(`the stored text ${blobKey} is missing`);
+    const bytes = await this.blobs.readRange(blobKey, 0, stat.bytes);
+    if (!blobKey.endsWith(`_${hashOf(bytes)}`)) throw new LostText(`the stored text ${blobKey} is damaged`);
+    return bytes.toString();
   }
 
-  /** The key ends with the text's hash, so that who hands in the same text twice can be told from who does not. */
+  /**
+   * The key ends with the text's hash: it tells damage, and who hands in the same text twice from who does not.
+   */
   private async write(text: string): Promise<string> {
     const bytes = Buffer.from(text);
-    const key = `spill_${newId('blob')}_${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}`;
+    const key = `spill_${newId('blob')}_${hashOf(bytes)}`;
     const writer = await this.blobs.create(key);
     try {
       await writer.write(bytes);
@@ -42,4 +51,8 @@ export class Spill {
     }
     return key;
   }
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }

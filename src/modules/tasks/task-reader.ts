@@ -5,7 +5,7 @@ import { TASK_STATES } from '../../kernel/task-state.js';
 import type { TaskKey } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { LineBodies, type LinePlace } from './line-bodies.js';
-import { Spill } from './spill.js';
+import { LostText, Spill } from './spill.js';
 import type { TaskDetails, TaskResult, TaskSummary } from './task-requests.js';
 
 /** Tasks are read in pages of this many. */
@@ -72,10 +72,20 @@ export class TaskReader {
   async resultOf(task: StoredTask): Promise<TaskResult | null> {
     if (task.resultSeq === null) return null;
     const { statusCode, requestId, errorCode, errorMessage } = task;
-    const body = await this.spill.read({ body: task.resultBody, blobKey: task.resultBlobKey });
-    return { statusCode, requestId, body, errorCode, errorMessage };
+    try {
+      const body = await this.spill.read({ body: task.resultBody, blobKey: task.resultBlobKey });
+      return { statusCode, requestId, body, errorCode, errorMessage };
+    } catch (error) {
+      if (!(error instanceof LostText)) throw error;
+      return { statusCode: null, requestId, body: null, ...ANSWER_LOST };
+    }
   }
 }
+
+const ANSWER_LOST = {
+  errorCode: 'answer_lost',
+  errorMessage: 'The answer was recorded, but the disk has lost or changed it since.',
+};
 
 function isLine(task: StoredTask): task is StoredTask & LinePlace {
   return task.batchSeq !== null;

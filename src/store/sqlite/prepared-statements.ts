@@ -27,7 +27,7 @@ export class PreparedStatement {
 
   /** Rows as objects. The driver would set each key of each row through a call of V8's; made here they cost half. */
   all(params: SqlParams): unknown[] {
-    const rows = this.prepared.all(this.valuesOf(params)) as unknown[];
+    const rows = this.prepared.all(this.valuesOf(params));
     const { columns } = this;
     return columns === null ? rows : rows.map((values) => objectOf(columns, values as unknown[]));
   }
