@@ -9,6 +9,8 @@ export interface Parameter {
 export interface MediaType {
   schema?: Schema;
   example?: unknown;
+  /** Several, by name. */
+  examples?: Record<string, { value: unknown }>;
 }
 
 /** As much of JSON Schema as the document uses. */
@@ -82,7 +84,8 @@ export function fill({ path }: Route, value: string): string {
 export function exampleBodyOf(document: ApiDocument, { requestBody }: Route): Record<string, unknown> | undefined {
   const media = requestBody?.content['application/json'];
   if (media === undefined) return undefined;
-  return (media.example ?? exampleOf(document, media.schema ?? {})) as Record<string, unknown>;
+  const [first] = Object.values(media.examples ?? {});
+  return (media.example ?? first?.value ?? exampleOf(document, media.schema ?? {})) as Record<string, unknown>;
 }
 
 /** What a schema has for an example, put together from those of its fields; undefined when there is none. */

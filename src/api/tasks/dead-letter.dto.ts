@@ -17,6 +17,11 @@ export class RedriveDto {
   task_ids?: string[] | null;
 }
 
+export const REDRIVE_EXAMPLES = {
+  queue: { value: { queue: 'chat' } },
+  tasks: { value: { task_ids: [TASK_ID] } },
+};
+
 export class RedrivenDto {
   @ApiProperty({ type: 'integer', example: 12, description: 'How many tasks are ready again.' })
   redriven: number;

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
@@ -9,7 +9,14 @@ import { TaskReader } from '../../modules/tasks/task-reader.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, readPageRequest, readText, type Query as QueryParameters } from '../common/page.js';
 import { TASK_ID } from './completion.dto.js';
-import { DEAD_LETTERS_EXAMPLE, DroppedTaskDto, RedriveDto, RedrivenDto, RedrivenTaskDto } from './dead-letter.dto.js';
+import {
+  DEAD_LETTERS_EXAMPLE,
+  DroppedTaskDto,
+  REDRIVE_EXAMPLES,
+  RedriveDto,
+  RedrivenDto,
+  RedrivenTaskDto,
+} from './dead-letter.dto.js';
 import { deadLetterJson } from './dead-letter.mapper.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
@@ -57,6 +64,7 @@ export class DeadLettersController {
   @Post('dead/redrive')
   @HttpCode(200)
   @ApiOperation({ summary: 'Give dead letters another chance', description: 'As new tasks, in their old places.' })
+  @ApiBody({ type: RedriveDto, examples: REDRIVE_EXAMPLES })
   @ApiOkResponse({ type: RedrivenDto })
   @TaskErrors({ 400: NO_QUEUE })
   async redriveMany(@CurrentCaller() caller: Caller, @Body() body: RedriveDto): Promise<RedrivenDto> {

@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Param, Post, Req } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { TASK_STATES } from '../../kernel/task-state.js';
 import type { Caller } from '../../modules/access/caller.js';
@@ -17,6 +17,7 @@ import {
   HeartbeatsDto,
   KeptAloneDto,
   KeptLeasesDto,
+  PROGRESS_EXAMPLES,
   ProgressDto,
   ProgressedDto,
   ReleaseDto,
@@ -83,6 +84,7 @@ export class LeaseController {
   @ApiParam(TASK)
   @TaskErrors(UNHELD_EXAMPLES)
   @ApiHeader(TOKEN)
+  @ApiBody({ type: ProgressDto, examples: PROGRESS_EXAMPLES })
   @ApiOkResponse({ type: ProgressedDto })
   async progress(
     @CurrentCaller() { tenantSeq }: Caller,

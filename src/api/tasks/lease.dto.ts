@@ -4,6 +4,7 @@ import {
   BooleanField,
   IntegerField,
   NestedField,
+  RuleField,
   ObjectListField,
   TextField,
   type FieldDocumentation,
@@ -24,6 +25,11 @@ function SecondsField(documentation: FieldDocumentation & { min: number }): Prop
 }
 
 const EXTEND = { min: 1, about: 'Seconds the lease lasts from now on; left out, as long as it was given for.' };
+
+/** Its mapper says what is wrong with one; a whole number will do. */
+function EventIdField(): PropertyDecorator {
+  return RuleField(() => null, { about: ID_OF_EVENT, example: '1', isOptional: true, schema: { type: 'string' } });
+}
 
 export class HeartbeatDto {
   @TokenField(false)
@@ -76,7 +82,7 @@ export class KeptLeasesDto {
 const ID_OF_EVENT = 'Its id, for readers who come back: a string or an integer.';
 
 export class ProgressEventDto {
-  @AnyField({ about: ID_OF_EVENT, isOptional: true })
+  @EventIdField()
   event_id?: string | number | null;
 
   @TextField({ about: 'Its name.', example: 'message', isOptional: true })
@@ -91,7 +97,7 @@ export class ProgressDto {
   @TokenField(true)
   lease_token?: string | null;
 
-  @AnyField({ about: ID_OF_EVENT, isOptional: true })
+  @EventIdField()
   event_id?: unknown;
 
   @TextField({ about: 'Its name.', example: 'message', isOptional: true })
@@ -103,6 +109,13 @@ export class ProgressDto {
   @ObjectListField(ProgressEventDto, { about: 'Several in their order.', maxItems: MAX_REPORTS, isOptional: true })
   events?: Record<string, unknown>[] | null;
 }
+
+const EVENT_EXAMPLE = { event_id: '1', event_name: 'message', event_data: { choices: [] } };
+
+export const PROGRESS_EXAMPLES = {
+  one: { value: { lease_token: LEASE_TOKEN, ...EVENT_EXAMPLE } },
+  several: { value: { lease_token: LEASE_TOKEN, events: [EVENT_EXAMPLE, { ...EVENT_EXAMPLE, event_id: '2' }] } },
+};
 
 export class ProgressedDto {
   @ApiProperty({ example: TASK_ID })

@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
@@ -14,7 +14,7 @@ import { idempotencyKeyOf } from '../common/idempotency-key.js';
 import { textOf } from '../common/json-body.js';
 import { ValidationPipe } from '../common/validation.pipe.js';
 import { HeldCalls } from './held-calls.js';
-import { BulkPutDto, BulkResultsDto, PutDto, PutReceiptDto, type BulkResultDto } from './put.dto.js';
+import { BulkPutDto, BulkResultsDto, PUT_EXAMPLES, PutDto, PutReceiptDto, type BulkResultDto } from './put.dto.js';
 import { toPutRequest, waitMsOf, type PutOrigin } from './put.mapper.js';
 import { TASK_ID_HEADER } from './task-answers.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
@@ -52,6 +52,7 @@ export class PutController {
     description:
       'For 24 h the same key and body give the same task: one that runs is joined, one that has ended is told again',
   })
+  @ApiBody({ type: PutDto, examples: PUT_EXAMPLES })
   @ApiOkResponse({ type: PutReceiptDto, description: 'In callback mode; else the answer, or the stream of events' })
   @TaskErrors({
     400: 'data cannot be null',

@@ -134,6 +134,15 @@ const PUT_EXAMPLE = {
   data: { model: 'demo-small', messages: [{ role: 'user', content: 'Hello!' }] },
 };
 
+/** By response mode. */
+export const PUT_EXAMPLES = {
+  callback: { value: { ...PUT_EXAMPLE, callback_url: 'https://example.com/hooks/answers' } },
+  blocking: { value: { ...PUT_EXAMPLE, level: 0, response_mode: 'blocking', timeout: 60 } },
+  streaming: {
+    value: { ...PUT_EXAMPLE, level: 0, response_mode: 'streaming', data: { ...PUT_EXAMPLE.data, stream: true } },
+  },
+};
+
 const judgeTasks: Judge = (value, path) => {
   if (!Array.isArray(value)) return wrongType(path, 'an array', value);
   if (value.length > 0 && value.length <= MAX_BULK) return null;
