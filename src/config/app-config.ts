@@ -17,6 +17,8 @@ export abstract class AppConfig {
   abstract readonly authEnabled: boolean;
   /** Seals upstream keys and webhook secrets. Null: one is generated at first start and kept in the data folder. */
   abstract readonly secret: string | null;
+  /** What the distributed mode stands on; null when embedded. */
+  abstract readonly services: ServicesConfig | null;
   abstract readonly upstream: UpstreamConfig | null;
   /** Hosts, addresses and CIDR networks that callbacks may reach although they are private. */
   abstract readonly callbackAllow: readonly string[];
@@ -27,6 +29,13 @@ export abstract class AppConfig {
   abstract readonly log: LogConfig;
   /** Fault tests only: name of the crash point to die at. */
   abstract readonly crashAt: string | null;
+}
+
+/** URLs of the services that all processes of a deployment share. They may hold passwords. */
+export interface ServicesConfig {
+  databaseUrl: string;
+  redisUrl: string;
+  s3Url: string;
 }
 
 /** The upstream of the `default` queue. */

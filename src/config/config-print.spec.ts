@@ -50,6 +50,9 @@ describe('configReport', () => {
     expect(VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => name)).toEqual([
       'MILLRACE_ADMIN_KEY',
       'MILLRACE_SECRET',
+      'MILLRACE_DATABASE_URL',
+      'MILLRACE_REDIS_URL',
+      'MILLRACE_S3_URL',
       'MILLRACE_UPSTREAM_KEY',
     ]);
   });

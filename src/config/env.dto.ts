@@ -5,6 +5,7 @@ import {
   Host,
   NetworkList,
   Secret,
+  ServiceUrl,
   Size,
   Span,
   Text,
@@ -46,7 +47,10 @@ export class EnvDto {
 
   @Secret(
     { minLength: 16 },
-    { about: 'API key with every right; if not set, one is made at first start and kept in the data folder.' },
+    {
+      about:
+        'API key with every right; if not set, an embedded server makes one at first start and keeps it in its folder.',
+    },
   )
   MILLRACE_ADMIN_KEY: string | null;
 
@@ -60,10 +64,24 @@ export class EnvDto {
     { minLength: 16 },
     {
       about:
-        'Seals upstream keys and webhook secrets at rest; if not set, one is made at first start and kept in the data folder.',
+        'Seals upstream keys and webhook secrets at rest; if not set, an embedded server makes one at first start and keeps it in its folder.',
     },
   )
   MILLRACE_SECRET: string | null;
+
+  @ServiceUrl(['mysql', 'mariadb'], {
+    about: 'Distributed mode: the database, e.g. `mysql://user:password@host:3306/millrace`.',
+  })
+  MILLRACE_DATABASE_URL: string | null;
+
+  @ServiceUrl(['redis', 'rediss'], { about: 'Distributed mode: Redis, e.g. `redis://:password@host:6379`.' })
+  MILLRACE_REDIS_URL: string | null;
+
+  @ServiceUrl(['s3', 'http', 'https'], {
+    about:
+      'Distributed mode: the bucket, `s3://bucket/prefix?region=…` at AWS or `https://key:secret@host/bucket/prefix` elsewhere.',
+  })
+  MILLRACE_S3_URL: string | null;
 
   @BaseUrl({ about: 'OpenAI-compatible base URL that serves the `default` queue, normally ending in `/v1`.' })
   MILLRACE_UPSTREAM_URL: string | null;

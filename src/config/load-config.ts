@@ -9,6 +9,10 @@ import { EnvDto, VARIABLES } from './env.dto.js';
 import { gatherSettings, type Environment, type Setting } from './env-sources.js';
 
 const STANDARD_OUTPUT = 1;
+/** What a distributed deployment stands on, and an embedded server has no use for. */
+const SERVICES = ['MILLRACE_DATABASE_URL', 'MILLRACE_REDIS_URL', 'MILLRACE_S3_URL'] as const;
+/** Every process must have the same, so none can make its own. */
+const SHARED_SECRETS = ['MILLRACE_ADMIN_KEY', 'MILLRACE_SECRET'] as const;
 
 export interface ConfigInput {
   env: Environment;
@@ -66,8 +70,19 @@ function contradictions(env: EnvDto, refused: ReadonlySet<string>): ConfigProble
   const problems: ConfigProblem[] = [];
   const add = (variable: keyof EnvDto, wrong: string, allowed: string) => problems.push({ variable, wrong, allowed });
   const { MILLRACE_MODE: mode, MILLRACE_ROLE: role, MILLRACE_HOST: host } = env;
-  if (mode === 'distributed') {
-    add('MILLRACE_MODE', "cannot be 'distributed': this build does not have that mode yet", 'it takes `embedded`');
+  if (!refused.has('MILLRACE_MODE')) {
+    for (const name of SERVICES) {
+      if (refused.has(name)) continue;
+      if (mode === 'distributed' && env[name] === null)
+        add(name, 'is needed when MILLRACE_MODE is distributed', 'set it');
+      if (mode === 'embedded' && env[name] !== null) {
+        add(name, 'is set, but MILLRACE_MODE is embedded', 'set MILLRACE_MODE to `distributed`, or take it away');
+      }
+    }
+    for (const name of SHARED_SECRETS) {
+      if (mode !== 'distributed' || env[name] !== null || refused.has(name)) continue;
+      add(name, 'is needed when MILLRACE_MODE is distributed', 'set it, to the same value for every process');
+    }
   }
   if (mode === 'embedded' && role !== 'all' && !refused.has('MILLRACE_ROLE')) {
     add('MILLRACE_ROLE', `cannot be '${role}' when MILLRACE_MODE is embedded`, 'it takes `all`');
@@ -98,6 +113,7 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
     adminKey: env.MILLRACE_ADMIN_KEY,
     authEnabled: env.MILLRACE_AUTH === 'on',
     secret: env.MILLRACE_SECRET,
+    services: servicesOf(env),
     upstream:
       env.MILLRACE_UPSTREAM_URL === null
         ? null
@@ -135,6 +151,12 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
     },
     crashAt: env.MILLRACE_TEST_CRASH_AT,
   };
+}
+
+/** The checks before have made sure that there are all of them or none. */
+function servicesOf(env: EnvDto): AppConfig['services'] {
+  const { MILLRACE_DATABASE_URL: databaseUrl, MILLRACE_REDIS_URL: redisUrl, MILLRACE_S3_URL: s3Url } = env;
+  return databaseUrl === null || redisUrl === null || s3Url === null ? null : { databaseUrl, redisUrl, s3Url };
 }
 
 function deepFreeze<T extends object>(value: T): T {

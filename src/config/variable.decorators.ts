@@ -128,6 +128,22 @@ export function BaseUrl(documentation: Documentation): PropertyDecorator {
   });
 }
 
+/** The URL of another service, such as `redis://host:6379`. Secret, because it may hold a password. */
+export function ServiceUrl(protocols: readonly string[], documentation: Documentation): PropertyDecorator {
+  const starts = WORDS.format(protocols.map((protocol) => `\`${protocol}://\``));
+  const isServiceUrl = (text: unknown) =>
+    typeof text === 'string' &&
+    protocols.some((protocol) => text.startsWith(`${protocol}://`)) &&
+    URL.canParse(text) &&
+    new URL(text).hostname !== '';
+  return variable(documentation, {
+    allowed: `a URL that begins with ${starts}`,
+    checks: [ValidateBy({ name: 'serviceUrl', validator: { validate: isServiceUrl } })],
+    isSecret: true,
+    isQuotable: false,
+  });
+}
+
 /** Hosts and networks in one text, separated by commas or spaces; the value is a list. */
 export function NetworkList(documentation: Documentation): PropertyDecorator {
   return variable(documentation, {
