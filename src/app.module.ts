@@ -21,6 +21,7 @@ import { DispatchModule } from './engines/dispatch/dispatch.module.js';
 import { FinalizeModule } from './engines/finalize/finalize.module.js';
 import { IngestModule } from './engines/ingest/ingest.module.js';
 import { MaintenanceModule } from './engines/maintenance/maintenance.module.js';
+import { InstancePolicy } from './modules/instances/instance-policy.js';
 import { loadHandlers } from './modules/handlers/load-handlers.js';
 import type { Database } from './store/database.js';
 import { StoreModule } from './store/store.module.js';
@@ -77,7 +78,7 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
       ConfigModule.forRoot(config),
       TelemetryModule.forRoot(logger, metrics),
       StoreModule.forRoot(database),
-      sharedModule(clock, parts),
+      sharedModule(clock, { ...parts, isAlone: config.mode === 'embedded' }),
       adapters,
       ...FEATURES,
       ...(config.handlersPath === null ? [] : [await loadHandlers(config.handlersPath)]),
@@ -137,13 +138,16 @@ async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Fo
 @Module({})
 class SharedModule {}
 
-function sharedModule(clock: Clock, parts: Pick<AppParts, 'phase' | 'routes' | 'dialects' | 'secrets'>): DynamicModule {
+type SharedParts = Pick<AppParts, 'phase' | 'routes' | 'dialects' | 'secrets'> & { isAlone: boolean };
+
+function sharedModule(clock: Clock, parts: SharedParts): DynamicModule {
   const providers = [
     { provide: Clock, useValue: clock },
     { provide: ServerPhase, useValue: parts.phase },
     { provide: RouteTable, useValue: parts.routes },
     { provide: ErrorDialects, useValue: parts.dialects },
     { provide: Secrets, useValue: parts.secrets },
+    { provide: InstancePolicy, useValue: { isAlone: parts.isAlone } satisfies InstancePolicy },
     { provide: SecretSealer, useValue: new SecretSealer(parts.secrets.sealing.text) },
   ];
   return { module: SharedModule, global: true, providers, exports: providers.map(({ provide }) => provide) };

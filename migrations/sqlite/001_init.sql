@@ -336,7 +336,8 @@ CREATE TABLE webhook_secret (
   previous_until INTEGER
 );
 
--- One row per server process; a new one at each boot. `handler_types` is a JSON array of strings.
+-- One row per server process; a new one at each boot. `handler_types` is a JSON array of strings. `rescued_at`: when the last
+-- lease of one that has ended was taken back.
 CREATE TABLE instance (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
@@ -346,7 +347,8 @@ CREATE TABLE instance (
   handler_types TEXT,
   started_at INTEGER NOT NULL,
   heartbeat_at INTEGER NOT NULL,
-  ended_at INTEGER
+  ended_at INTEGER,
+  rescued_at INTEGER
 );
 CREATE UNIQUE INDEX ux_instance_id ON instance (id);
 CREATE INDEX ix_instance_heartbeat ON instance (heartbeat_at);
@@ -389,6 +391,7 @@ CREATE TABLE idempotency_key (
 ) WITHOUT ROWID;
 CREATE INDEX ix_idempotency_expiry ON idempotency_key (expires_at);
 
+-- Claims: work that one process at a time should do, for thrift, such as running the sweeps.
 CREATE TABLE leader (
   name TEXT PRIMARY KEY NOT NULL,
   instance_seq INTEGER NOT NULL,

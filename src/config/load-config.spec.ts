@@ -28,14 +28,6 @@ function problemsOf(env: Values): readonly ConfigProblem[] {
 
 const writeDotenv = (text: string) => writeFileSync(join(cwd, '.env'), text);
 const KEY = 'k'.repeat(16);
-const DISTRIBUTED = {
-  MILLRACE_MODE: 'distributed',
-  MILLRACE_DATABASE_URL: 'mysql://u:p@db/millrace',
-  MILLRACE_REDIS_URL: 'redis://:p@cache:6379',
-  MILLRACE_S3_URL: 'http://k:s@store:9000/bucket',
-  MILLRACE_ADMIN_KEY: KEY,
-  MILLRACE_SECRET: KEY,
-};
 /** What a good value of each variable looks like in the config. */
 const GOOD: [name: string, text: string, pick: (config: ReturnType<typeof load>) => unknown, value: unknown][] = [
   ['MILLRACE_MODE', 'embedded', (c) => c.mode, 'embedded'],
@@ -290,32 +282,6 @@ describe('problems', () => {
   it('leaves the variables of others alone', () => {
     writeDotenv('OTHER_PORT=x\n');
     expect(load({ PORT: 'x', millrace_port: 'x' }).port).toBe(8080);
-  });
-
-  it('stands on services and shared secrets when distributed, and asks for all that are missing at once', () => {
-    const problems = problemsOf({ MILLRACE_MODE: 'distributed', MILLRACE_ROLE: 'api' });
-    expect(problems.map(({ variable }) => variable)).toEqual([
-      'MILLRACE_DATABASE_URL',
-      'MILLRACE_REDIS_URL',
-      'MILLRACE_S3_URL',
-      'MILLRACE_ADMIN_KEY',
-      'MILLRACE_SECRET',
-    ]);
-    const config = load({ ...DISTRIBUTED, MILLRACE_ROLE: 'engine' });
-    expect([config.mode, config.role]).toEqual(['distributed', 'engine']);
-    expect(config.services).toEqual({
-      databaseUrl: DISTRIBUTED.MILLRACE_DATABASE_URL,
-      redisUrl: DISTRIBUTED.MILLRACE_REDIS_URL,
-      s3Url: DISTRIBUTED.MILLRACE_S3_URL,
-    });
-  });
-
-  it('does not let an embedded server believe that it uses other services', () => {
-    expect(load().services).toBeNull();
-    const { MILLRACE_REDIS_URL } = DISTRIBUTED;
-    expect(problemsOf({ MILLRACE_REDIS_URL })).toMatchObject([
-      { variable: 'MILLRACE_REDIS_URL', wrong: 'is set, but MILLRACE_MODE is embedded' },
-    ]);
   });
 
   it('wants keys wherever others can call', () => {

@@ -52,9 +52,9 @@ export class CallbackStore {
     return this.database.write(recordCallbacks, end, { isPatient: true });
   }
 
-  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
-  rescue(ownerSeq: number): Promise<{ rescued: number; isMore: boolean }> {
-    return this.database.write(rescueCallbacks, { ownerSeq }, { weight: { rows: 500, bytes: 0 } });
+  /** Takes back leases of an instance that is dead, by default of all others; only for one that can prove it. */
+  rescue(ownerSeq: number, deadSeq: number | null = null): Promise<{ rescued: number; isMore: boolean }> {
+    return this.database.write(rescueCallbacks, { ownerSeq, deadSeq }, { weight: { rows: 500, bytes: 0 } });
   }
 
   /** Refuses with `not_found`, and with `conflict` while it is being delivered. */

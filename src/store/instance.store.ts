@@ -1,6 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
 import { Database } from './database.js';
-import { endInstance, registerInstance, type NewInstance } from './procedures/instance.procedures.js';
+import { InstanceRow } from './entities/instance.entity.js';
+import {
+  beatInstance,
+  endInstance,
+  endSilentInstances,
+  noteRescued,
+  registerInstance,
+  type NewInstance,
+} from './procedures/instance.procedures.js';
+
+/** As many at a time; those that are left come with the next look. */
+const MAX_LISTED = 500;
 
 @Injectable()
 export class InstanceStore {
@@ -11,7 +23,44 @@ export class InstanceStore {
     return this.database.write(registerInstance, instance);
   }
 
+  /** A sign of life; false when it comes too late: others have taken this instance for dead. */
+  beat(seq: number): Promise<boolean> {
+    return this.database.write(beatInstance, { seq });
+  }
+
   end(seq: number): Promise<void> {
     return this.database.write(endInstance, { seq });
+  }
+
+  /** Declares those dead that gave no sign of life for `silentMs`. */
+  endSilent(ownSeq: number, silentMs: number): Promise<void> {
+    return this.database.write(endSilentInstances, { ownSeq, silentMs });
+  }
+
+  /** Instances that have ended and may still hold leases, the oldest first. */
+  async unrescued(): Promise<number[]> {
+    const where = { endedAt: Not(IsNull()), rescuedAt: IsNull() };
+    const rows = await this.database.reader.find(InstanceRow, {
+      select: { seq: true },
+      where,
+      order: { seq: 'ASC' },
+      take: MAX_LISTED,
+    });
+    return rows.map(({ seq }) => seq);
+  }
+
+  noteRescued(seq: number): Promise<void> {
+    return this.database.write(noteRescued, { seq });
+  }
+
+  /** Task types that some live instance has a handler for. */
+  async handledTypes(): Promise<Set<string>> {
+    const rows = await this.database.reader.find(InstanceRow, {
+      select: { seq: true, handlerTypes: true },
+      where: { endedAt: IsNull() },
+      order: { seq: 'DESC' },
+      take: MAX_LISTED,
+    });
+    return new Set(rows.flatMap(({ handlerTypes }) => JSON.parse(handlerTypes ?? '[]') as string[]));
   }
 }

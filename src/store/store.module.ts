@@ -4,6 +4,7 @@ import { AuditStore } from './audit.store.js';
 import { BatchStore } from './batch.store.js';
 import { CallbackStore } from './callback.store.js';
 import { Database } from './database.js';
+import { ClaimStore } from './claim.store.js';
 import { DeadLetterStore } from './dead-letter.store.js';
 import { FileStore } from './file.store.js';
 import { HealthStore } from './health.store.js';
@@ -21,6 +22,7 @@ const STORES = [
   AuditStore,
   BatchStore,
   CallbackStore,
+  ClaimStore,
   DeadLetterStore,
   FileStore,
   HealthStore,

@@ -71,9 +71,12 @@ export class TaskStore {
     return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
   }
 
-  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
-  rescue(ownerSeq: number): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
-    return this.database.write(rescueLeases, { ownerSeq }, { weight: SWEEP_WEIGHT });
+  /** Takes back leases of an instance that is dead, by default of all others; only for one that can prove it. */
+  rescue(
+    ownerSeq: number,
+    deadSeq: number | null = null,
+  ): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
+    return this.database.write(rescueLeases, { ownerSeq, deadSeq }, { weight: SWEEP_WEIGHT });
   }
 
   async laneDepth(laneSeq: number): Promise<LaneDepth> {

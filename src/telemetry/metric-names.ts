@@ -169,6 +169,12 @@ export const METRICS = {
     help: 'Tries to deliver a callback: delivered, failed (it is tried again) or dead (it was given up).',
     labels: ['result'],
   },
+  leader: {
+    type: 'gauge',
+    name: 'millrace_leader',
+    help: '1 in the process that runs the sweeps, else 0.',
+    labels: [],
+  },
   webhookPending: {
     type: 'gauge',
     name: 'millrace_webhook_pending',

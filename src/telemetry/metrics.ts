@@ -37,6 +37,7 @@ export class Metrics {
   readonly staleCompletionsRejected = this.plainCounter(METRICS.staleCompletionsRejected);
   readonly webhookDeliveries = this.counter(METRICS.webhookDeliveries);
   readonly webhookPending = this.gauge(METRICS.webhookPending);
+  readonly leader = this.gauge(METRICS.leader);
   readonly filesUploaded = this.counter(METRICS.filesUploaded);
   readonly fileBytes = this.counter(METRICS.fileBytes);
 

@@ -39,7 +39,7 @@ const NEVER: Readonly<Record<string, readonly string[]>> = {
 /** Between modules only downward. A new module is entered here. */
 export const MODULE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   batches: ['tasks', 'files', 'callbacks', 'queues'],
-  tasks: ['queues', 'callbacks', 'handlers'],
+  tasks: ['queues', 'callbacks', 'instances'],
   queues: ['upstreams'],
   files: [],
   upstreams: [],

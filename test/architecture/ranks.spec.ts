@@ -43,7 +43,7 @@ describe('the rank rule', () => {
     [
       'src/modules/tasks/a.ts',
       '../batches/b.js',
-      'of the modules, modules/tasks may import queues, callbacks, handlers.',
+      'of the modules, modules/tasks may import queues, callbacks, instances.',
     ],
     ['src/modules/files/a.ts', '../../engines/ingest/b.js', 'a folder imports only lower ranks'],
     ['src/engines/ingest/a.ts', '../dispatch/b.js', 'a folder imports only lower ranks'],

@@ -7,6 +7,7 @@ import { exerciseStoreCallbacks } from './store-callbacks.contract.js';
 import { exerciseStoreFiles } from './store-files.contract.js';
 import { exerciseStoreHolders } from './store-holder.contract.js';
 import { exerciseStoreFinishes } from './store-finish.contract.js';
+import { exerciseStoreInstances } from './store-instances.contract.js';
 import { exerciseStoreIsolation } from './store-isolation.contract.js';
 import { exerciseStoreLeaseEnds } from './store-lease-end.contract.js';
 import { exerciseStoreLeases } from './store-lease.contract.js';
@@ -41,5 +42,6 @@ describe('SqliteDatabase', () => {
   describe('files', () => exerciseStoreFiles(store));
   describe('retention', () => exerciseStoreRetention(store));
   describe('owners', () => exerciseStoreOwners(store));
+  describe('instances', () => exerciseStoreInstances(store));
   describe('set-up', () => exerciseStoreSetup(store));
 });

@@ -68,6 +68,8 @@ const SINGLE_TASKS = (
   'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 
+const AMONG_OTHERS = 'instance-beat instance-end-silent instance-rescued claim-take claim-drop'.split(' ');
+
 /** Writes that are no part of a batch's life, with the reason why nothing of it depends on them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ...Object.fromEntries(SINGLE_TASKS.map((write) => [write, 'task-write-points.spec.ts'])),
@@ -77,6 +79,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'callback-record': 'callbacks.spec.ts',
   'callback-rescue': 'callbacks.spec.ts',
   'webhook-secret-ensure': 'callbacks.spec.ts',
+  ...Object.fromEntries(AMONG_OTHERS.map((write) => [write, 'where there are other servers: distributed mode'])),
   'task-forget': 'retention.spec.ts',
   'batch-clear': 'retention.spec.ts',
   'callback-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',

@@ -5,6 +5,7 @@ import { AccessStore } from '../../src/store/access.store.js';
 import { AuditStore } from '../../src/store/audit.store.js';
 import { BatchStore } from '../../src/store/batch.store.js';
 import { CallbackStore } from '../../src/store/callback.store.js';
+import { ClaimStore } from '../../src/store/claim.store.js';
 import type { Database } from '../../src/store/database.js';
 import { ALL_ENTITIES } from '../../src/store/entities/all-entities.js';
 import { CommitMarkRow } from '../../src/store/entities/commit-mark.entity.js';
@@ -43,6 +44,7 @@ export interface TestStore {
   audit: AuditStore;
   batches: BatchStore;
   callbacks: CallbackStore;
+  claims: ClaimStore;
   deadLetters: DeadLetterStore;
   files: FileStore;
   health: HealthStore;
@@ -74,6 +76,7 @@ export async function openTestStore(open: OpenTestDatabase = openSqliteDatabase)
     audit: new AuditStore(database),
     batches: new BatchStore(database, clock),
     callbacks: new CallbackStore(database, clock),
+    claims: new ClaimStore(database),
     deadLetters: new DeadLetterStore(database),
     files: new FileStore(database, clock),
     health: new HealthStore(database),

@@ -23,10 +23,6 @@ export class CallbackTelemetry {
     this.metrics.webhookPending.set({}, count);
   }
 
-  rescued(count: number): void {
-    this.logger.info({ rescued: count }, 'callbacks that an earlier server was delivering are delivered again');
-  }
-
   failed(error: unknown, what: string): void {
     this.logger.error({ err: error }, what);
   }

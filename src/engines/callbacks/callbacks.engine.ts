@@ -51,8 +51,7 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
     });
   }
 
-  async onApplicationBootstrap(): Promise<void> {
-    await this.rescueAll();
+  onApplicationBootstrap(): void {
     this.events.on('callback.deliver').subscribe(() => this.loop.wake());
     this.loop.start();
   }
@@ -63,16 +62,6 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
     const timer = setTimeout(() => this.stopping.abort(), this.config.times.shutdownGraceMs);
     await Promise.all(this.running);
     clearTimeout(timer);
-  }
-
-  private async rescueAll(): Promise<void> {
-    let total = 0;
-    for (let isMore = true; isMore;) {
-      const step = await this.store.rescue(this.instance.seq);
-      total += step.rescued;
-      isMore = step.isMore;
-    }
-    if (total > 0) this.telemetry.rescued(total);
   }
 
   private async deliverDue(): Promise<boolean> {

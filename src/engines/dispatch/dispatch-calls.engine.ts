@@ -24,7 +24,7 @@ export class DispatchCallsEngine implements OnApplicationBootstrap, BeforeApplic
   ) {}
 
   onApplicationBootstrap(): void {
-    const { broker, events } = this.ports;
+    const { broker, events, instance } = this.ports;
     this.upstreams.start();
     events.on('batch.abort').subscribe(({ batchSeq }) => this.calls.abortBatch(batchSeq));
     events.on('task.abort').subscribe(({ taskSeq }) => {
@@ -32,10 +32,18 @@ export class DispatchCallsEngine implements OnApplicationBootstrap, BeforeApplic
       this.calls.abortTask(taskSeq);
       this.functions.abortTask(taskSeq);
     });
+    instance.lost.subscribe(() => this.dropAll());
     broker.consume(async ({ laneId }) => {
       await Promise.all([this.upstreams.called(laneId), this.handlers.workLane(laneId)]);
     });
     this.queues.call(this.queues.allLanes().map((lane) => lane.seq));
+  }
+
+  /** Ends all that runs under leases that others have taken back. */
+  private dropAll(): void {
+    this.upstreams.dropAll();
+    this.calls.abortAll('its lease was lost');
+    this.functions.abortAll();
   }
 
   /** Takes no more calls, gives back what has not started, and lets what runs end within the grace time. */

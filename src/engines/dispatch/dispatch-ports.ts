@@ -3,10 +3,11 @@ import { AppConfig } from '../../config/app-config.js';
 import { Clock } from '../../kernel/clock.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
+import { InstanceService } from '../../modules/instances/instance.service.js';
 import { UpstreamHealth } from '../../modules/upstreams/upstream-health.js';
 import { Limiter } from '../../ports/limiter.js';
 
-/** The ports a dispatcher stands between, and whom it tells how the upstreams do. */
+/** The ports a dispatcher stands between, who owns its leases, and whom it tells how the upstreams do. */
 @Injectable()
 export class DispatchPorts {
   constructor(
@@ -16,5 +17,6 @@ export class DispatchPorts {
     readonly clock: Clock,
     readonly config: AppConfig,
     readonly health: UpstreamHealth,
+    readonly instance: InstanceService,
   ) {}
 }

@@ -6,7 +6,6 @@
  * permits come free.
  */
 import { Injectable } from '@nestjs/common';
-import { InstanceService } from '../../modules/instances/instance.service.js';
 import { QueuesService, type Lane } from '../../modules/queues/queues.service.js';
 import { rateKeyOf } from '../../modules/queues/queue.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
@@ -43,7 +42,6 @@ export class DispatcherEngine {
   constructor(
     private readonly ports: DispatchPorts,
     private readonly queues: QueuesService,
-    private readonly instance: InstanceService,
     private readonly tasks: TaskStore,
     private readonly runner: TaskRunner,
     private readonly telemetry: DispatchTelemetry,
@@ -151,7 +149,7 @@ export class DispatcherEngine {
       // Cleared before the lease, so that a call which comes meanwhile is not forgotten.
       stock.mayHaveMore = false;
       const slice = await this.tasks.lease(
-        { laneSeq: lane.seq, want, ownerSeq: this.instance.seq, isUntyped: lane.queue.consumers.has('handler') },
+        { laneSeq: lane.seq, want, ownerSeq: this.ports.instance.seq, isUntyped: lane.queue.consumers.has('handler') },
         isAhead,
       );
       stock.add(this.runner.load(slice), this.ports.clock.now());

@@ -1,34 +1,17 @@
 /**
  * In: batches whose last line has ended, or that were stopped. Out: their output and error files, in the order of the input
  * file, and the terminal state, all made visible in one transaction.
- *
- * Invariant: a result file is seen whole or not at all. A finalize that was cut off leaves blobs that nobody names; the next
- * one starts anew under the same file ids.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { AppConfig } from '../../config/app-config.js';
-import type { BatchOutcome } from '../../kernel/batch-state.js';
-import { crashPoint } from '../../kernel/crash-point.js';
-import { newId } from '../../kernel/ids.js';
 import { ServiceLoop } from '../../kernel/service-loop.js';
-import { LostText, Spill } from '../../modules/tasks/spill.js';
-import { BlobStore } from '../../ports/blob-store.js';
+import { ClaimsService } from '../../modules/instances/claims.service.js';
 import { EventBus } from '../../ports/event-bus.js';
-import { BatchStore, type EndedLine, type StoredBatch } from '../../store/batch.store.js';
-import type { ResultFile } from '../../store/procedures/batch-shapes.js';
+import { BatchStore } from '../../store/batch.store.js';
+import { BatchFinalizer } from './batch-finalizer.js';
 import { FinalizeTelemetry } from './finalize-telemetry.js';
-import { ResultFileWriter, type WrittenFile } from './result-file-writer.js';
-import { resultLine } from './result-line.js';
 import { Settler } from './settler.js';
 
-/** Rows a read: longer reads keep the log from being reset. */
-const PAGE_LINES = 500;
 const POLL_MS = 1000;
-const LOST_ANSWER = {
-  errorCode: 'answer_lost',
-  errorMessage: 'This request was answered, but the stored answer is missing or damaged on the disk of the server.',
-};
 
 @Injectable()
 export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -36,13 +19,12 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
   private isStopping = false;
 
   constructor(
-    private readonly config: AppConfig,
     private readonly batches: BatchStore,
-    private readonly blobs: BlobStore,
-    private readonly spill: Spill,
     private readonly settler: Settler,
+    private readonly finalizer: BatchFinalizer,
+    private readonly claims: ClaimsService,
     private readonly events: EventBus,
-    private readonly telemetry: FinalizeTelemetry,
+    telemetry: FinalizeTelemetry,
   ) {
     this.loop = new ServiceLoop({
       name: 'finalize',
@@ -59,96 +41,24 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
 
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
+    this.finalizer.stop();
     await this.loop.stop();
   }
 
   private async finalizeWaiting(): Promise<void> {
     const failures: unknown[] = [];
-    for (const batch of await this.batches.toFinalize()) {
+    for (const { seq } of await this.batches.toFinalize()) {
       if (this.isStopping) return;
+      const claim = this.claims.hold(`finalize:${seq}`, () => this.settleAndFinalize(seq));
       // One that cannot be finalized must not hold up those behind it.
-      await this.settleAndFinalize(batch).catch((error: unknown) => failures.push(error));
+      await claim.catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  private async settleAndFinalize(batch: StoredBatch): Promise<void> {
-    if (await this.settler.settle(batch)) await this.finalize(batch.seq);
-  }
-
-  private async finalize(batchSeq: number): Promise<void> {
-    const batch = await this.batches.planResultFiles(batchSeq, newId('file'), newId('file'));
-    const outcome = batch.outcome as BatchOutcome;
-    const written = await this.writeFiles(batch);
-    if (!written) return;
-    crashPoint('finalize:written');
-    const isEnded = await this.batches.finish({
-      batchSeq,
-      outcome,
-      output: this.resultFile(batch, batch.plannedOutputId!, 'output', written.output),
-      error: this.resultFile(batch, batch.plannedErrorId!, 'error', written.error),
-    });
-    crashPoint('finalize:finished');
-    if (isEnded) this.telemetry.ended(batch, outcome);
-  }
-
-  /** Null when the server is stopping; the next one begins anew. */
-  private async writeFiles(
-    batch: StoredBatch,
-  ): Promise<{ output: WrittenFile | null; error: WrittenFile | null } | null> {
-    const output = new ResultFileWriter(this.blobs);
-    const error = new ResultFileWriter(this.blobs);
-    try {
-      for (let after = 0; after < batch.total; after += PAGE_LINES) {
-        if (this.isStopping) throw new Stopping();
-        const page = await this.batches.endedLines(batch.seq, after, after + PAGE_LINES);
-        for (const line of page) await this.writeLine(batch.id, line, output, error);
-        await nextTurn(); // reads and appends may all have been answered from memory: let others run
-        crashPoint('finalize:page');
-      }
-      return { output: await output.commit(), error: await error.commit() };
-    } catch (failure) {
-      await Promise.all([output.abort(), error.abort()]);
-      if (failure instanceof Stopping) return null;
-      throw failure;
-    }
-  }
-
-  private async writeLine(
-    batchId: string,
-    line: EndedLine,
-    output: ResultFileWriter,
-    error: ResultFileWriter,
-  ): Promise<void> {
-    const body = line.blobKey === null ? line.body : await this.readSpilled(line.blobKey);
-    const isLost = line.blobKey !== null && body === null;
-    const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, body);
-    const file = isGood ? output : error;
-    file.add(text);
-    if (file.isFull) await file.flush();
-  }
-
-  /** Null when the disk has lost or changed it: then its line says so, instead of the whole batch waiting for ever. */
-  private async readSpilled(key: string): Promise<string | null> {
-    try {
-      return await this.spill.read({ body: null, blobKey: key });
-    } catch (error) {
-      if (!(error instanceof LostText)) throw error;
-      this.telemetry.failed(new Error(`${error.message}; its line goes into the error file`));
-      return null;
-    }
-  }
-
-  private resultFile(
-    batch: StoredBatch,
-    fileId: string,
-    kind: 'output' | 'error',
-    written: WrittenFile | null,
-  ): ResultFile | null {
-    if (!written) return null;
-    const ttlMs = batch.outputTtlMs ?? this.config.times.fileTtlMs;
-    return { ...written, fileId, filename: `${batch.id}_${kind}.jsonl`, ttlMs };
+  /** Looks at the batch as it is now: another process may have had it until a moment ago. */
+  private async settleAndFinalize(batchSeq: number): Promise<void> {
+    const batch = await this.batches.bySeq(batchSeq);
+    if (batch.endedAt === null && (await this.settler.settle(batch))) await this.finalizer.finalize(batchSeq);
   }
 }
-
-class Stopping extends Error {}

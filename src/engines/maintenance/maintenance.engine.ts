@@ -1,7 +1,8 @@
-/** Runs the sweeps, each in a loop of its own, so that a slow one holds up no other. */
+/** Runs the sweeps while this process leads, each in a loop of its own, so that a slow one holds up no other. */
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { ServiceLoop } from '../../kernel/service-loop.js';
 import { AppLogger } from '../../telemetry/logger.js';
+import { Leader } from './leader.js';
 import type { Sweep } from './sweep.js';
 import { Sweeps } from './sweeps.js';
 
@@ -11,24 +12,26 @@ export class MaintenanceEngine implements OnApplicationBootstrap, BeforeApplicat
 
   constructor(
     sweeps: Sweeps,
+    private readonly leader: Leader,
     private readonly logger: AppLogger,
   ) {
     this.loops = sweeps.all.map((sweep) => this.loopOf(sweep));
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
+    await this.leader.start();
     for (const loop of this.loops) loop.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await Promise.all([this.leader.stop(), ...this.loops.map((loop) => loop.stop())]);
   }
 
   private loopOf(sweep: Sweep): ServiceLoop {
     return new ServiceLoop({
       name: sweep.name,
       intervalMs: sweep.intervalMs,
-      step: () => sweep.run(),
+      step: async () => this.leader.isSelf && (await sweep.run()),
       onError: (error) => this.logger.error({ err: error, sweep: sweep.name }, 'a sweep failed; it is tried again'),
     });
   }

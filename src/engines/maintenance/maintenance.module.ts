@@ -7,7 +7,9 @@ import { BatchExpirer } from './batch-expirer.js';
 import { CallSweep } from './call-sweep.js';
 import { CallbackCleaner } from './callback-cleaner.js';
 import { FileCleaner } from './file-cleaner.js';
+import { InstanceRescuer } from './instance-rescuer.js';
 import { LaneClearer } from './lane-clearer.js';
+import { Leader } from './leader.js';
 import { LeaseEnder } from './lease-ender.js';
 import { MaintenanceEngine } from './maintenance.engine.js';
 import { OrphanCleaner } from './orphan-cleaner.js';
@@ -25,6 +27,7 @@ const SWEEPS: readonly Type<Sweep>[] = [
   CallSweep,
   CallbackCleaner,
   FileCleaner,
+  InstanceRescuer,
   LaneClearer,
   LeaseEnder,
   OrphanCleaner,
@@ -39,6 +42,7 @@ const SWEEPS: readonly Type<Sweep>[] = [
   providers: [
     ...SWEEPS,
     { provide: Sweeps, inject: [...SWEEPS], useFactory: (...all: Sweep[]) => new Sweeps(all) },
+    Leader,
     MaintenanceEngine,
   ],
 })

@@ -1,7 +1,7 @@
 /** Where a task that comes in belongs: its lane, and its type where functions of this server work the queue off. */
 import { Injectable } from '@nestjs/common';
 import { MillraceError } from '../../kernel/errors.js';
-import { HandlerRegistry } from '../handlers/handler-registry.js';
+import { HandledTypes } from '../instances/handled-types.js';
 import type { Queue } from '../queues/queue.js';
 import { QueuesService, type Lane } from '../queues/queues.service.js';
 import type { PutRequest } from './task-requests.js';
@@ -12,13 +12,13 @@ type Routed = Pick<PutRequest, 'tenantSeq' | 'queueName' | 'level' | 'endpoint' 
 export class TaskRouting {
   constructor(
     private readonly queues: QueuesService,
-    private readonly handlers: HandlerRegistry,
+    private readonly handled: HandledTypes,
   ) {}
 
   /** Refuses with `queue_not_found`, `no_route` and `no_handler`. */
   async route(request: Routed): Promise<{ lane: Lane; type: string | null }> {
     const queue = this.queueOf(request);
-    const type = this.typeIn(queue, request.type);
+    const type = await this.typeIn(queue, request.type);
     return { lane: await this.queues.lane(queue, request.level), type };
   }
 
@@ -45,13 +45,14 @@ export class TaskRouting {
    * In a queue of handlers a task has a type; unless it names one it is that of the queue's name. Where there is an upstream
    * too, a task without a type is for that one; where workers pull too, they may take what no handler knows.
    */
-  private typeIn({ name, consumers }: Queue, given: string | null): string | null {
+  private async typeIn({ name, consumers }: Queue, given: string | null): Promise<string | null> {
     if (!consumers.has('handler')) return given;
     if (given === null && consumers.has('upstream')) return null;
     const type = given ?? name;
-    if (this.handlers.has(type)) return type;
+    const handled = await this.handled.all();
+    if (handled.has(type)) return type;
     if (consumers.has('pull')) return given;
-    const known = [...this.handlers.handlers.keys()].map((each) => `'${each}'`).join(', ') || 'none at all';
+    const known = [...handled].map((each) => `'${each}'`).join(', ') || 'none at all';
     const text = `No function of this server handles tasks of the type '${type}'. There are handlers for ${known}.`;
     throw new MillraceError('no_handler', text, { param: 'type' });
   }

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { HandlersModule } from '../handlers/handlers.module.js';
+import { InstancesModule } from '../instances/instances.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { DeadLettersService } from './dead-letters.service.js';
 import { LineBodies } from './line-bodies.js';
@@ -17,7 +17,7 @@ import { WaitingCalls } from './waiting-calls.js';
 const EXPORTED = [DeadLettersService, PullService, Spill, TaskNotices, TaskReader, TasksService, WaitingCalls];
 
 @Module({
-  imports: [HandlersModule, QueuesModule],
+  imports: [InstancesModule, QueuesModule],
   providers: [...EXPORTED, LineBodies, PullTools, TakeWaiters, TaskRouting, TaskWaiters],
   exports: EXPORTED,
 })

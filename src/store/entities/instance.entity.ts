@@ -31,4 +31,8 @@ export class InstanceRow {
 
   @Column({ name: 'ended_at', type: 'integer', nullable: true })
   endedAt: number | null;
+
+  /** When the last of its leases was taken back; null while that is still to be done. */
+  @Column({ name: 'rescued_at', type: 'integer', nullable: true })
+  rescuedAt: number | null;
 }

@@ -2,6 +2,7 @@
 import './access.procedures.js';
 import './batch.procedures.js';
 import './callback.procedures.js';
+import './claim.procedures.js';
 import './complete.procedures.js';
 import './dead-letter.procedures.js';
 import './file.procedures.js';

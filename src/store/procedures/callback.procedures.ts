@@ -6,6 +6,7 @@ import { CallbackRow } from '../entities/callback.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct, type By } from './audit.js';
+import type { Rescue } from './task.procedures.js';
 import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './callback-shapes.js';
 
 const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
@@ -25,7 +26,7 @@ const ATTEMPT = statement<{ seq: number; epoch: number } & Record<keyof Callback
   'callback-attempt-insert',
 );
 const TRIM = statement<{ seq: number; kept: number }>('callback-attempt-trim');
-const LOST = statement<{ ownerSeq: number; limit: number }, { seq: number; epoch: number; leasedAt: number }>(
+const LOST = statement<Rescue & { limit: number }, { seq: number; epoch: number; leasedAt: number }>(
   'callback-lost-leases',
 );
 
@@ -91,8 +92,8 @@ async function noteAttempts(tx: Tx, ends: readonly Pick<CallbackEnd, 'seq' | 'ep
  * Takes back leases of instances that are dead; only a caller that can prove their death may ask. Nobody knows how far they
  * had come, so it is noted as an attempt but not counted as a try. Returns how many were taken back.
  */
-export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, { ownerSeq }: { ownerSeq: number }) => {
-  const lost = await tx.all(LOST, { ownerSeq, limit: SWEEP_ROWS });
+export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, { ownerSeq, deadSeq }: Rescue) => {
+  const lost = await tx.all(LOST, { ownerSeq, deadSeq, limit: SWEEP_ROWS });
   const error = 'the server ended before it could note what came of it';
   await noteAttempts(
     tx,

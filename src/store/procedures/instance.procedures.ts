@@ -1,4 +1,5 @@
 /** Server processes. Each boot is a new instance, so that leases of an earlier life can be told from this one's. */
+import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 import { InstanceRow } from '../entities/instance.entity.js';
 import { procedureOfOne } from '../procedure.js';
 
@@ -14,9 +15,29 @@ export interface NewInstance {
 export const registerInstance = procedureOfOne('instance-register', async (tx, item: NewInstance) => {
   const row = tx.manager.create(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
   await tx.manager.insert(InstanceRow, row);
-  return row.seq;
+  return (await tx.manager.findOneByOrFail(InstanceRow, { id: item.id })).seq;
+});
+
+/** False when others have taken this instance for dead: its leases are not its own any more. */
+export const beatInstance = procedureOfOne('instance-beat', async (tx, { seq }: { seq: number }) => {
+  const { affected } = await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { heartbeatAt: tx.now });
+  return affected === 1;
 });
 
 export const endInstance = procedureOfOne('instance-end', async (tx, { seq }: { seq: number }): Promise<void> => {
-  await tx.manager.update(InstanceRow, { seq }, { endedAt: tx.now });
+  await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
+});
+
+/** Declares those dead that have been silent for so long, never the one that asks; from then on they cannot beat again. */
+export const endSilentInstances = procedureOfOne(
+  'instance-end-silent',
+  async (tx, { ownSeq, silentMs }: { ownSeq: number; silentMs: number }): Promise<void> => {
+    const silent = { seq: Not(ownSeq), endedAt: IsNull(), heartbeatAt: LessThanOrEqual(tx.now - silentMs) };
+    await tx.manager.update(InstanceRow, silent, { endedAt: tx.now });
+  },
+);
+
+/** Notes that no lease of a dead instance is left. */
+export const noteRescued = procedureOfOne('instance-rescued', async (tx, { seq }: { seq: number }): Promise<void> => {
+  await tx.manager.update(InstanceRow, { seq }, { rescuedAt: tx.now });
 });

@@ -18,7 +18,15 @@ const LEASE_UNTYPED = statement<
   LeasedTask
 >('task-lease-untyped');
 const PROMOTE = statement<{ now: number; limit: number }, { laneSeq: number }>('task-promote');
-const LOST = statement<{ ownerSeq: number; limit: number }, LostLease>('task-lost-leases');
+const LOST = statement<Rescue & { limit: number }, LostLease>('task-lost-leases');
+
+/** Who asks for lost leases, and whose. */
+export interface Rescue extends Record<string, number | null> {
+  /** Never loses its own. */
+  ownerSeq: number;
+  /** The instance that is dead; null for all others, which only the holder of the data folder's lock can say. */
+  deadSeq: number | null;
+}
 
 interface LostLease {
   seq: number;
@@ -76,13 +84,11 @@ export const promoteTasks = procedureOfOne('task-promote', async (tx, _: null) =
 });
 
 /**
- * Takes back leases of instances that are dead. Only a caller that can prove their death may ask: the holder of the
- * data folder's lock. Those that were lost too often fail as `poison`, and streams that have begun
- * as `stream_interrupted`. Returns how many were taken back, and the
- * batches that are done because of it.
+ * Takes back leases of instances that are dead. Those that were lost too often fail as `poison`, and streams that have
+ * begun as `stream_interrupted`. Returns how many were taken back, and the batches that are done because of it.
  */
-export const rescueLeases = procedureOfOne('task-rescue', async (tx, { ownerSeq }: { ownerSeq: number }) => {
-  const lost = await tx.all(LOST, { ownerSeq, limit: SWEEP_ROWS });
+export const rescueLeases = procedureOfOne('task-rescue', async (tx, { ownerSeq, deadSeq }: Rescue) => {
+  const lost = await tx.all(LOST, { ownerSeq, deadSeq, limit: SWEEP_ROWS });
   const [doomed, others] = [lost.filter(isDoomed), lost.filter((task) => !isDoomed(task))];
   await noteAttempts(
     tx,

@@ -6,7 +6,6 @@
  */
 import { Injectable } from '@nestjs/common';
 import { HandlerRegistry } from '../../../modules/handlers/handler-registry.js';
-import { InstanceService } from '../../../modules/instances/instance.service.js';
 import { QueuesService, type Lane } from '../../../modules/queues/queues.service.js';
 import type { TypedShare, TypedTask } from '../../../store/procedures/task-shapes.js';
 import { TaskStore } from '../../../store/task.store.js';
@@ -28,10 +27,9 @@ export class HandlerDispatcher {
   private isStopping = false;
 
   constructor(
-    ports: DispatchPorts,
+    private readonly ports: DispatchPorts,
     private readonly registry: HandlerRegistry,
     private readonly queues: QueuesService,
-    private readonly instance: InstanceService,
     private readonly tasks: TaskStore,
     private readonly runner: HandlerRunner,
     private readonly telemetry: DispatchTelemetry,
@@ -63,7 +61,7 @@ export class HandlerDispatcher {
       admitted = await this.rate.admit(lane, wanted);
       const cut = cutTo(admitted, shares);
       if (cut.length > 0) {
-        begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq: this.instance.seq, shares: cut });
+        begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq: this.ports.instance.seq, shares: cut });
       }
     } finally {
       this.rate.settle(lane, admitted, begun.length);

@@ -1,6 +1,6 @@
--- Leases of any instance but this one.
+-- Leases of one instance, or, where none is named, of all but the one that asks.
 SELECT seq, epoch, lane_seq AS laneSeq, batch_seq AS batchSeq, leased_at AS leasedAt, losses,
   mode = 'streaming' AND EXISTS (SELECT 1 FROM task_event WHERE task_seq = task.seq) AS isHeard
 FROM task
-WHERE state = 2 AND owner_seq IS NOT NULL AND owner_seq <> :ownerSeq
+WHERE state = 2 AND owner_seq IS NOT NULL AND owner_seq <> :ownerSeq AND (:deadSeq IS NULL OR owner_seq = :deadSeq)
 LIMIT :limit

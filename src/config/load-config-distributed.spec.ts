@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, type ConfigProblem } from './config-error.js';
+import { loadConfig } from './load-config.js';
+
+type Values = Record<string, string | undefined>;
+
+// Where no .env is.
+const load = (env: Values = {}) => loadConfig({ env, cwd: '/', isTerminal: false });
+
+function problemsOf(env: Values): readonly ConfigProblem[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const KEY = 'k'.repeat(16);
+const DISTRIBUTED = {
+  MILLRACE_MODE: 'distributed',
+  MILLRACE_DATABASE_URL: 'mysql://u:p@db/millrace',
+  MILLRACE_REDIS_URL: 'redis://:p@cache:6379',
+  MILLRACE_S3_URL: 'http://k:s@store:9000/bucket',
+  MILLRACE_ADMIN_KEY: KEY,
+  MILLRACE_SECRET: KEY,
+};
+
+describe('a server', () => {
+  it('stands on services and shared secrets when distributed, and asks for all that are missing at once', () => {
+    const problems = problemsOf({ MILLRACE_MODE: 'distributed', MILLRACE_ROLE: 'api' });
+    expect(problems.map(({ variable }) => variable)).toEqual([
+      'MILLRACE_DATABASE_URL',
+      'MILLRACE_REDIS_URL',
+      'MILLRACE_S3_URL',
+      'MILLRACE_ADMIN_KEY',
+      'MILLRACE_SECRET',
+    ]);
+    const config = load({ ...DISTRIBUTED, MILLRACE_ROLE: 'engine' });
+    expect([config.mode, config.role]).toEqual(['distributed', 'engine']);
+    expect(config.services).toEqual({
+      databaseUrl: DISTRIBUTED.MILLRACE_DATABASE_URL,
+      redisUrl: DISTRIBUTED.MILLRACE_REDIS_URL,
+      s3Url: DISTRIBUTED.MILLRACE_S3_URL,
+    });
+  });
+
+  it('does not let an embedded server believe that it uses other services', () => {
+    expect(load().services).toBeNull();
+    const { MILLRACE_REDIS_URL } = DISTRIBUTED;
+    expect(problemsOf({ MILLRACE_REDIS_URL })).toMatchObject([
+      { variable: 'MILLRACE_REDIS_URL', wrong: 'is set, but MILLRACE_MODE is embedded' },
+    ]);
+  });
+});

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { EventBus } from '../../ports/event-bus.js';
+import { CallbackStore } from '../../store/callback.store.js';
+import { TaskStore } from '../../store/task.store.js';
+
+/** How many leases went back to their places. */
+export interface Rescued {
+  tasks: number;
+  callbacks: number;
+}
+
+/** Takes back the leases of instances that are dead, in steps that hold nobody up. */
+@Injectable()
+export class LeaseRescue {
+  constructor(
+    private readonly tasks: TaskStore,
+    private readonly callbacks: CallbackStore,
+    private readonly events: EventBus,
+  ) {}
+
+  /** `deadSeq`: null for all instances but `ownSeq`, where those are known to be dead. */
+  async takeBack(ownSeq: number, deadSeq: number | null): Promise<Rescued> {
+    return { tasks: await this.takeTasks(ownSeq, deadSeq), callbacks: await this.takeCallbacks(ownSeq, deadSeq) };
+  }
+
+  private async takeTasks(ownSeq: number, deadSeq: number | null): Promise<number> {
+    let total = 0;
+    for (let isMore = true; isMore;) {
+      const step = await this.tasks.rescue(ownSeq, deadSeq);
+      for (const batchSeq of step.doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
+      total += step.rescued;
+      isMore = step.isMore;
+    }
+    return total;
+  }
+
+  private async takeCallbacks(ownSeq: number, deadSeq: number | null): Promise<number> {
+    let total = 0;
+    for (let isMore = true; isMore;) {
+      const step = await this.callbacks.rescue(ownSeq, deadSeq);
+      total += step.rescued;
+      isMore = step.isMore;
+    }
+    return total;
+  }
+}
