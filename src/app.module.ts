@@ -10,7 +10,7 @@ import { renderOpenAiError } from './api/openai/openai-error.js';
 import { OpenAiModule } from './api/openai/openai.module.js';
 import { isTaskPath, taskErrorRenderer } from './api/tasks/task-error.js';
 import { TasksApiModule } from './api/tasks/tasks-api.module.js';
-import type { AppConfig } from './config/app-config.js';
+import type { AppConfig, Role } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { loadSecrets, prepareDataFolder, Secrets } from './config/generated-secrets.js';
 import { VERSION } from './config/version.js';
@@ -31,19 +31,22 @@ import { TelemetryModule } from './telemetry/telemetry.module.js';
 
 type Imported = Type | DynamicModule | ForwardReference;
 
-/** The features, in no particular order: each says itself what it needs. */
-const FEATURES: readonly Imported[] = [
+/** What each role is made of, in no particular order: each feature says itself what it needs. */
+const API: readonly Imported[] = [OpenAiModule, TasksApiModule, ConsoleModule];
+const ENGINES: readonly Imported[] = [
   IngestModule,
   DispatchModule,
   FinalizeModule,
   CallbacksEngineModule,
   MaintenanceModule,
-  ApiCommonModule,
-  OpenAiModule,
-  TasksApiModule,
-  ConsoleModule,
-  HealthModule,
 ];
+const FEATURES: Readonly<Record<Role, readonly Imported[]>> = {
+  all: [...ENGINES, ...API],
+  api: API,
+  engine: ENGINES,
+};
+/** Also engines are watched over HTTP. */
+const ALWAYS: readonly Imported[] = [ApiCommonModule, HealthModule];
 
 /** What exists before Nest does, because it is needed to start Nest or outlives it. */
 export interface AppParts {
@@ -80,7 +83,8 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
       StoreModule.forRoot(database),
       sharedModule(clock, { ...parts, isAlone: config.mode === 'embedded' }),
       adapters,
-      ...FEATURES,
+      ...FEATURES[config.role],
+      ...ALWAYS,
       ...(config.handlersPath === null ? [] : [await loadHandlers(config.handlersPath)]),
     ];
     return { ...parts, module: { module: AppModule, imports } };

@@ -17,6 +17,9 @@ describe('a field', () => {
     ['{"data":null}', 'null'],
     ['{"x":{"data":1}}', null],
     ['{}', null],
+    ['7', null],
+    ['[]', null],
+    ['"data"', null],
   ])('is found in %s', (text, expected) => {
     expect(textOf(text, 'data')).toBe(expected);
   });
@@ -25,6 +28,11 @@ describe('a field', () => {
     const text = '{"tasks":[{"data":{"a":1}},{"data":{"b":[2]}}]}';
     const items = findItems(text, findField(text, 'tasks')!.start);
     expect(items.map(({ start }) => textOf(text, 'data', start))).toEqual(['{"a":1}', '{"b":[2]}']);
+  });
+
+  it('is not sought for ever in what is no JSON', () => {
+    expect(() => findField('{"data', 'data')).toThrow('not valid JSON');
+    expect(textOf('{"data":7', 'data')).toBe('7');
   });
 
   it('tells how deep its value is', () => {

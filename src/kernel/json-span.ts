@@ -27,7 +27,9 @@ const COLON = 0x3a;
 export function findField(text: string, name: string, from = 0): JsonSpan | null {
   const quoted = JSON.stringify(name);
   let found: JsonSpan | null = null;
-  let at = text.indexOf('{', from) + 1;
+  const open = text.indexOf('{', from);
+  if (open < 0) return null;
+  let at = open + 1;
   for (;;) {
     at = skipSpace(text, at);
     if (text.charCodeAt(at) === CLOSE_BRACE) return found;
@@ -66,6 +68,7 @@ function endOfString(text: string, from: number): number {
   let at = from;
   for (;;) {
     at = text.indexOf('"', at + 1);
+    if (at < 0) throw new Error('the text is not valid JSON: a string has no end');
     let backslashes = 0;
     while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes += 1;
     if (backslashes % 2 === 0) return at + 1;
@@ -78,6 +81,7 @@ export function spanOfValue(text: string, start: number): JsonSpan {
   let open = 0;
   let depth = 0;
   for (;;) {
+    if (at >= text.length) return { start, end: at, depth }; // a bare number or word that is all there is
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       at = endOfString(text, at);

@@ -14,7 +14,7 @@ describe('keys of tenants', () => {
     server = await TestServer.start();
     await server.stop();
     const acme = { tenantName: 'acme', expiresAt: null };
-    keys = await makeKeys(server.dataDir, [
+    keys = await makeKeys(server.place, [
       { ...acme, name: 'files', scopes: ['files'] },
       { ...acme, name: 'more files', scopes: ['files', 'batches'] },
       { ...acme, name: 'metrics', scopes: ['metrics'] },
@@ -22,7 +22,7 @@ describe('keys of tenants', () => {
       { ...acme, name: 'expired', scopes: ['files'], expiresAt: Date.now() - 1 },
       { ...acme, tenantName: 'other', name: 'files', scopes: ['files'] },
     ]);
-    await withKeys(server.dataDir, (service) => service.revoke(keys[3]!.key.id, 'test'));
+    await withKeys(server.place, (service) => service.revoke(keys[3]!.key.id, 'test'));
     await server.restart();
   });
 

@@ -20,8 +20,8 @@ beforeAll(async () => {
   server = await TestServer.start({ MILLRACE_UPSTREAM_URL: upstream.url, MILLRACE_UPSTREAM_CONCURRENCY: '1' });
   await server.stop();
   const scopes = ['files', 'batches'] as const;
-  const [key] = await makeKeys(server.dataDir, [{ tenantName: 'other', name: 'k', scopes, expiresAt: null }]);
-  await putQueues(server.dataDir, [
+  const [key] = await makeKeys(server.place, [{ tenantName: 'other', name: 'k', scopes, expiresAt: null }]);
+  await putQueues(server.place, [
     { name: 'side' },
     { name: 'vectors', endpoint: '/v1/embeddings' },
     { name: 'theirs', tenantName: 'other' },

@@ -35,7 +35,7 @@ beforeAll(async () => {
     MILLRACE_MAX_TRIES: '100',
   });
   await server.stop();
-  await putQueues(server.dataDir, [{ name: 'parked', isServed: false }]);
+  await putQueues(server.place, [{ name: 'parked', isServed: false }]);
   await server.restart();
   client = server.openai;
   const ids = ['now-x1', 'never-x', 'broken-x', 'now-x2'];

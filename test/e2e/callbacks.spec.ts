@@ -18,7 +18,7 @@ let receivers: ScriptedUpstream[] = [];
 
 beforeAll(async () => {
   server = await TestServer.start({ MILLRACE_CALLBACK_ALLOW: '127.0.0.1', MILLRACE_LOG_LEVEL: 'debug' });
-  outbox = await Outbox.open(server.dataDir);
+  outbox = await Outbox.open(server.place);
 });
 
 afterAll(async () => {

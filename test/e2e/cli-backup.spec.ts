@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { awaited, line, start, textOf } from '../support/batches.js';
 import { cli, type CliResult } from '../support/cli.js';
 import { Remains } from '../support/remains.js';
+import { FolderPlace } from '../support/folder-place.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
@@ -42,7 +43,7 @@ async function halfway() {
 /** A server on what is in `data` of the folder. */
 async function revive(): Promise<TestServer> {
   const env = { MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '16' };
-  const revived = TestServer.prepare(env, folder);
+  const revived = TestServer.prepare(env, await FolderPlace.make(folder));
   await revived.restart();
   return revived;
 }
@@ -63,7 +64,7 @@ describe('millrace backup and restore', () => {
     const output = (await textOf(revived.openai, done.output_file_id)).trimEnd().split('\n');
     expect(output.map((text) => (JSON.parse(text) as { custom_id: string }).custom_id)).toEqual(IDS);
     await revived.stop();
-    expect(await Remains.examine(revived.dataDir, (remains) => remains.problems())).toEqual([]);
+    expect(await Remains.examine(revived.place, (remains) => remains.problems())).toEqual([]);
   });
 
   it('go on while files come and go', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { line, run as runBatch } from '../support/batches.js';
 import { cli, type CliResult } from '../support/cli.js';
-import { alterStore, blobPaths } from '../support/remains.js';
+import { blobPaths } from '../support/folder-place.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
 import { makeTemporaryFolder } from '../support/temporary-folder.js';
@@ -91,7 +91,7 @@ describe('millrace doctor', () => {
 
   it('finds stored files that are gone', async () => {
     await runBatch(server.openai, [line('a')]);
-    const [key, path] = [...(await blobPaths(server.dataDir))][0]!;
+    const [key, path] = [...(await blobPaths(server.place))][0]!;
     rmSync(path);
     const { code, found } = await complaints();
     expect(code).toBe(2);
@@ -101,9 +101,9 @@ describe('millrace doctor', () => {
 
   it('finds tables that were changed by hand, and migrations that are to run', async () => {
     await server.stop();
-    alterStore(server.dataDir, 'ALTER TABLE tenant ADD COLUMN mine TEXT');
+    await server.place.alter('ALTER TABLE tenant ADD COLUMN mine TEXT');
     expect(await complaints()).toMatchObject({ code: 2, found: [{ check: 'schema', status: 'failed' }] });
-    alterStore(server.dataDir, 'DELETE FROM migration');
+    await server.place.alter('DELETE FROM migration');
     expect(await complaints()).toMatchObject({ code: 1, found: [{ check: 'schema', status: 'warning' }] });
     const status = await cli(['migrate', '--status', '--json'], {
       cwd: '/',
@@ -149,7 +149,7 @@ describe('millrace doctor', () => {
 
   it('finds a clock that was set back', async () => {
     await server.stop();
-    alterStore(server.dataDir, `UPDATE instance SET started_at = ${Date.now() + 7_200_000}`);
+    await server.place.alter(`UPDATE instance SET started_at = ${Date.now() + 7_200_000}`);
     const { code, found } = await complaints();
     expect(code).toBe(2);
     expect(found).toEqual([expect.objectContaining({ check: 'clock' })]);

@@ -1,6 +1,4 @@
 /** What people did is written down with what they did it to; secrets are written down nowhere. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaited, line, run, start } from '../support/batches.js';
 import { ConsoleClient, type Json } from '../support/console.js';
@@ -198,17 +196,15 @@ describe('the key of an upstream', () => {
     );
     await server.stop();
     const log = server.logs.map((entry) => JSON.stringify(entry));
-    const places = [...admin.answers, ...open, ...log, ...(await contents(server.dataDir))];
+    const places = [
+      ...admin.answers,
+      ...open,
+      ...log,
+      ...(await server.place.contents()).map((bytes) => bytes.toString('latin1')),
+    ];
     expect(log.length).toBeGreaterThan(20);
     for (const canary of canaries) expect(places.filter((text) => text.includes(canary))).toEqual([]);
     // The search finds what is there.
     expect(places.filter((text) => text.includes(upstream.url)).length).toBeGreaterThan(2);
   });
 });
-
-/** Every file under a folder, as text that holds each byte. */
-async function contents(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(files.map((file) => readFile(file, 'latin1')));
-}

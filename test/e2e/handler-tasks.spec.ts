@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConsoleClient, type Json } from '../support/console.js';
 import { PullWorker } from '../support/pull-worker.js';
+import { newPlace } from '../support/new-place.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
 import { StreamCall } from '../support/stream-client.js';
@@ -165,7 +166,7 @@ describe('a server does not start', () => {
   const failureOf = async (text: string | null): Promise<string> => {
     const path = join(folder.path, `${String(Math.random()).slice(2)}.mjs`);
     if (text !== null) await writeFile(path, text);
-    const failing = TestServer.prepare({ MILLRACE_HANDLERS: path }, await makeTemporaryFolder());
+    const failing = TestServer.prepare({ MILLRACE_HANDLERS: path }, await newPlace());
     await expect(failing.restart()).rejects.toThrow('ended');
     const said = failing.logs.map(({ msg }) => msg).join('\n');
     await failing.close();

@@ -24,8 +24,8 @@ beforeAll(async () => {
   atFirst = await (await server.fetch('/v1/models')).json();
   await server.stop();
   const scopes = ['files', 'batches'] as const;
-  const [key] = await makeKeys(server.dataDir, [{ tenantName: 'other', name: 'k', scopes, expiresAt: null }]);
-  await putQueues(server.dataDir, [
+  const [key] = await makeKeys(server.place, [{ tenantName: 'other', name: 'k', scopes, expiresAt: null }]);
+  await putQueues(server.place, [
     { name: 'default', isShared: true, models: ['common'] },
     { name: 'private', models: ['mine'] },
     { name: 'theirs', tenantName: 'other', models: ['theirs', 'common'] },

@@ -1,6 +1,4 @@
 /** What is told to browsers, to those who guess keys, and to nobody at all. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAX_FAILURES } from '../../src/modules/access/failed-attempts.js';
 import { line, run } from '../support/batches.js';
@@ -88,7 +86,7 @@ describe('secrets', () => {
     const answers = operator.answers.filter((text) => !text.includes('"token"')).concat(metrics);
     // An unknown field is named, shortened, to whoever sent it.
     const told = answers.filter((text) => !text.includes('Unknown parameter')).join('\n');
-    const kept = await contentOf(server.dataDir);
+    const kept = Buffer.concat(await server.place.contents());
     expect(kept.length).toBeGreaterThan(10_000);
     const log = JSON.stringify(server.logs);
     expect(log).toContain('"level":"debug"');
@@ -99,15 +97,6 @@ describe('secrets', () => {
     }
     await server.restart();
   });
-
-  /** All files under a folder in one, the database and what it has not yet taken in among them. */
-  async function contentOf(folder: string): Promise<Buffer> {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => readFile(join(entry.parentPath, entry.name)));
-    return Buffer.concat(await Promise.all(files));
-  }
 });
 
 describe('whoever guesses keys', () => {

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { newPlace } from '../support/new-place.js';
 import { RawConnection } from '../support/raw-request.js';
 import { TestServer } from '../support/server.js';
-import { makeTemporaryFolder } from '../support/temporary-folder.js';
 import { filePart, LINE, textPart } from '../support/uploads.js';
 
 let server: TestServer;
 
 beforeEach(async () => {
-  server = TestServer.prepare({}, await makeTemporaryFolder());
+  server = TestServer.prepare({}, await newPlace());
 });
 afterEach(() => server.close());
 

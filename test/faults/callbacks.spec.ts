@@ -18,7 +18,7 @@ let receivers: ScriptedUpstream[] = [];
 
 beforeEach(async () => {
   server = await TestServer.start({ MILLRACE_CALLBACK_ALLOW: '127.0.0.1' });
-  outbox = await Outbox.open(server.dataDir);
+  outbox = await Outbox.open(server.place);
 });
 
 afterEach(async () => {

@@ -4,7 +4,7 @@ import { ConsoleClient } from '../support/console.js';
 import { chatLines } from '../support/chat-lines.js';
 import { FaultRun } from '../support/fault-run.js';
 import { SimProcess } from '../support/sim-process.js';
-import { makeTemporaryFolder } from '../support/temporary-folder.js';
+import { newPlace } from '../support/new-place.js';
 import { until } from '../support/until.js';
 import { jsonl } from '../support/uploads.js';
 import { CLOCK_KINDS, WrongClock } from '../support/wrong-clock.js';
@@ -50,10 +50,10 @@ async function jump(hours: number): Promise<void> {
 
 describe.each(CLOCK_KINDS)('a clock that is set while a batch runs (%s)', (kind) => {
   async function begin(): Promise<void> {
-    const folder = await makeTemporaryFolder();
-    clock = new WrongClock(kind, folder);
+    const place = await newPlace();
+    clock = new WrongClock(kind, place.folder);
     await clock.set(0);
-    run = await FaultRun.prepare({ sim, lines: LINES, folder, env: { ...clock.env, MILLRACE_LOG_LEVEL: 'debug' } });
+    run = await FaultRun.prepare({ sim, lines: LINES, place, env: { ...clock.env, MILLRACE_LOG_LEVEL: 'debug' } });
     await run.restart();
     await run.submit();
   }

@@ -8,8 +8,8 @@ import { utimes } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_LOSSES } from '../../src/store/procedures/task.procedures.js';
 import { chatLines } from '../support/chat-lines.js';
+import { blobPaths } from '../support/folder-place.js';
 import { FaultRun } from '../support/fault-run.js';
-import { alterStore, blobPaths } from '../support/remains.js';
 import { SimProcess } from '../support/sim-process.js';
 
 const IS_LONG = process.env['LONG'] === '1';
@@ -59,9 +59,9 @@ afterEach(() => run.close());
 async function expectDeath(point: string, state: string): Promise<number> {
   await run.dieAt(point);
   const { toRead, ...left } = await run.examine(async (remains) => ({
-    state: remains.value<string>('SELECT state FROM batch'),
+    state: await remains.value<string>('SELECT state FROM batch'),
     problems: await remains.problems(),
-    toRead: remains.value<number>('SELECT total - ingested FROM batch') ?? 0,
+    toRead: (await remains.value<number>('SELECT total - ingested FROM batch')) ?? 0,
   }));
   expect(left, `after the death at ${point}`).toEqual({ state, problems: [] });
   return toRead;
@@ -126,7 +126,7 @@ describe('a batch that is stopped while it is read in', () => {
 
   it.each(STOPS)('is %s with every line accounted for', async (status, change) => {
     expect(await expectDeath('ingest:inserted', 'in_progress')).toBeGreaterThan(0);
-    expect(alterStore(run.server.dataDir, `UPDATE batch SET ${change}`)).toBe(1);
+    expect(await run.server.place.alter(`UPDATE batch SET ${change}`)).toBe(1);
     await run.restart();
     const report = await run.finish(({ kills }) => ({ kills }));
     expect(report.problems).toEqual([]);
@@ -136,11 +136,11 @@ describe('a batch that is stopped while it is read in', () => {
 
 it('bytes of an upload that was cut off before its row go with the next start, once they are old', async () => {
   await run.dieAt('upload:before-row');
-  const [path, ...others] = (await blobPaths(run.server.dataDir)).values();
+  const [path, ...others] = (await blobPaths(run.server.place)).values();
   expect(others).toEqual([]);
   await utimes(path!, new Date(0), new Date(0));
   await run.restart();
   await run.server.logged(({ deleted }) => deleted === 1);
-  expect(await blobPaths(run.server.dataDir)).toEqual(new Map());
+  expect(await blobPaths(run.server.place)).toEqual(new Map());
   expect((await run.finish(({ kills }) => ({ kills }))).problems).toEqual([]);
 });

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
 import { awaited, createBatch, resultsOf, start, textOf, upload } from '../support/batches.js';
 import { chatLines } from '../support/chat-lines.js';
+import { blobPaths } from '../support/folder-place.js';
 import { FaultRun } from '../support/fault-run.js';
-import { blobPaths } from '../support/remains.js';
 import { SimProcess } from '../support/sim-process.js';
 import { until } from '../support/until.js';
 
@@ -41,7 +41,7 @@ async function inputBlob(): Promise<string> {
 
 /** The stored blob of exactly this size. */
 async function blobOf(bytes: number): Promise<string> {
-  for (const path of (await blobPaths(run.server.dataDir)).values()) if ((await stat(path)).size === bytes) return path;
+  for (const path of (await blobPaths(run.server.place)).values()) if ((await stat(path)).size === bytes) return path;
   throw new Error(`no blob has ${bytes} bytes`);
 }
 
@@ -134,7 +134,7 @@ it('large answers that were lost or changed before their batch ended: their line
   await run.close();
   run = await FaultRun.prepare({ sim, lines: LINES });
   await run.dieAt('finalize:page');
-  const spilled = [...(await blobPaths(run.server.dataDir))].filter(([key]) => key.startsWith('spill_'));
+  const spilled = [...(await blobPaths(run.server.place))].filter(([key]) => key.startsWith('spill_'));
   await rm(spilled[0]![1]);
   await flipBit(spilled[1]![1], 1_000);
   await run.restart();
@@ -160,7 +160,7 @@ describe('the store', () => {
     await run.ended(({ request_counts }) => request_counts!.completed >= 200);
     await run.kill();
     const countDone = () =>
-      run.examine((remains) => remains.value<number>('SELECT COUNT(*) FROM task WHERE state = 3')!);
+      run.examine(async (remains) => (await remains.value<number>('SELECT COUNT(*) FROM task WHERE state = 3'))!);
     const before = await countDone();
     const log = await open(`${database()}-wal`, 'r+');
     await log.truncate(Math.floor((await log.stat()).size / 2) + 1_000);

@@ -5,6 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FolderPlace } from '../support/folder-place.js';
 import { chatLines, type ChatLine } from '../support/chat-lines.js';
 import { FaultRun, refuseOthers } from '../support/fault-run.js';
 import { SimProcess } from '../support/sim-process.js';
@@ -32,7 +33,12 @@ afterEach(async () => {
 
 /** @param reserve what the server is to keep free by itself; nothing, so that it runs into the end of the disk */
 async function begin(lines: readonly ChatLine[], reserve = '0B'): Promise<void> {
-  run = await FaultRun.prepare({ sim, lines, folder: disk, env: { MILLRACE_MIN_FREE_DISK: reserve } });
+  run = await FaultRun.prepare({
+    sim,
+    lines,
+    place: await FolderPlace.make(disk),
+    env: { MILLRACE_MIN_FREE_DISK: reserve },
+  });
   await run.restart();
 }
 

@@ -37,7 +37,9 @@ afterEach(() => run.close());
 /** Looks at what a killed server left: it must be sound, and tells how far the batch was. */
 async function noteDeath(): Promise<void> {
   const { phase, problems } = await run.examine(async (remains) => ({
-    phase: remains.value<string>("SELECT IIF(ingested < total OR total = 0, 'being read in', state) FROM batch"),
+    phase: await remains.value<string>(
+      "SELECT CASE WHEN ingested < total OR total = 0 THEN 'being read in' ELSE state END FROM batch",
+    ),
     problems: await remains.problems(),
   }));
   expect(problems).toEqual([]);

@@ -52,7 +52,7 @@ async function untilNoneIsAnswered(): Promise<void> {
 }
 
 function countTasks(condition: string): Promise<number> {
-  return run.examine((remains) => remains.value<number>(`SELECT COUNT(*) FROM task WHERE ${condition}`)!);
+  return run.examine(async (remains) => (await remains.value<number>(`SELECT COUNT(*) FROM task WHERE ${condition}`))!);
 }
 
 describe('a server that is asked to stop during a batch', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
 import { awaited, createBatch, line, resultsOf, run, upload } from '../support/batches.js';
-import { alterStore, Remains } from '../support/remains.js';
+import { Remains } from '../support/remains.js';
 import { askedIn, completion, ScriptedUpstream } from '../support/scripted-upstream.js';
 import { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -35,14 +35,12 @@ const lines = (count: number) => Array.from({ length: count }, (_, n) => line(`l
 
 /** Rows by table, of what belongs to tasks. */
 function taskRows(): Promise<Record<string, number | null>> {
-  return Remains.examine(server.dataDir, (remains) =>
-    Object.fromEntries(
-      ['task', 'task_result', 'task_body', 'attempt'].map((table) => [
-        table,
-        remains.value<number>(`SELECT COUNT(*) FROM ${table}`),
-      ]),
-    ),
-  );
+  return Remains.examine(server.place, async (remains) => {
+    const counts: Record<string, number | null> = {};
+    for (const table of ['task', 'task_result', 'task_body', 'attempt'])
+      counts[table] = await remains.value<number>(`SELECT COUNT(*) FROM ${table}`);
+    return counts;
+  });
 }
 
 const NOTHING = { task: 0, task_result: 0, task_body: 0, attempt: 0 };
@@ -54,7 +52,7 @@ describe('a batch that ended long ago', () => {
     await server.stop();
     const before = databaseBytes();
     expect(before).toBeGreaterThan(LINES * ANSWER.length);
-    expect(alterStore(server.dataDir, AGE)).toBe(1);
+    expect(await server.place.alter(AGE)).toBe(1);
     await server.restart();
 
     let written = 0;
@@ -77,15 +75,13 @@ describe('a batch that ended long ago', () => {
     expect((await run(server.openai, lines(10))).request_counts!.completed).toBe(10);
     await server.stop();
     expect(await taskRows()).toMatchObject({ task: 10, task_result: 10 });
-    expect(await Remains.examine(server.dataDir, (remains) => remains.rows('PRAGMA integrity_check'))).toEqual([
-      { integrity_check: 'ok' },
-    ]);
+    expect(await server.place.examine((stored) => stored.damage())).toEqual([]);
   });
 
   it('leaves no row behind, wherever the server is killed while it forgets', async () => {
     await run(server.openai, lines(1_200));
     await server.stop();
-    alterStore(server.dataDir, AGE);
+    await server.place.alter(AGE);
     // 1,200 lines are forgotten in three steps.
     for (const point of ['task-forget:before', 'task-forget:after', 'task-forget:after', 'batch-clear:before']) {
       const { signal } = await server.launch({ MILLRACE_TEST_CRASH_AT: `write:${point}` }).ended;
@@ -93,7 +89,7 @@ describe('a batch that ended long ago', () => {
     }
     expect(await taskRows()).toEqual(NOTHING);
     const cleared = () =>
-      Remains.examine(server.dataDir, (remains) =>
+      Remains.examine(server.place, (remains) =>
         remains.value<number>('SELECT COUNT(*) FROM batch WHERE cleared_at IS NOT NULL'),
       );
     expect(await cleared()).toBe(0);
@@ -115,7 +111,7 @@ describe('answers that were kept outside the database', () => {
     const spilled = (await blobs()).length;
     expect(spilled).toBe(1 + 4 + 1); // input, answers, output
     await server.stop();
-    alterStore(server.dataDir, AGE);
+    await server.place.alter(AGE);
     await server.restart();
     await until(
       async () => (await blobs()).length,

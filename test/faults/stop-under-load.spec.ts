@@ -124,7 +124,9 @@ it('ends within its grace time, refuses in good manners, and keeps what it has a
   expect(await never.connection.end()).not.toContain('200 OK');
   await Promise.all(clients);
   expect(Object.keys(answers).filter((answer) => !['200', '503 after 1'].includes(answer))).toEqual([]);
-  const undone = await run.examine((remains) => remains.value<number>('SELECT COUNT(*) FROM task WHERE state < 3')!);
+  const undone = await run.examine(
+    async (remains) => (await remains.value<number>('SELECT COUNT(*) FROM task WHERE state < 3'))!,
+  );
 
   await run.restart();
   const there = await run.client.batches.list({ limit: 100 });
@@ -140,7 +142,7 @@ it('ends within its grace time, refuses in good manners, and keeps what it has a
   );
   expect(undone, 'lines that the first server left to the second').toBeGreaterThan(0);
   expect(await run.server.stop()).toEqual({ code: 0, signal: null });
-  expect(await run.examine((remains) => [remains.losses(), remains.failures()])).toEqual([{}, {}]);
+  expect(await run.examine(async (remains) => [await remains.losses(), await remains.failures()])).toEqual([{}, {}]);
   expect(await run.examine((remains) => remains.problems())).toEqual([]);
   // Each line of each batch has been asked for once, by one of the two servers.
   const calls = Object.values(await sim.control.calls());

@@ -6,11 +6,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../support/console.js';
 import { dieAt } from '../support/fault-run.js';
+import { newPlace } from '../support/new-place.js';
 import { PullWorker, type HeldTask } from '../support/pull-worker.js';
-import { alterStore, Remains } from '../support/remains.js';
+import { Remains } from '../support/remains.js';
 import { TestServer } from '../support/server.js';
 import { TaskLedger } from '../support/task-ledger.js';
-import { makeTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 
 const ADMIN_KEY = 'a-key-of-the-task-write-points';
@@ -143,7 +143,7 @@ let server: TestServer;
 let worker: PullWorker;
 
 beforeAll(async () => {
-  server = TestServer.prepare({ MILLRACE_ADMIN_KEY: ADMIN_KEY }, await makeTemporaryFolder());
+  server = TestServer.prepare({ MILLRACE_ADMIN_KEY: ADMIN_KEY }, await newPlace());
   worker = new PullWorker(server, ADMIN_KEY);
 });
 afterAll(() => server.close());
@@ -225,11 +225,11 @@ async function expectDeath({ procedure, hasHappened, act }: Write, side: 'before
     await makeQueue(queue);
     await act(queue);
   });
-  const left = await Remains.examine(server.dataDir, async (remains) => ({
+  const left = await Remains.examine(server.place, async (remains) => ({
     hasHappened:
-      remains.value(
+      (await remains.value(
         `SELECT ${hasHappened} FROM task JOIN queue ON queue.seq = queue_seq WHERE queue.name = '${queue}'`,
-      ) === 1,
+      )) === 1,
     problems: await remains.problems(),
   }));
   expect(left, `killed ${side} the commit of '${procedure}'`).toEqual({ hasHappened: side === 'after', problems: [] });
@@ -237,7 +237,7 @@ async function expectDeath({ procedure, hasHappened, act }: Write, side: 'before
 
 /** Leases that ended because their workers let them run out. */
 function leasesGone(): Promise<number | null> {
-  return Remains.examine(server.dataDir, (remains) =>
+  return Remains.examine(server.place, (remains) =>
     remains.value<number>("SELECT COUNT(*) FROM attempt WHERE outcome = 'lost'"),
   );
 }
@@ -269,11 +269,8 @@ describe('a server that is killed before and after every write of the Task API',
 
   it('has lost nothing in the end, and every task has ended once', async () => {
     const goneBefore = await leasesGone();
-    const gone = alterStore(
-      server.dataDir,
-      `UPDATE task SET lease_until = 1 WHERE state = 2
-         AND queue_seq NOT IN (SELECT seq FROM queue WHERE name LIKE 'task-complete-%')`,
-    );
+    const gone = await server.place.alter(`UPDATE task SET lease_until = 1 WHERE state = 2
+         AND queue_seq NOT IN (SELECT seq FROM queue WHERE name LIKE 'task-complete-%')`);
     await server.restart({ MILLRACE_TEST_CRASH_AT: '' });
     for (const ask of again) await ask();
     await workOff();
@@ -286,9 +283,9 @@ describe('a server that is killed before and after every write of the Task API',
 
     expect(ledger.problems((await worker.post('get', { task_ids: ledger.ids })).tasks)).toEqual([]);
     expect(await server.stop()).toEqual({ code: 0, signal: null });
-    const left = await Remains.examine(server.dataDir, async (remains) => ({
+    const left = await Remains.examine(server.place, async (remains) => ({
       problems: await remains.problems(),
-      unknown: remains.rows<{ id: string }>('SELECT id FROM task').filter(({ id }) => !ledger.ids.includes(id)),
+      unknown: (await remains.rows<{ id: string }>('SELECT id FROM task')).filter(({ id }) => !ledger.ids.includes(id)),
     }));
     expect(left).toEqual({ problems: [], unknown: [] });
     expect(await leasesGone()).toBe(goneBefore! + gone);

@@ -10,7 +10,6 @@ import '../../src/store/procedures/all-procedures.js';
 import { createBatch, upload } from '../support/batches.js';
 import { chatLines } from '../support/chat-lines.js';
 import { FaultRun } from '../support/fault-run.js';
-import { alterStore } from '../support/remains.js';
 import { SimProcess } from '../support/sim-process.js';
 import { until } from '../support/until.js';
 
@@ -18,10 +17,10 @@ import { until } from '../support/until.js';
 type Write = readonly [procedure: string, hasHappened: string];
 
 const START: readonly Write[] = [
+  ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
   ['tenant-ensure', 'SELECT COUNT(*) > 0 FROM tenant'],
   ['upstream-put', 'SELECT COUNT(*) > 0 FROM upstream'],
   ['queue-put', 'SELECT COUNT(*) > 0 FROM queue'],
-  ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
 ];
 const INTAKE: readonly Write[] = [
   ['file-create', 'SELECT COUNT(*) > 0 FROM file'],
@@ -42,10 +41,10 @@ const END: readonly Write[] = [
   ['batch-finish', "SELECT state = 'completed' FROM batch"],
 ];
 const CANCEL: readonly Write[] = [
-  ['batch-cancel', "SELECT outcome IS 'cancelled' FROM batch"],
+  ['batch-cancel', "SELECT outcome = 'cancelled' FROM batch"],
   ['batch-settle', 'SELECT COUNT(*) > 0 FROM task WHERE state = 6'],
 ];
-const EXPIRY: readonly Write[] = [['batch-expire', "SELECT outcome IS 'expired' FROM batch"]];
+const EXPIRY: readonly Write[] = [['batch-expire', "SELECT outcome = 'expired' FROM batch"]];
 const REFUSAL: readonly Write[] = [['batch-fail', "SELECT COUNT(*) > 0 FROM batch WHERE state = 'failed'"]];
 const DELETION: readonly Write[] = [['file-delete', 'SELECT COUNT(*) > 0 FROM file WHERE deleted_at IS NOT NULL']];
 const CLEANING: readonly Write[] = [
@@ -113,7 +112,7 @@ async function expectDeaths(writes: readonly Write[], work?: () => Promise<unkno
     for (const side of ['before', 'after'] as const) {
       await run.dieAt(`write:${procedure}:${side}`, work);
       const left = await run.examine(async (remains) => ({
-        hasHappened: remains.value(hasHappened) === 1,
+        hasHappened: (await remains.value(hasHappened)) === 1,
         problems: await remains.problems(),
       }));
       const expected = { hasHappened: side === 'after', problems: [] };
@@ -169,7 +168,7 @@ describe('a server that is killed before and after every write', () => {
   it('lets its batch expire', async () => {
     await prepare(50);
     await run.dieAt('dispatch:recorded:20');
-    expect(alterStore(run.server.dataDir, 'UPDATE batch SET expires_at = created_at')).toBe(1);
+    expect(await run.server.place.alter('UPDATE batch SET expires_at = created_at')).toBe(1);
     await expectDeaths(EXPIRY);
     await run.restart();
     await expectStopped('expired');
@@ -186,7 +185,7 @@ describe('a server that is killed before and after every write', () => {
     await expectDeaths(DELETION, () => run.client.files.delete(run.fileId!));
     await expectDeaths(CLEANING, () => until(files, (left) => left.length > 0));
     await run.dieAt('write:file-create:after', () => upload(run.client, NOT_FIT));
-    expect(alterStore(run.server.dataDir, 'UPDATE file SET expires_at = created_at')).toBe(1);
+    expect(await run.server.place.alter('UPDATE file SET expires_at = created_at')).toBe(1);
     await expectDeaths(FILE_EXPIRY, () => until(files, (left) => left.length > 0));
     await run.restart();
     expect(await files()).toEqual([]);

@@ -17,14 +17,15 @@ import { EndedTooSoon } from './child-program.js';
 import { Remains } from './remains.js';
 import { TestServer, type ServerEnv } from './server.js';
 import type { SimProcess } from './sim-process.js';
-import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
+import { newPlace } from './new-place.js';
+import type { Place } from './place.js';
 
 export interface FaultRunOptions {
   sim: SimProcess;
   lines: readonly ChatLine[];
   env?: ServerEnv;
-  /** Where the server keeps its data; a folder of its own by default. */
-  folder?: TemporaryFolder;
+  /** Where the server keeps its data; a new one by default. */
+  place?: Place;
 }
 
 /** What a run has come through. */
@@ -64,14 +65,10 @@ export class FaultRun {
   ) {}
 
   /** No server runs yet. The simulator forgets what it was asked before. */
-  static async prepare({ sim, lines, env = {}, folder }: FaultRunOptions): Promise<FaultRun> {
+  static async prepare({ sim, lines, env = {}, place }: FaultRunOptions): Promise<FaultRun> {
     await sim.control.reset();
     const upstream = { MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '16' };
-    return new FaultRun(
-      sim,
-      lines,
-      TestServer.prepare({ ...upstream, ...env }, folder ?? (await makeTemporaryFolder())),
-    );
+    return new FaultRun(sim, lines, TestServer.prepare({ ...upstream, ...env }, place ?? (await newPlace())));
   }
 
   get client(): OpenAI {
@@ -131,7 +128,7 @@ export class FaultRun {
   }
 
   examine<R>(look: (remains: Remains) => R | Promise<R>): Promise<R> {
-    return Remains.examine(this.server.dataDir, look);
+    return Remains.examine(this.server.place, look);
   }
 
   /**
@@ -151,8 +148,8 @@ export class FaultRun {
     ]);
     const exit = await this.server.stop();
     const { losses, failures, problems } = await this.examine(async (remains) => ({
-      losses: remains.losses(),
-      failures: remains.failures(),
+      losses: await remains.losses(),
+      failures: await remains.failures(),
       problems: await remains.problems(),
     }));
     const report = checkBatch({

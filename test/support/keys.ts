@@ -2,18 +2,18 @@
 import { KeysService, type CreatedKey, type KeySpec } from '../../src/modules/access/keys.service.js';
 import { LocalEventBus } from '../../src/adapters/embedded/local-event-bus.js';
 import { AccessStore } from '../../src/store/access.store.js';
-import { withDatabase } from './offline-database.js';
+import { withDatabase, type Place } from './place.js';
 
-/** Runs `work` with a KeysService on this data folder. */
-export function withKeys<R>(dataDir: string, work: (keys: KeysService) => Promise<R>): Promise<R> {
+/** Runs `work` with a KeysService on this place. */
+export function withKeys<R>(place: Place, work: (keys: KeysService) => Promise<R>): Promise<R> {
   const onError = (error: unknown): never => {
     throw error;
   };
-  return withDatabase(dataDir, (database) =>
+  return withDatabase(place, (database) =>
     work(new KeysService(new AccessStore(database), new LocalEventBus({ onError }))),
   );
 }
 
-export function makeKeys(dataDir: string, specs: readonly KeySpec[]): Promise<CreatedKey[]> {
-  return withKeys(dataDir, (keys) => Promise.all(specs.map((spec) => keys.create(spec, 'test'))));
+export function makeKeys(place: Place, specs: readonly KeySpec[]): Promise<CreatedKey[]> {
+  return withKeys(place, (keys) => Promise.all(specs.map((spec) => keys.create(spec, 'test'))));
 }

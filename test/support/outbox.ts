@@ -1,4 +1,5 @@
 /** Callbacks written into the store of a server by hand, as the end of a task writes them, and read back. */
+import type { DataSource } from 'typeorm';
 import { CALLBACK_STATE_CODE } from '../../src/kernel/callback-state.js';
 import { newId } from '../../src/kernel/ids.js';
 import { TASK_STATE_CODE } from '../../src/kernel/task-state.js';
@@ -8,21 +9,19 @@ import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
 import { WebhookSecretRow } from '../../src/store/entities/webhook-secret.entity.js';
-import { openSqlite, sqliteFileIn } from '../../src/store/sqlite/sqlite-data-source.js';
+import type { Place } from './place.js';
 
 export interface SeededCallback {
   id: string;
   taskId: string;
 }
 
-type DataSource = Awaited<ReturnType<typeof openSqlite>>;
-
 /** A second connection to the store of a server, which may run meanwhile. */
 export class Outbox {
   private constructor(private readonly source: DataSource) {}
 
-  static async open(dataDir: string): Promise<Outbox> {
-    return new Outbox(await openSqlite(sqliteFileIn(dataDir), 'write'));
+  static async open(place: Place): Promise<Outbox> {
+    return new Outbox(await place.openSource());
   }
 
   close(): Promise<void> {

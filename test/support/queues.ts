@@ -3,7 +3,7 @@ import { DEFAULT_QUEUE, DEFAULT_TENANT } from '../../src/kernel/default-names.js
 import { newId } from '../../src/kernel/ids.js';
 import { AccessStore } from '../../src/store/access.store.js';
 import { QueueStore } from '../../src/store/queue.store.js';
-import { withDatabase } from './offline-database.js';
+import { withDatabase, type Place } from './place.js';
 
 export interface QueueSpec {
   name: string;
@@ -19,8 +19,8 @@ export interface QueueSpec {
 }
 
 /** Makes these queues, or changes those that are there. */
-export function putQueues(dataDir: string, specs: readonly QueueSpec[]): Promise<void> {
-  return withDatabase(dataDir, async (database) => {
+export function putQueues(place: Place, specs: readonly QueueSpec[]): Promise<void> {
+  return withDatabase(place, async (database) => {
     const store = new QueueStore(database);
     const access = new AccessStore(database);
     const upstream = (await store.upstreams()).find(({ name }) => name === DEFAULT_QUEUE);

@@ -1,13 +1,8 @@
 /**
- * What a dead server left in its data folder. The store is copied and the copy is looked into, because opening the original
- * would repair it, and that is the next server's task.
+ * What a dead server left in its place: rows and blobs, and whether they agree with each other.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import Database from 'better-sqlite3';
-import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
-import { makeTemporaryFolder } from './temporary-folder.js';
+import type { Place, StoredRows } from './place.js';
 
 /** Must hold after every commit: queries that find what does not, and words for it. */
 const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
@@ -34,8 +29,10 @@ const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
   [
     'a result without an ended task, or an ended task without its result',
     // A line that was stopped has none; a single task has one that says why.
-    `SELECT task.seq, task.state, task_seq FROM task FULL JOIN task_result ON task_seq = task.seq
-     WHERE (task.state IN (3, 4) OR (task.state > 4 AND batch_seq IS NULL)) IS NOT (task_seq IS NOT NULL)`,
+    `SELECT task.seq, task.state, task_seq FROM task LEFT JOIN task_result ON task_seq = task.seq
+     WHERE (task.state IN (3, 4) OR (task.state > 4 AND batch_seq IS NULL)) <> (task_seq IS NOT NULL)
+     UNION ALL
+     SELECT NULL, NULL, task_seq FROM task_result WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = task_seq)`,
   ],
   [
     'a lane counts other tasks than it has',
@@ -74,108 +71,89 @@ const INVARIANTS: readonly (readonly [words: string, sql: string])[] = [
   ['a task was tried more often than it was leased', 'SELECT seq FROM task WHERE tries + losses > epoch'],
 ];
 
+interface PromisedBlob {
+  blobKey: string;
+  bytes: number | null;
+  sha256: string | null;
+}
+
 /** Blobs that a row promises, with what is known of them. */
-const PROMISED = `
-  SELECT key, bytes, sha256 FROM blob WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = blob.seq AND deleted_at IS NULL)
-  UNION
-  SELECT COALESCE(key, 'of the input of ' || batch.id), blob.bytes, sha256
-    FROM batch LEFT JOIN blob ON input_blob_seq = blob.seq
-    WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')
-  UNION
-  SELECT blob_key, NULL, NULL FROM task_result WHERE blob_key IS NOT NULL`;
+const PROMISED = [
+  `SELECT blob.key AS blobKey, bytes, sha256 FROM blob
+   WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = blob.seq AND deleted_at IS NULL)`,
+  `SELECT COALESCE(blob.key, batch.id) AS blobKey, blob.bytes, sha256 FROM batch LEFT JOIN blob ON input_blob_seq = blob.seq
+   WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')`,
+  `SELECT blob_key AS blobKey, NULL AS bytes, NULL AS sha256 FROM task_result WHERE blob_key IS NOT NULL`,
+];
 
 export class Remains {
   private constructor(
-    private readonly database: Database.Database,
-    private readonly dataDir: string,
+    private readonly stored: StoredRows,
+    private readonly place: Place,
   ) {}
 
-  /** Looks at the folder of a server that does not run. */
-  static async examine<R>(dataDir: string, look: (remains: Remains) => R | Promise<R>): Promise<R> {
-    const copy = await makeTemporaryFolder();
-    try {
-      for (const name of await readdir(dataDir)) {
-        const isNeeded = name === SQLITE_FILE || name === `${SQLITE_FILE}-wal`;
-        if (isNeeded) await copyFile(join(dataDir, name), join(copy.path, name));
-      }
-      const database = new Database(join(copy.path, SQLITE_FILE));
-      try {
-        return await look(new Remains(database, dataDir));
-      } finally {
-        database.close();
-      }
-    } finally {
-      await copy.remove();
-    }
+  /** Looks at what a server that does not run has left. */
+  static examine<R>(place: Place, look: (remains: Remains) => R | Promise<R>): Promise<R> {
+    return place.examine(async (stored) => look(new Remains(stored, place)));
   }
 
-  rows<R>(sql: string): R[] {
-    return this.database.prepare(sql).all() as R[];
+  rows<R>(sql: string): Promise<R[]> {
+    return this.stored.rows<R>(sql);
   }
 
   /** The first column of the first row; null if there is none. The caller knows of what type. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
-  value<V extends string | number>(sql: string): V | null {
-    return (this.database.prepare(sql).pluck().get() ?? null) as V | null;
+  async value<V extends string | number>(sql: string): Promise<V | null> {
+    const [row] = await this.rows<Record<string, V | null>>(sql);
+    return row === undefined ? null : (Object.values(row)[0] ?? null);
   }
 
   /** How often each line was running when its server died, by custom id. */
-  losses(): Record<string, number> {
+  losses(): Promise<Record<string, number>> {
     return this.attempts('lost');
   }
 
   /** How often each line was sent back by the upstream, or by the lack of it. */
-  failures(): Record<string, number> {
+  failures(): Promise<Record<string, number>> {
     return this.attempts('failed');
   }
 
   /** Everything that no server may leave behind, however it died; in words. */
   async problems(): Promise<string[]> {
-    const damage = this.rows<{ integrity_check: string }>('PRAGMA integrity_check').map((row) => row.integrity_check);
-    const broken = INVARIANTS.flatMap(([words, sql]) => {
-      const found = this.rows(sql);
-      return found.length > 0 ? [`${words}: ${JSON.stringify(found.slice(0, 5))}`] : [];
-    });
-    return [...damage.filter((line) => line !== 'ok'), ...broken, ...(await this.brokenPromises())];
+    const problems = await this.stored.damage();
+    for (const [words, sql] of INVARIANTS) {
+      const found = await this.rows(sql);
+      if (found.length > 0) problems.push(`${words}: ${JSON.stringify(found.slice(0, 5))}`);
+    }
+    return [...problems, ...(await this.brokenPromises())];
   }
 
-  private attempts(outcome: string): Record<string, number> {
-    const rows = this.rows<{ customId: string; count: number }>(
+  private async attempts(outcome: string): Promise<Record<string, number>> {
+    const rows = await this.rows<{ customId: string; count: number }>(
       `SELECT custom_id AS customId, COUNT(*) AS count FROM attempt JOIN task ON task.seq = task_seq
-       WHERE outcome = '${outcome}' GROUP BY task_seq`,
+       WHERE outcome = '${outcome}' GROUP BY task_seq, custom_id`,
     );
     return Object.fromEntries(rows.map(({ customId, count }) => [customId, count]));
   }
 
   private async brokenPromises(): Promise<string[]> {
-    const paths = await blobPaths(this.dataDir);
+    const present = new Set(await this.place.blobKeys());
     const problems: string[] = [];
-    for (const row of this.rows<{ key: string; bytes: number | null; sha256: string | null }>(PROMISED)) {
-      const content = paths.has(row.key) ? await readFile(paths.get(row.key)!) : null;
-      if (content === null) problems.push(`the blob ${row.key} is missing`);
-      else if (row.bytes !== null && row.bytes !== content.length) problems.push(`the blob ${row.key} is cut short`);
-      else if (row.sha256 !== null && row.sha256 !== sha256(content)) problems.push(`the blob ${row.key} is damaged`);
+    for (const row of await this.promised()) {
+      const content = present.has(row.blobKey) ? await this.place.blob(row.blobKey) : null;
+      if (content === null) problems.push(`the blob ${row.blobKey} is missing`);
+      else if (row.bytes !== null && row.bytes !== content.length)
+        problems.push(`the blob ${row.blobKey} is cut short`);
+      else if (row.sha256 !== null && row.sha256 !== sha256(content))
+        problems.push(`the blob ${row.blobKey} is damaged`);
     }
     return problems;
   }
-}
 
-/** Changes the store of a server that does not run, to what would take hours to come about. Returns the rows changed. */
-export function alterStore(dataDir: string, sql: string): number {
-  const database = new Database(join(dataDir, SQLITE_FILE));
-  try {
-    return database.prepare(sql).run().changes;
-  } finally {
-    database.close();
+  private async promised(): Promise<PromisedBlob[]> {
+    const all: PromisedBlob[] = [];
+    for (const sql of PROMISED) all.push(...(await this.rows<PromisedBlob>(sql)));
+    return all;
   }
-}
-
-/** Paths of all finished blobs, by key. */
-export async function blobPaths(dataDir: string): Promise<Map<string, string>> {
-  const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
-  return new Map(
-    entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => [name, join(parentPath, name)]),
-  );
 }
 
 function sha256(bytes: Buffer): string {

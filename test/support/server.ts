@@ -8,20 +8,19 @@
  *   await server.restart();   // same folder, same URL
  *   await server.close();     // ends it and removes the folder
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { ChildProgram, type Exit } from './child-program.js';
-import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
+import { newPlace } from './new-place.js';
+import type { Place, ServerEnv } from './place.js';
+
+export type { ServerEnv } from './place.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ENTRY = join(ROOT, 'dist/main.js');
 const LISTENING = /is listening on (http:\/\/\S+?)"/;
 /** The server says when it is ready; this only bounds the look at it. */
 const READY_POLL_MS = 20;
-
-/** `MILLRACE_…` variables. */
-export type ServerEnv = Readonly<Record<string, string>>;
 
 /** A line of the server's log. */
 export interface LogLine {
@@ -37,12 +36,12 @@ export class TestServer {
 
   private constructor(
     private env: ServerEnv,
-    private readonly folder: TemporaryFolder,
+    readonly place: Place,
   ) {}
 
   /** Resolves when the server is ready for work; rejects with what it printed when it ends before. */
   static async start(env: ServerEnv = {}): Promise<TestServer> {
-    const server = TestServer.prepare(env, await makeTemporaryFolder());
+    const server = TestServer.prepare(env, await newPlace());
     try {
       await server.restart();
       return server;
@@ -53,8 +52,8 @@ export class TestServer {
   }
 
   /** Not started yet; for tests of the start itself. */
-  static prepare(env: ServerEnv, folder: TemporaryFolder): TestServer {
-    return new TestServer(env, folder);
+  static prepare(env: ServerEnv, place: Place): TestServer {
+    return new TestServer(env, place);
   }
 
   /** Base URL without a path. It stays the same over restarts. */
@@ -66,8 +65,9 @@ export class TestServer {
     return this.key;
   }
 
+  /** Of an embedded server. */
   get dataDir(): string {
-    return join(this.folder.path, 'data');
+    return this.place.env['MILLRACE_DATA_DIR']!;
   }
 
   get pid(): number {
@@ -107,7 +107,7 @@ export class TestServer {
     this.env = { ...this.env, ...env };
     this.program = this.launch();
     this.baseUrl = await this.program.printed((line) => LISTENING.exec(line)?.[1] ?? null);
-    this.key = this.env['MILLRACE_ADMIN_KEY'] ?? (await readFile(join(this.dataDir, 'admin.key'), 'utf8')).trim();
+    this.key = this.env['MILLRACE_ADMIN_KEY'] ?? (await this.place.adminKey());
     await this.ready();
   }
 
@@ -115,7 +115,7 @@ export class TestServer {
   launch(env: ServerEnv = {}): ChildProgram {
     const port = this.baseUrl === '' ? '0' : new URL(this.baseUrl).port;
     const own = {
-      MILLRACE_DATA_DIR: this.dataDir,
+      ...this.place.env,
       MILLRACE_PORT: port,
       MILLRACE_MIN_FREE_DISK: '1MiB',
       MILLRACE_SHUTDOWN_GRACE: '5s',
@@ -123,7 +123,7 @@ export class TestServer {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'));
     return new ChildProgram({
       args: [ENTRY],
-      cwd: this.folder.path, // where no .env is
+      cwd: this.place.folder, // where no .env is
       env: { ...Object.fromEntries(inherited), ...own, ...this.env, ...env },
     });
   }
@@ -155,7 +155,7 @@ export class TestServer {
   /** Ends the process if it runs, and removes its folder. */
   async close(): Promise<void> {
     if (this.program?.isRunning) await this.kill();
-    await this.folder.remove();
+    await this.place.remove();
   }
 
   private async ready(): Promise<void> {

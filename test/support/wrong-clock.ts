@@ -8,7 +8,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ServerEnv } from './server.js';
-import type { TemporaryFolder } from './temporary-folder.js';
 
 export type ClockKind = 'module' | 'libfaketime';
 
@@ -28,9 +27,10 @@ export class WrongClock {
 
   constructor(
     private readonly kind: ClockKind,
-    folder: TemporaryFolder,
+    /** Path of a folder for its own files. */
+    folder: string,
   ) {
-    this.file = join(folder.path, 'clock');
+    this.file = join(folder, 'clock');
   }
 
   /** What the server has to be started with. */

@@ -10,7 +10,7 @@ import { CliError } from '../cli-error.js';
 export function withModel(line: Buffer, model: string, number: number): Buffer {
   const text = line.toString('latin1'); // a character a byte, so that places in it are offsets
   const body = bodyIn(line, number);
-  const span = findBody(text);
+  const span = body === null ? null : findBody(text);
   if (span === null || body === null) throw new CliError(`Line ${number} has no object 'body' to put the model into.`);
   if (body.model === model) return line;
   if (body.model !== undefined) {
