@@ -134,6 +134,7 @@ async function send(response: ServerResponse, { status, headers, body }: S3Answe
 
 /** Sends at most `limit` bytes; a limit that strikes cuts the connection. */
 async function pour(body: Readable, response: ServerResponse, limit: number): Promise<void> {
+  const closed = new Promise((resolve) => response.once('close', resolve));
   let left = limit;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     if (response.destroyed) return;
@@ -145,11 +146,7 @@ async function pour(body: Readable, response: ServerResponse, limit: number): Pr
       response.socket?.end();
       return;
     }
-    if (!isTaken) await Promise.race([eventOf(response, 'drain'), eventOf(response, 'close')]);
+    if (!isTaken) await Promise.race([closed, new Promise((resolve) => response.once('drain', resolve))]);
   }
   response.end();
-}
-
-function eventOf(response: ServerResponse, name: 'drain' | 'close'): Promise<void> {
-  return new Promise((resolve) => response.once(name, () => resolve()));
 }

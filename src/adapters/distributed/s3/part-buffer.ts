@@ -5,8 +5,9 @@ const FIRST_BYTES = 64 * 1024;
 
 /** Gathers the bytes of one part. */
 export class PartBuffer {
-  private content = Buffer.alloc(0);
+  private content: Buffer = Buffer.alloc(0);
   private filled = 0;
+  private spare: Buffer[] = [];
 
   get isFull(): boolean {
     return this.filled === PART_BYTES;
@@ -24,9 +25,14 @@ export class PartBuffer {
   /** Hands the bytes over and begins anew, with the whole room at once: a blob of two parts is no small one. */
   take(): Buffer {
     const bytes = this.bytes();
-    this.content = Buffer.allocUnsafeSlow(PART_BYTES);
+    this.content = this.spare.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES);
     this.filled = 0;
     return bytes;
+  }
+
+  /** Gives bytes back that were taken and are of no more use, so that their memory serves again. */
+  giveBack(bytes: Buffer): void {
+    if (bytes.length === PART_BYTES) this.spare.push(bytes);
   }
 
   bytes(): Buffer {
@@ -34,6 +40,7 @@ export class PartBuffer {
   }
 
   clear(): void {
+    this.spare = [];
     this.content = Buffer.alloc(0);
     this.filled = 0;
   }

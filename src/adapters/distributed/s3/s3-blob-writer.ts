@@ -1,6 +1,7 @@
 /**
  * Bytes flow into the parts of a multipart upload; a blob that fits into one part is put in one request instead. Either way
- * S3 shows it only when it is whole. In memory are the part that is being filled and those that are on their way.
+ * S3 shows it only when it is whole. In memory are the part that is being filled and the one that is on its
+ * way: more would make one upload faster, and all of them together hungry for memory.
  */
 import { randomUUID } from 'node:crypto';
 import type { CompletedPart } from '@aws-sdk/client-s3';
@@ -19,14 +20,12 @@ export interface S3BlobPlace {
   onLeftBehind: (error: unknown) => void;
 }
 
-/** More of them make one upload faster, and all uploads together hungrier for memory. */
-const MAX_PARTS_IN_FLIGHT = 2;
-
 export class S3BlobWriter implements BlobWriter {
   private readonly id = randomUUID();
   private readonly part = new PartBuffer();
   private readonly parts: CompletedPart[] = [];
-  private readonly inFlight = new Set<Promise<void>>();
+  /** The part that is on its way; never rejects. */
+  private sending: Promise<void> = Promise.resolve();
   private uploadId: string | null = null;
   /** What the first part that could not be sent has died of. */
   private failure: { error: unknown } | null = null;
@@ -66,21 +65,20 @@ export class S3BlobWriter implements BlobWriter {
 
   private async sendPart(): Promise<void> {
     const { access, key } = this.place;
-    while (this.inFlight.size >= MAX_PARTS_IN_FLIGHT) await Promise.race(this.inFlight);
+    await this.sending;
     if (this.failure) throw this.failure.error;
     this.uploadId ??= await access.beginUpload(key, this.id);
-    const number = this.parts.length + 1;
-    const slot = this.parts.push({ PartNumber: number }) - 1;
-    const sending = access.putPart(key, this.uploadId, number, this.part.take()).then(
-      (part) => {
-        this.parts[slot] = part;
-      },
-      (error: unknown) => {
-        this.failure ??= { error };
-      },
-    );
-    this.inFlight.add(sending);
-    void sending.then(() => this.inFlight.delete(sending));
+    this.sending = this.transmit(this.uploadId, this.parts.push({}), this.part.take());
+  }
+
+  /** Never rejects: what goes wrong is for the next write or the commit to tell. */
+  private async transmit(uploadId: string, number: number, bytes: Buffer): Promise<void> {
+    try {
+      this.parts[number - 1] = await this.place.access.putPart(this.place.key, uploadId, number, bytes);
+      this.part.giveBack(bytes);
+    } catch (error) {
+      this.failure ??= { error };
+    }
   }
 
   private async finish(): Promise<void> {
@@ -91,7 +89,7 @@ export class S3BlobWriter implements BlobWriter {
       await access.put(key, this.part.bytes(), this.id);
     } else {
       await this.sendPart();
-      await Promise.all(this.inFlight);
+      await this.sending;
       if (this.failure) throw this.failure.error;
       await this.complete(this.uploadId);
     }
@@ -113,7 +111,7 @@ export class S3BlobWriter implements BlobWriter {
   /** A commit that is under way wins; after one that failed, this takes away what it left, even under the final key. */
   private async discard(): Promise<void> {
     await Promise.allSettled([this.writes, this.committing]);
-    await Promise.all(this.inFlight);
+    await this.sending;
     if (this.isCommitted) return;
     try {
       await this.takeBack();

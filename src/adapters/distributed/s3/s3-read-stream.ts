@@ -61,11 +61,19 @@ export class S3ReadStream extends Readable {
       if (this.destroyed) return;
       this.body = null;
       if (this.offset === this.end) this.push(null);
-      else this.goOn(error).catch((failure: unknown) => this.destroy(failure as Error));
+      else void this.goOn(error);
     });
   }
 
   private async goOn(cause: unknown): Promise<void> {
+    try {
+      await this.reconnect(cause);
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  private async reconnect(cause: unknown): Promise<void> {
     this.barrenBreaks += 1;
     if (this.barrenBreaks > MAX_BARREN_BREAKS) throw storageUnavailable(cause);
     await sleep(FIRST_PAUSE_MS * 2 ** (this.barrenBreaks - 1));
