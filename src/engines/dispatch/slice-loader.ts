@@ -4,6 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
+import { MillraceError } from '../../kernel/errors.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
@@ -80,6 +81,8 @@ export class SliceLoader {
 
   private unreadable(error: unknown): UpstreamFailure {
     this.telemetry.failed(error, 'the input of a task could not be read');
+    const isOutage = error instanceof MillraceError && error.code === 'storage_unavailable';
+    if (isOutage) return new UpstreamFailure('no_storage', 'The input of the task cannot be reached.', error);
     return new UpstreamFailure('no_body', 'The input of the task could not be read.', error);
   }
 }

@@ -97,4 +97,8 @@ describe('judgeFailure', () => {
     expect(judgeFailure(failure('unreachable'), LAST)).toEqual({ kind: 'unreachable' });
     expect(judgeFailure(failure('aborted'), LAST)).toEqual({ kind: 'aborted' });
   });
+
+  it('waits for storage that cannot be reached, however often', () => {
+    expect(judgeFailure(failure('no_storage'), LAST)).toEqual({ kind: 'pace', retryAfterMs: 5_000, statusCode: null });
+  });
 });

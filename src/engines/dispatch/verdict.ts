@@ -24,6 +24,9 @@ const PACE = new Set([429, 503, 529]);
 /** Answers below 500 that another try may better. */
 const RETRYABLE = new Set([408]);
 
+/** How long an upstream rests when the inputs of its tasks cannot be reached. */
+const STORAGE_PAUSE_MS = 5_000;
+
 export interface Tries {
   /** Before this one. */
   tries: number;
@@ -63,6 +66,8 @@ const GIVE_UP_CODE = {
 export function judgeFailure(failure: UpstreamFailure, tries: Tries): Verdict {
   if (failure.kind === 'aborted') return { kind: 'aborted' };
   if (failure.kind === 'unreachable') return { kind: 'unreachable' };
+  // Nothing was sent, and the next task would fare no better: all wait until the storage is back.
+  if (failure.kind === 'no_storage') return { kind: 'pace', retryAfterMs: STORAGE_PAUSE_MS, statusCode: null };
   // The next answer would be as large, and the endpoint stays what it is.
   const isHopeless = failure.kind === 'too_large' || failure.kind === 'no_endpoint';
   const retry = isHopeless ? null : anotherTry(tries, null, null, failure.message);

@@ -5,8 +5,11 @@ import { FileStore } from '../../store/file.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { Sweep } from './sweep.js';
 
-/** A blob that is younger may belong to a write that has not committed yet. */
-const MIN_AGE_MS = 15 * 60_000;
+/**
+ * A blob that is younger may belong to a write that has not committed yet. So long, because an object store dates a blob by
+ * when its upload was begun, which may be a day before its row is written.
+ */
+const MIN_AGE_MS = 48 * 3_600_000;
 
 /** Deletes blobs that no row names: left behind where a process died between the bytes and the row. */
 @Injectable()

@@ -136,7 +136,7 @@ export class FilesService {
 
   /**
    * Bytes `start` (inclusive) to `end` (exclusive). Destroy the stream unless it is read to its end. Refuses with `internal`
-   * when the bytes are missing; damage that shows only later ends the stream with an error before its last piece.
+   * when the bytes are missing and with `storage_unavailable` when they cannot be reached; damage that shows only later ends the stream with an error before its last piece.
    */
   async read(file: StoredFile, { start, end }: { start: number; end: number }): Promise<Readable> {
     const { key, bytes, sha256 } = await this.store.blobOf(file);
@@ -150,6 +150,7 @@ export class FilesService {
       // Also when nobody ever reads it.
       return content.once('close', () => stored.destroy());
     } catch (cause) {
+      if (isOutage(cause)) throw cause;
       this.reportDamage(file, cause);
       throw new MillraceError('internal', `The content of '${file.id}' is missing or damaged.`, { cause });
     }
@@ -161,7 +162,7 @@ export class FilesService {
     try {
       yield* rest;
     } catch (error) {
-      this.reportDamage(file, error);
+      if (!isOutage(error)) this.reportDamage(file, error);
       throw error;
     }
   }
@@ -189,4 +190,9 @@ export class FilesService {
       'This server has too little free disk space. Delete files or add space.',
     );
   }
+}
+
+/** The bytes are where they were, and cannot be reached just now. */
+function isOutage(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'storage_unavailable';
 }

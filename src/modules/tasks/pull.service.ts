@@ -181,7 +181,10 @@ export class PullService {
     return this.hand(leases);
   }
 
-  /** The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed. */
+  /**
+   * The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed; one whose
+   * body cannot be reached just now goes back to its place. Rejects with `storage_unavailable` when that leaves none.
+   */
   private async hand(leases: readonly TakenLease[]): Promise<HandedTask[]> {
     if (leases.length === 0) return [];
     const epochs = new Map(leases.map(({ seq, epoch }) => [seq, epoch]));
@@ -192,12 +195,20 @@ export class PullService {
     const bodies = await this.tools.reader.bodiesOf(held);
     const handed: HandedTask[] = [];
     const unreadable: Failure[] = [];
+    const outOfReach: ReturnType<typeof claimOf>[] = [];
+    let outage: MillraceError | null = null;
     for (const task of held) {
       const body = bodies.get(task.seq);
       if (typeof body === 'string') handed.push(Object.assign(summaryOf(task), { epoch: task.epoch, body }));
-      else unreadable.push(this.unreadable(summaryOf(task).id, task.epoch, task.queueSeq));
+      else if (body instanceof MillraceError && body.code === 'storage_unavailable') {
+        outage = body;
+        const tenantSeq = this.queues.bySeq(task.queueSeq)?.tenantSeq ?? 0;
+        outOfReach.push(claimOf(tenantSeq, { taskId: summaryOf(task).id, epoch: task.epoch }));
+      } else unreadable.push(this.unreadable(summaryOf(task).id, task.epoch, task.queueSeq));
     }
     if (unreadable.length > 0) this.tools.notices.after((await this.store.fail(unreadable)).aftermath);
+    if (outOfReach.length > 0) this.tools.notices.after((await this.store.release(outOfReach)).aftermath);
+    if (outage !== null && handed.length === 0) throw outage;
     return handed;
   }
 

@@ -1,6 +1,8 @@
 /** Large bodies and answers are kept in blobs, not in rows. */
 import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
+import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
 import { BlobStore } from '../../ports/blob-store.js';
 
@@ -28,11 +30,19 @@ export class Spill {
   /** Rejects with LostText when the disk has lost or changed it. */
   async read({ body, blobKey }: KeptText): Promise<string | null> {
     if (blobKey === null) return body;
-    const stat = await this.blobs.stat(blobKey);
-    if (!stat) throw new LostText(`the stored text ${blobKey} is missing`);
-    const bytes = await this.blobs.readRange(blobKey, 0, stat.bytes);
+    const bytes = await this.bytesOf(blobKey);
     if (!blobKey.endsWith(`_${hashOf(bytes)}`)) throw new LostText(`the stored text ${blobKey} is damaged`);
     return bytes.toString();
+  }
+
+  /** As one stream: one request where the store is far away. */
+  private async bytesOf(blobKey: string): Promise<Buffer> {
+    try {
+      return await buffer(await this.blobs.read(blobKey));
+    } catch (error) {
+      const isMissing = error instanceof MillraceError && error.code === 'not_found';
+      throw isMissing ? new LostText(`the stored text ${blobKey} is missing`, { cause: error }) : error;
+    }
   }
 
   /**
