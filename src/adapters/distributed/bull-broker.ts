@@ -31,6 +31,8 @@ export interface BullBrokerOptions {
   url: string;
   link: RedisLink;
   clock: Clock;
+  /** False where no engines run: the consumer, if somebody registers one, gets nothing then. */
+  consumes: boolean;
   /** Told of a consumer that rejected; the lane goes on. */
   onError: (error: unknown, call: Call) => void;
   /** Told of what went wrong with the queues themselves; they go on or are made anew. */
@@ -82,7 +84,7 @@ export class BullBroker extends Broker {
 
   override consume(onCall: (call: Call) => Promise<void>): void {
     this.incoming.consume(onCall);
-    this.isConsumer = true;
+    this.isConsumer = this.options.consumes;
     this.mend();
   }
 

@@ -68,6 +68,11 @@ export class RedisLink {
     return this.client.status === 'ready';
   }
 
+  /** What went wrong last while there is no connection; null when nothing has. */
+  get reason(): string | null {
+    return this.lastError?.message ?? null;
+  }
+
   /** Begins to connect, and resolves when it has or after `patienceMs`, whichever is first; it goes on trying then. */
   async open(patienceMs = CONNECT_MS): Promise<void> {
     this.client.on('error', (error: Error) => (this.lastError = error));
@@ -90,6 +95,11 @@ export class RedisLink {
     this.listeners.set(channel, onMessage);
     // ioredis subscribes again after each reconnection, to what was asked for once it was connected.
     this.subscriber.subscribe(channel).catch((error: Error) => (this.lastError = error));
+  }
+
+  /** Resolves when it hears what is published under every topic listened to so far; rejects when the connection ends. */
+  async heard(): Promise<void> {
+    await this.subscriber.subscribe(...this.listeners.keys());
   }
 
   channel(topic: string): string {
