@@ -24,6 +24,8 @@ export const APP_FILES: readonly string[] = ['src/app.module.ts', 'src/bootstrap
 /** Allowed although not of lower rank. */
 const ALSO: Readonly<Record<string, readonly string[]>> = {
   ports: ['telemetry'],
+  // What both modes do within one process.
+  'adapters/*': ['adapters/local'],
   'api/*': ['api/common'],
   cli: ['app', 'sim', 'sdk'],
 };

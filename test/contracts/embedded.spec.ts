@@ -1,8 +1,8 @@
 /** The contracts of all ports, held by the adapters of the embedded mode. */
 import { describe } from 'vitest';
 import { FsBlobStore } from '../../src/adapters/embedded/fs-blob-store.js';
-import { InProcessBroker } from '../../src/adapters/embedded/in-process-broker.js';
-import { LocalEventBus } from '../../src/adapters/embedded/local-event-bus.js';
+import { InProcessBroker } from '../../src/adapters/local/in-process-broker.js';
+import { LocalEventBus } from '../../src/adapters/local/local-event-bus.js';
 import { MemoryLimiter } from '../../src/adapters/embedded/memory-limiter.js';
 import { FakeTime } from '../support/fake-time.js';
 import { Inbox } from '../support/inbox.js';

@@ -1,6 +1,6 @@
 /** Makes API keys straight in the store of a server that does not run. */
 import { KeysService, type CreatedKey, type KeySpec } from '../../src/modules/access/keys.service.js';
-import { LocalEventBus } from '../../src/adapters/embedded/local-event-bus.js';
+import { LocalEventBus } from '../../src/adapters/local/local-event-bus.js';
 import { AccessStore } from '../../src/store/access.store.js';
 import { withDatabase, type Place } from './place.js';
 

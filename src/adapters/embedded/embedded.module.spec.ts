@@ -14,8 +14,8 @@ import { Limiter } from '../../ports/limiter.js';
 import { AppLogger, createLogger } from '../../telemetry/logger.js';
 import { EmbeddedModule } from './embedded.module.js';
 import { FsBlobStore } from './fs-blob-store.js';
-import { InProcessBroker } from './in-process-broker.js';
-import { LocalEventBus } from './local-event-bus.js';
+import { InProcessBroker } from '../local/in-process-broker.js';
+import { LocalEventBus } from '../local/local-event-bus.js';
 import { MemoryLimiter } from './memory-limiter.js';
 
 describe('EmbeddedModule', () => {

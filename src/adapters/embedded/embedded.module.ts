@@ -7,8 +7,8 @@ import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { FsBlobStore } from './fs-blob-store.js';
-import { InProcessBroker } from './in-process-broker.js';
-import { LocalEventBus } from './local-event-bus.js';
+import { InProcessBroker } from '../local/in-process-broker.js';
+import { LocalEventBus } from '../local/local-event-bus.js';
 import { MemoryLimiter } from './memory-limiter.js';
 
 /** The ports of the mode in which one process does everything and needs no other service. Wants AppConfig, Clock and AppLogger. */

@@ -5,7 +5,7 @@
 import { Subject, type Observable } from 'rxjs';
 import type { Clock } from '../../kernel/clock.js';
 import { Limiter, type PermitLimits } from '../../ports/limiter.js';
-import { IsolatedObservable } from './isolated-observable.js';
+import { IsolatedObservable } from '../local/isolated-observable.js';
 import { KeyPermits } from './key-permits.js';
 
 /** What Node's timers can wait at most; a longer wait is looked at again then. */

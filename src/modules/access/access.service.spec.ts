@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { settle } from '../../../test/support/inbox.js';
-import { LocalEventBus } from '../../adapters/embedded/local-event-bus.js';
+import { LocalEventBus } from '../../adapters/local/local-event-bus.js';
 import type { AppConfig } from '../../config/app-config.js';
 import type { Secrets } from '../../config/generated-secrets.js';
 import { makeApiKey, type NewApiKey } from '../../kernel/api-key.js';

@@ -1,0 +1,163 @@
+import {
+  Global,
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import type { Role } from '../../config/app-config.js';
+import { Clock } from '../../kernel/clock.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { Broker } from '../../ports/broker.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { Limiter } from '../../ports/limiter.js';
+import { AppLogger } from '../../telemetry/logger.js';
+import { BullBroker } from './bull-broker.js';
+import { checkRedis } from './check-redis.js';
+import { RedisEventBus } from './redis-event-bus.js';
+import { RedisLimiter } from './redis-limiter.js';
+import { RedisLink } from './redis-link.js';
+
+const OPTIONS = Symbol('DISTRIBUTED_OPTIONS');
+/** Trouble with the queues is told so often at most: each of ten has the same. */
+const TROUBLE_LOG_MS = 10_000;
+
+export interface DistributedOptions {
+  /** `redis://[user:password@]host:port[/db]`, or `rediss://` for TLS. */
+  redisUrl: string;
+  /** A process that only serves the API sends calls and consumes none. */
+  role: Role;
+  /** New at each start; other processes know this one by it. Without spaces. */
+  instanceId: string;
+  blobStore: BlobStore;
+  /** Keeps deployments that share one Redis apart. */
+  deployment?: string;
+  /** Starts on a Redis that evicts keys or is too old. For tests, and for people who know better. */
+  ignoreFindings?: boolean;
+}
+
+/** The ports of the mode in which any number of processes share the work. Wants Clock and AppLogger. */
+@Global()
+@Module({})
+export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(OPTIONS) private readonly options: DistributedOptions,
+    private readonly link: RedisLink,
+    private readonly broker: BullBroker,
+    private readonly events: RedisEventBus,
+    private readonly limiter: RedisLimiter,
+    private readonly logger: AppLogger,
+  ) {}
+
+  static forRoot(options: DistributedOptions): DynamicModule {
+    return {
+      module: DistributedModule,
+      providers: [
+        { provide: OPTIONS, useValue: options },
+        { provide: RedisLink, inject: [OPTIONS, AppLogger], useFactory: makeLink },
+        { provide: BullBroker, inject: [OPTIONS, RedisLink, Clock, AppLogger], useFactory: makeBroker },
+        { provide: RedisEventBus, inject: [RedisLink, AppLogger], useFactory: makeEventBus },
+        { provide: RedisLimiter, inject: [RedisLink, Clock, AppLogger], useFactory: makeLimiter },
+        { provide: BlobStore, useValue: options.blobStore },
+        { provide: Broker, useExisting: BullBroker },
+        { provide: EventBus, useExisting: RedisEventBus },
+        { provide: Limiter, useExisting: RedisLimiter },
+      ],
+      exports: [BlobStore, Broker, EventBus, Limiter],
+    };
+  }
+
+  /**
+   * Refuses to start on a Redis that does not fit, or is not there: an address that is wrong is found out now. Later it may go
+   * away and come back as it likes.
+   */
+  async onModuleInit(): Promise<void> {
+    const { redisUrl, ignoreFindings = false } = this.options;
+    await this.link.open();
+    const failed = this.link.isReady
+      ? (await checkRedis(this.link.client)).filter(({ status }) => status === 'failed')
+      : [];
+    const texts = this.link.isReady
+      ? failed.map(({ message, fix }) => `${message}. ${fix}`)
+      : [`it does not answer (${this.link.reason ?? 'no error'}). Check MILLRACE_REDIS_URL, and that Redis runs.`];
+    if (texts.length > 0 && !ignoreFindings) {
+      await this.closeAll();
+      throw new Error(`Redis at ${describeUrl(redisUrl)} cannot be used: ${texts.join(' ')}`);
+    }
+    for (const text of texts)
+      this.logger.child('redis').warn({}, `Redis does not fit, and is used all the same: ${text}`);
+    await this.broker.open();
+  }
+
+  /** Last of all, after the engines have stopped: calls first, so that nothing is begun on what closes next. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.closeAll();
+  }
+
+  private async closeAll(): Promise<void> {
+    await this.broker.stop();
+    await this.events.close();
+    await this.limiter.close();
+    await this.link.close();
+  }
+}
+
+/** Where Redis is, without who may use it. */
+export function describeUrl(url: string): string {
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname}:${port === '' ? 6379 : port}${pathname === '/' ? '' : pathname}`;
+}
+
+/** The braces make Redis Cluster keep all keys together, which scripts over several keys need. */
+export function keyPrefix(deployment?: string): string {
+  return deployment === undefined ? '{millrace}' : `{millrace:${deployment}}`;
+}
+
+function makeLink({ redisUrl, instanceId, deployment }: DistributedOptions, logger: AppLogger): RedisLink {
+  const log = logger.child('redis', { redis: describeUrl(redisUrl) });
+  return new RedisLink({
+    url: redisUrl,
+    prefix: keyPrefix(deployment),
+    instanceId,
+    onChange: (isReady, err) => {
+      if (isReady) log.info({}, 'Redis is there');
+      else log.warn({ err }, 'Redis is away; calls wait for the sweep, and no permits are given, until it is back');
+    },
+  });
+}
+
+function makeBroker(
+  { redisUrl, role }: DistributedOptions,
+  link: RedisLink,
+  clock: Clock,
+  logger: AppLogger,
+): BullBroker {
+  const log = logger.child('broker');
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return new BullBroker({
+    url: redisUrl,
+    link,
+    clock,
+    consumes: role !== 'api',
+    onError: (err, { laneId, level }) => log.error({ err, laneId, level }, 'A call failed; its lane goes on'),
+    onTrouble: (err) => {
+      if (clock.now() - toldAt < TROUBLE_LOG_MS) return;
+      toldAt = clock.now();
+      log.warn({ err }, 'A queue of calls had trouble; it goes on, and the sweep repeats what was lost');
+    },
+  });
+}
+
+function makeEventBus(link: RedisLink, logger: AppLogger): RedisEventBus {
+  const log = logger.child('event-bus');
+  return new RedisEventBus({
+    link,
+    onError: (err, topic) => log.error({ err, topic }, 'A listener failed; it goes on listening'),
+  });
+}
+
+function makeLimiter(link: RedisLink, clock: Clock, logger: AppLogger): RedisLimiter {
+  const log = logger.child('limiter');
+  return new RedisLimiter({ link, clock, onError: (err) => log.error({ err }, 'A listener to freed permits failed') });
+}

@@ -1,0 +1,88 @@
+/** The limiter's operations in Redis: one Lua file each, behind what they share. Each is one atomic step. */
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+
+const KEYS = 4;
+export const FREED_CHANNEL = 'freed';
+
+/** What every operation is told; see `scripts/permits.lua`. */
+export interface Statement {
+  key: string;
+  /** Epoch ms to go by instead of the server's clock; null in earnest. */
+  now: number | null;
+  held: number;
+  unused: number;
+  pauseMs: number;
+}
+
+export interface ScriptOptions {
+  client: Redis;
+  prefix: string;
+  instanceId: string;
+  aliveMs: number;
+  recountMs: number;
+}
+
+type Script = (...args: Array<string | number>) => Promise<unknown>;
+
+/** All reject when Redis is not there, or fails. */
+export class LimiterScripts {
+  private readonly scripts: { acquire: Script; announce: Script; look: Script };
+
+  constructor(private readonly options: ScriptOptions) {
+    this.scripts = { acquire: this.define('acquire'), announce: this.define('announce'), look: this.define('look') };
+  }
+
+  async acquire(
+    statement: Statement,
+    ask: { level: number; want: number; concurrency: number; perMinute: number | null },
+  ): Promise<{ granted: number; opensIn: number }> {
+    const { level, want, concurrency, perMinute } = ask;
+    const asked = [level, want, concurrency, perMinute ?? -1];
+    const reply = await this.scripts.acquire(...this.common(statement), ...asked);
+    const [granted, opensIn] = reply as [number, number];
+    return { granted, opensIn };
+  }
+
+  /** ms until permits may be had, -1 when one must come back first. */
+  async announce(statement: Statement): Promise<number> {
+    const channel = `${this.options.prefix}:${FREED_CHANNEL}`;
+    return (await this.scripts.announce(...this.common(statement), channel, statement.key)) as number;
+  }
+
+  async look(statement: Statement): Promise<{ inUse: number; pausedMs: number }> {
+    const [inUse, pausedMs] = (await this.scripts.look(...this.common(statement))) as [number, number];
+    return { inUse, pausedMs };
+  }
+
+  private define(name: string): Script {
+    const text = [`permits`, name].map((file) => readFileSync(scriptUrl(file), 'utf8')).join('\n');
+    const command = `millraceLimiter${name[0]!.toUpperCase()}${name.slice(1)}`;
+    // ioredis sends the script's hash, and the script itself where Redis does not know it (any more).
+    this.options.client.defineCommand(command, { numberOfKeys: KEYS, lua: text });
+    const run = (this.options.client as unknown as Record<string, Script>)[command]!;
+    return run.bind(this.options.client);
+  }
+
+  private common({ key, now, held, unused, pauseMs }: Statement): Array<string | number> {
+    const { prefix, instanceId, aliveMs, recountMs } = this.options;
+    const base = `${prefix}:permits:${key}`;
+    return [
+      `${base}:held`,
+      `${base}:state`,
+      `${base}:given`,
+      `${prefix}:permits-since`,
+      now ?? '',
+      instanceId,
+      held,
+      unused,
+      Math.ceil(pauseMs),
+      aliveMs,
+      recountMs,
+    ];
+  }
+}
+
+function scriptUrl(name: string): URL {
+  return new URL(`./scripts/${name}.lua`, import.meta.url);
+}

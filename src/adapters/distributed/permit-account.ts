@@ -1,0 +1,80 @@
+/**
+ * What this process knows of one limited key. Its count of held permits is the truth, and each operation tells Redis the
+ * whole of it: an answer that was lost, a wiped Redis or a permit granted to somebody who no longer waited are all set
+ * right by the next one. For that the operations of a key go one after another.
+ */
+import type { PermitLimits } from '../../ports/limiter.js';
+import type { LimiterScripts, Statement } from './limiter-scripts.js';
+
+export interface AccountOptions {
+  scripts: LimiterScripts;
+  /** Epoch ms, for pauses. */
+  now: () => number;
+  /** Epoch ms that Redis goes by instead of its own clock; null in earnest. */
+  serverNow: () => number | null;
+  /** Told of the ms until permits may be had, by an announcement of this process. */
+  onOpen: (key: string, opensIn: number) => void;
+}
+
+export class PermitAccount {
+  held = 0;
+  /** Epoch ms of this process; 0 for never. Pauses that others asked for are not among it. */
+  pausedUntil = 0;
+  /** Somebody here got less than asked for, or asked for a pause, and has not been told that asking again makes sense. */
+  isAwaited = false;
+  /** How often permits were said to be free; tells whether that happened while an answer was on its way. */
+  freedCount = 0;
+  private unused = 0;
+  private isAnnouncing = false;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly key: string,
+    private readonly options: AccountOptions,
+  ) {}
+
+  /** Rejects when Redis is not there. */
+  acquire(level: number, want: number, limits: PermitLimits): Promise<{ granted: number; opensIn: number }> {
+    return this.next(async () => {
+      const ask = { level, want, concurrency: limits.concurrency, perMinute: limits.perMinute };
+      const answer = await this.options.scripts.acquire(this.statement(), ask);
+      this.held += answer.granted;
+      return answer;
+    });
+  }
+
+  giveBack(count: number, unused: number): void {
+    this.held = Math.max(0, this.held - count);
+    this.unused += unused;
+  }
+
+  look(): Promise<{ inUse: number; pausedMs: number }> {
+    return this.next(() => this.options.scripts.look(this.statement()));
+  }
+
+  /** Says what is held, once for all that changes before it is said. Resolves with false when Redis was not there. */
+  announce(): Promise<boolean> {
+    if (this.isAnnouncing) return this.last.then(() => true);
+    this.isAnnouncing = true;
+    return this.next(async () => {
+      this.isAnnouncing = false;
+      this.options.onOpen(this.key, await this.options.scripts.announce(this.statement()));
+    }).then(
+      () => true,
+      () => false, // the next beat says it again; the link tells of the outage
+    );
+  }
+
+  private next<T>(operation: () => Promise<T>): Promise<T> {
+    const done = this.last.then(operation);
+    this.last = done.catch(() => {}); // told to whoever asked; the key goes on
+    return done;
+  }
+
+  private statement(): Statement {
+    const { unused } = this;
+    this.unused = 0; // were it lost, the rate would err on the safe side
+    const pauseMs = Math.max(0, this.pausedUntil - this.options.now());
+    return { key: this.key, now: this.options.serverNow(), held: this.held, unused, pauseMs };
+  }
+}

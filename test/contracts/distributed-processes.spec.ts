@@ -1,0 +1,248 @@
+/** What the contracts of one process cannot show: several processes on one Redis, by its own clock. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { BullBroker } from '../../src/adapters/distributed/bull-broker.js';
+import { RedisEventBus } from '../../src/adapters/distributed/redis-event-bus.js';
+import { RedisLimiter } from '../../src/adapters/distributed/redis-limiter.js';
+import type { RedisLink } from '../../src/adapters/distributed/redis-link.js';
+import { SystemClock } from '../../src/kernel/clock.js';
+import type { Call } from '../../src/ports/broker.js';
+import { Inbox } from '../support/inbox.js';
+import { openLink, sharedRedis, stopSharedRedis } from '../support/services/redis-links.js';
+import { until } from '../support/until.js';
+
+const KEY = 'up_a';
+const TEN = { concurrency: 10, perMinute: null };
+const ALIVE_MS = 1_500;
+const clock = new SystemClock();
+const closing: Array<() => Promise<void>> = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(stopSharedRedis);
+
+/** Links of `count` processes of one deployment. */
+async function processes(count: number): Promise<RedisLink[]> {
+  const { url } = await sharedRedis();
+  const first = await openLink(url);
+  const others = await Promise.all(Array.from({ length: count - 1 }, () => openLink(url, { prefix: first.prefix })));
+  const links = [first, ...others];
+  closing.push(async () => void (await Promise.all(links.map((link) => link.close()))));
+  return links;
+}
+
+async function brokerOf(link: RedisLink, consumes: boolean): Promise<BullBroker> {
+  const { url } = await sharedRedis();
+  const broker = new BullBroker({ url, link, clock, consumes, onError: () => {}, onTrouble: () => {} });
+  await broker.open();
+  closing.push(() => broker.stop());
+  return broker;
+}
+
+function limiterOf(link: RedisLink, recountMs = 0): RedisLimiter {
+  const limiter = new RedisLimiter({ link, clock, recountMs, aliveMs: ALIVE_MS, onError: () => {} });
+  closing.push(() => limiter.close());
+  return limiter;
+}
+
+describe('calls', () => {
+  it('go from a process that only serves the API to one that runs engines, each to one', async () => {
+    const [api, one, two] = (await processes(3)) as [RedisLink, RedisLink, RedisLink];
+    const sender = await brokerOf(api, false);
+    const inbox = new Inbox<Call>();
+    for (const link of [one, two]) (await brokerOf(link, true)).consume(async (call) => inbox.add(call));
+    const stray = new Inbox<Call>();
+    sender.consume(async (call) => stray.add(call));
+    const lanes = Array.from({ length: 200 }, (_, laneId) => laneId);
+    for (const laneId of lanes) sender.call({ laneId, level: laneId % 10 });
+    await inbox.first(lanes.length);
+    await sleep(200);
+    expect(inbox.items.map(({ laneId }) => laneId).sort((a, b) => a - b)).toEqual(lanes);
+    expect(stray.items).toEqual([]);
+  });
+
+  it('wait for an engine that comes later', async () => {
+    const [api, engine] = (await processes(2)) as [RedisLink, RedisLink];
+    const sender = await brokerOf(api, false);
+    sender.call({ laneId: 7, level: 2 });
+    await until(
+      async () => (await api.client.keys(`${api.prefix}:level-2:wait`)).length,
+      (count) => count === 1,
+    );
+    const inbox = new Inbox<Call>();
+    (await brokerOf(engine, true)).consume(async (call) => inbox.add(call));
+    expect(await inbox.first(1)).toEqual([{ laneId: 7, level: 2 }]);
+  });
+
+  it('pile up to a bound where nobody takes them', async () => {
+    const [api] = (await processes(1)) as [RedisLink];
+    const sender = await brokerOf(api, false);
+    const waiting = () => api.client.llen(`${api.prefix}:level-3:wait`);
+    for (let laneId = 0; laneId < 12_000; laneId += 1) {
+      sender.call({ laneId, level: 3 });
+      if (laneId % 500 === 0) await sleep(60);
+    }
+    expect(sender.dropped).toBeGreaterThan(0);
+    const full = await waiting();
+    for (let laneId = 0; laneId < 500; laneId += 1) sender.call({ laneId, level: 3 });
+    sender.call({ laneId: 99_999, level: 4 }); // another level has room
+    await until(
+      () => api.client.llen(`${api.prefix}:level-4:wait`),
+      (count) => count === 1,
+    );
+    expect(await waiting()).toBe(full);
+  });
+});
+
+describe('events', () => {
+  it('reach the publisher once, and others in order', async () => {
+    const [one, two] = (await processes(2)) as [RedisLink, RedisLink];
+    const buses = [one, two].map((link) => new RedisEventBus({ link, onError: () => {} }));
+    closing.push(async () => void (await Promise.all(buses.map((bus) => bus.close()))));
+    await Promise.all([one.heard(), two.heard()]);
+    const [own, other] = buses.map((bus) => {
+      const inbox = new Inbox<number>();
+      bus.on('batch.ingest').subscribe(({ batchSeq }) => inbox.add(batchSeq));
+      return inbox;
+    }) as [Inbox<number>, Inbox<number>];
+    const sent = Array.from({ length: 3_000 }, (_, at) => at);
+    for (const batchSeq of sent) buses[0]!.publish('batch.ingest', { batchSeq });
+    expect(await other.first(sent.length)).toEqual(sent);
+    await sleep(100);
+    expect(own.items).toEqual(sent);
+    expect(other.items).toHaveLength(sent.length);
+  });
+
+  it('that are too large arrive as a hint', async () => {
+    const [one, two] = (await processes(2)) as [RedisLink, RedisLink];
+    const [bus, peer] = [one, two].map((link) => new RedisEventBus({ link, onError: () => {} })) as [
+      RedisEventBus,
+      RedisEventBus,
+    ];
+    closing.push(async () => void (await Promise.all([bus.close(), peer.close()])));
+    await Promise.all([one.heard(), two.heard()]);
+    const inbox = new Inbox<unknown>();
+    peer.on('task.progress').subscribe(inbox.add);
+    const small = { taskId: 't', lastN: 1, events: [{ id: null, name: null, data: '1' }] };
+    const large = { taskId: 't', lastN: 2, events: [{ id: null, name: null, data: 'x'.repeat(100_000) }] };
+    bus.publish('task.progress', small);
+    bus.publish('task.progress', large);
+    expect(await inbox.first(2)).toEqual([small, { ...large, events: [] }]);
+  });
+
+  it('of strangers are counted and dropped', async () => {
+    const [one] = (await processes(1)) as [RedisLink];
+    const bus = new RedisEventBus({ link: one, onError: () => {} });
+    closing.push(() => bus.close());
+    await one.heard();
+    const inbox = new Inbox<unknown>();
+    bus.on('batch.ingest').subscribe(inbox.add);
+    const strange = [
+      'no space',
+      'x {"a":1}',
+      'x [1]',
+      'x [["batch.ingest"]]',
+      'x [["batch.ingest",{}]]',
+      'x [["batch.ingest",null]]',
+      'x [["constructor",{}]]',
+      'x [["task.progress",{"taskId":"t","lastN":1,"events":[null]}]]',
+      `x ["${'y'.repeat(2_000_000)}"]`,
+      '',
+    ];
+    for (const message of strange) await one.client.publish(one.channel('events'), message);
+    await one.client.publish(one.channel('events'), 'x [["batch.ingest",{"batchSeq":1}]]');
+    expect(await inbox.first(1)).toEqual([{ batchSeq: 1 }]);
+    expect(bus.malformed).toBe(strange.length);
+  });
+});
+
+describe('permits', () => {
+  it('are one number for all', async () => {
+    const limiters = (await processes(4)).map((link) => limiterOf(link));
+    const asks = Array.from({ length: 100 }, (_, at) => limiters[at % 4]!.acquire(KEY, 0, 1, TEN));
+    const granted = await Promise.all(asks);
+    expect(granted.reduce((sum, count) => sum + count, 0)).toBe(10);
+    for (const limiter of limiters) expect(await limiter.inUse(KEY)).toBe(10);
+  });
+
+  it('of a process that came back are told of where somebody was refused', async () => {
+    const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
+    const inbox = new Inbox<string>();
+    two.freed.subscribe(inbox.add);
+    await one.acquire(KEY, 0, 10, TEN);
+    expect(await two.acquire(KEY, 0, 1, TEN)).toBe(0);
+    one.release(KEY, 1);
+    expect(await inbox.first(1)).toEqual([KEY]);
+    expect(await two.acquire(KEY, 0, 1, TEN)).toBe(1);
+  });
+
+  it('of a process that died come back, those of one that lives do not', async () => {
+    const [one, two, three] = (await processes(3)) as [RedisLink, RedisLink, RedisLink];
+    const [dying, living, asking] = [one, two, three].map((link) => limiterOf(link)) as RedisLimiter[];
+    await dying!.acquire(KEY, 0, 6, TEN);
+    await living!.acquire(KEY, 0, 4, TEN);
+    expect(await asking!.acquire(KEY, 0, 1, TEN)).toBe(0);
+    const freed = new Inbox<string>();
+    asking!.freed.subscribe(freed.add);
+    await one.close(); // it says nothing any more
+    await freed.first(1);
+    expect(await asking!.acquire(KEY, 0, 10, TEN)).toBe(6);
+    await sleep(2 * ALIVE_MS);
+    expect(await asking!.inUse(KEY)).toBe(10);
+  });
+
+  it('of a process that stops come back at once', async () => {
+    const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
+    await one.acquire(KEY, 0, 10, TEN);
+    await one.close();
+    expect(await two.acquire(KEY, 0, 10, TEN)).toBe(10);
+  });
+
+  it('go to the lowest level first, whoever asks', async () => {
+    const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
+    await one.acquire(KEY, 0, 10, TEN);
+    expect(await one.acquire(KEY, 0, 1, TEN)).toBe(0);
+    one.release(KEY, 4);
+    expect(await one.inUse(KEY)).toBe(6);
+    expect(await two.acquire(KEY, 1, 1, TEN)).toBe(0);
+    expect(await one.acquire(KEY, 0, 1, TEN)).toBe(1);
+    expect(await two.acquire(KEY, 1, 1, TEN)).toBe(1);
+  });
+
+  it('are paused for all, and rated for all', async () => {
+    const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
+    const until_ = clock.now() + 500;
+    one.pause(KEY, until_);
+    expect(await one.pausedUntil(KEY)).not.toBeNull();
+    expect(Math.abs((await two.pausedUntil(KEY))! - until_)).toBeLessThan(100);
+    const freed = new Inbox<string>();
+    two.freed.subscribe(freed.add);
+    expect(await two.acquire(KEY, 0, 1, TEN)).toBe(0);
+    await freed.first(1);
+    expect(await two.acquire(KEY, 0, 1, TEN)).toBe(1);
+    const rated = { concurrency: 100, perMinute: 8 };
+    expect(await one.acquire('up_b', 0, 5, rated)).toBe(5);
+    expect(await two.acquire('up_b', 0, 5, rated)).toBe(3);
+    two.release('up_b', 3, 2);
+    expect(await two.inUse('up_b')).toBe(5);
+    expect(await one.acquire('up_b', 0, 5, rated)).toBe(2);
+  });
+
+  it('are not given by a wiped Redis until all have said what they hold', async () => {
+    const [one, two] = (await processes(2)) as [RedisLink, RedisLink];
+    const [holder, asking] = [limiterOf(one, 1_200), limiterOf(two, 1_200)];
+    await until(
+      () => holder.acquire(KEY, 0, 10, TEN),
+      (granted) => granted === 10,
+    );
+    const keys = await one.client.keys(`${one.prefix}:permits*`);
+    await one.client.del(...keys);
+    const deadline = performance.now() + 2_500;
+    while (performance.now() < deadline) {
+      expect(await asking.acquire(KEY, 0, 1, TEN)).toBe(0);
+      await sleep(50);
+    }
+    expect(await asking.inUse(KEY)).toBe(10);
+  });
+});

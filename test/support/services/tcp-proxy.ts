@@ -1,0 +1,137 @@
+/** A wire that a test can cut, slow down or make swallow bytes, in front of a service that listens on loopback. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+interface Link {
+  client: Socket;
+  server: Socket;
+  /** Bytes are taken and never passed on, as behind a router that has forgotten the connection. */
+  isDead: boolean;
+}
+
+export interface ProxyCounters {
+  /** Connections taken since the start, refused ones not among them. */
+  accepted: number;
+  refused: number;
+  open: number;
+  /** Bytes passed on, from clients and from the service. */
+  sent: number;
+  received: number;
+}
+
+export class TcpProxy {
+  private readonly links = new Set<Link>();
+  private readonly counts = { accepted: 0, refused: 0, sent: 0, received: 0 };
+  private isRefusing = false;
+  private swallowsNew = false;
+  private delayMs = 0;
+
+  private constructor(
+    private readonly listener: Server,
+    private readonly target: { host: string; port: number },
+  ) {
+    listener.on('connection', (client) => this.accept(client));
+  }
+
+  /** Listens on a free port of loopback, in front of `port`. */
+  static async start(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
+    const listener = createServer();
+    const proxy = new TcpProxy(listener, { host, port });
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen(0, '127.0.0.1', resolve);
+    });
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.listener.address() as AddressInfo).port;
+  }
+
+  get counters(): ProxyCounters {
+    return { ...this.counts, open: this.links.size };
+  }
+
+  /** Resets every open connection; new ones go through. */
+  cut(): void {
+    for (const { client, server } of this.links) {
+      client.resetAndDestroy();
+      server.destroy();
+    }
+  }
+
+  /** Resets every open connection and each new one, as if nobody listened. */
+  refuse(): void {
+    this.isRefusing = true;
+    this.cut();
+  }
+
+  /** Holds each piece back for so long, in both directions. */
+  delay(ms: number): void {
+    this.delayMs = ms;
+  }
+
+  /**
+   * Swallows what the open connections carry, without a word to either side; with `newOnesToo` new connections are taken
+   * and swallowed as well.
+   */
+  halfOpen({ newOnesToo = false } = {}): void {
+    for (const link of this.links) link.isDead = true;
+    this.swallowsNew = newOnesToo;
+  }
+
+  /** New connections go through at full speed. Dead ones stay dead: what they swallowed is gone. */
+  resume(): void {
+    this.isRefusing = false;
+    this.swallowsNew = false;
+    this.delayMs = 0;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.listener.close(() => resolve()));
+    for (const { client, server } of this.links) {
+      client.destroy();
+      server.destroy();
+    }
+    await closed;
+  }
+
+  private accept(client: Socket): void {
+    if (this.isRefusing) {
+      this.counts.refused += 1;
+      client.on('error', () => {}); // the reset we answer with
+      client.resetAndDestroy();
+      return;
+    }
+    this.counts.accepted += 1;
+    const server = connect(this.target);
+    const link = { client, server, isDead: this.swallowsNew };
+    this.links.add(link);
+    this.pass(link, client, server, (bytes) => (this.counts.sent += bytes));
+    this.pass(link, server, client, (bytes) => (this.counts.received += bytes));
+  }
+
+  private pass(link: Link, from: Socket, to: Socket, count: (bytes: number) => void): void {
+    const whenAlive = (act: () => void): void => {
+      if (!link.isDead && !to.destroyed) act();
+    };
+    const deliver = (act: () => void): void => {
+      if (this.delayMs === 0) whenAlive(act);
+      else setTimeout(() => whenAlive(act), this.delayMs);
+    };
+    from.setNoDelay(true);
+    from.on('data', (chunk: Buffer) =>
+      deliver(() => {
+        count(chunk.length);
+        to.write(chunk);
+      }),
+    );
+    from.on('end', () => deliver(() => to.end()));
+    from.on('error', () => {}); // a reset; `close` follows
+    from.on('close', () => {
+      this.links.delete(link);
+      // A dead link tells the other side nothing, but what is left of it must not stay open for ever.
+      if (link.isDead || !from.errored) to.destroy();
+      else to.resetAndDestroy();
+    });
+  }
+}
