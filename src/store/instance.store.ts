@@ -37,6 +37,12 @@ export class InstanceStore {
     return this.database.write(endSilentInstances, { ownSeq, silentMs });
   }
 
+  /** Instances of the same host that have not ended, but for the one that asks. */
+  neighbours(ownSeq: number, host: string): Promise<{ seq: number; pid: number }[]> {
+    const where = { seq: Not(ownSeq), host, endedAt: IsNull() };
+    return this.database.reader.find(InstanceRow, { select: { seq: true, pid: true }, where, take: MAX_LISTED });
+  }
+
   /** Instances that have ended and may still hold leases, the oldest first. */
   async unrescued(): Promise<number[]> {
     const where = { endedAt: Not(IsNull()), rescuedAt: IsNull() };

@@ -63,6 +63,13 @@ export function exerciseStoreInstances(store: TestStore): void {
     });
   });
 
+  it('know their neighbours, as long as those live', async () => {
+    const [own, other, ended] = [await register(), await register(), await register()];
+    await store.instances.end(ended);
+    expect(await store.instances.neighbours(own, 'box-1')).toEqual([{ seq: other, pid: 7 }]);
+    expect(await store.instances.neighbours(own, 'box-2')).toEqual([]);
+  });
+
   it('tell of the task types that somebody alive handles', async () => {
     const ended = await register(['old']);
     await register(['thumbnail', 'speech']);

@@ -3,7 +3,6 @@
  * go back to their places before this one serves anything. Distributed, an instance gives a sign of life each second; one that
  * was taken for dead meanwhile (it was halted, or cut off from the store) has lost its leases, and goes on as a new one.
  */
-import { hostname } from 'node:os';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import { AppConfig } from '../../config/app-config.js';
@@ -14,6 +13,7 @@ import { HandlerRegistry } from '../handlers/handler-registry.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { BEAT_MS, InstancePolicy } from './instance-policy.js';
 import { LeaseRescue, type Rescued } from './lease-rescue.js';
+import { isGone, ownHost } from './own-process.js';
 
 @Injectable()
 export class InstanceService implements OnModuleInit, OnApplicationShutdown {
@@ -60,12 +60,25 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
     await this.register();
     if (this.policy.isAlone) {
       this.tellRescued(await this.rescue.takeBack(this.seq, null));
-    } else this.beats.start();
+      return;
+    }
+    this.beats.start();
+    await this.buryNeighbours();
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.beats.stop();
     if (this.ownSeq !== null) await this.instances.end(this.ownSeq);
+  }
+
+  /** Nobody need wait for the silence of a process of this host that is not there any more, such as our own last life. */
+  private async buryNeighbours(): Promise<void> {
+    for (const { seq, pid } of await this.instances.neighbours(this.seq, ownHost())) {
+      if (!isGone(pid)) continue;
+      await this.instances.end(seq);
+      this.tellRescued(await this.rescue.takeBack(this.seq, seq));
+      await this.instances.noteRescued(seq);
+    }
   }
 
   private tellRescued({ tasks, callbacks }: Rescued): void {
@@ -79,7 +92,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
     this.ownSeq = await this.instances.register({
       id: newId('instance'),
       role: this.config.role,
-      host: hostname(),
+      host: ownHost(),
       pid: process.pid,
       handlerTypes: JSON.stringify([...this.handlers.handlers.keys()]),
     });
