@@ -10,11 +10,14 @@ import { renderOpenAiError } from './api/openai/openai-error.js';
 import { OpenAiModule } from './api/openai/openai.module.js';
 import { isTaskPath, taskErrorRenderer } from './api/tasks/task-error.js';
 import { TasksApiModule } from './api/tasks/tasks-api.module.js';
-import type { AppConfig, Role } from './config/app-config.js';
+import type { AppConfig, Role, ServicesConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { loadSecrets, prepareDataFolder, Secrets } from './config/generated-secrets.js';
+import { describeS3Url, parseS3Url } from './config/s3-url.js';
 import { VERSION } from './config/version.js';
 import { Clock, SystemClock } from './kernel/clock.js';
+import { checkSecret } from './modules/access/secret-canary.js';
+import { newId } from './kernel/ids.js';
 import { SecretSealer } from './kernel/secret-sealer.js';
 import { CallbacksEngineModule } from './engines/callbacks/callbacks-engine.module.js';
 import { DispatchModule } from './engines/dispatch/dispatch.module.js';
@@ -24,6 +27,7 @@ import { MaintenanceModule } from './engines/maintenance/maintenance.module.js';
 import { InstancePolicy } from './modules/instances/instance-policy.js';
 import { loadHandlers } from './modules/handlers/load-handlers.js';
 import type { Database } from './store/database.js';
+import type { GroupCommitHooks } from './store/group-commit.js';
 import { StoreModule } from './store/store.module.js';
 import type { AppLogger } from './telemetry/logger.js';
 import { Metrics } from './telemetry/metrics.js';
@@ -51,12 +55,14 @@ const ALWAYS: readonly Imported[] = [ApiCommonModule, HealthModule];
 /** What exists before Nest does, because it is needed to start Nest or outlives it. */
 export interface AppParts {
   module: DynamicModule;
-  database: Database;
+  /** Closes the store and the like; after the app. */
+  close: () => Promise<void>;
   metrics: Metrics;
   phase: ServerPhase;
   routes: RouteTable;
   dialects: ErrorDialects;
   secrets: Secrets;
+  sealer: SecretSealer;
 }
 
 @Module({})
@@ -64,18 +70,20 @@ export class AppModule {}
 
 /** Opens the store and puts everything together. Whoever calls it closes the store, after the app. */
 export async function assembleApp(config: AppConfig, logger: AppLogger): Promise<AppParts> {
-  const clock = new SystemClock();
   const metrics = new Metrics({ version: VERSION, mode: config.mode });
-  prepareDataFolder(config.dataDir);
-  const { database, adapters } = await openMode(config, { clock, metrics, logger });
+  const { clock, database, adapters, close } = await openMode(config, { metrics, logger });
   try {
+    const secrets = loadSecrets(config);
+    const sealer = new SecretSealer(secrets.sealing.text);
+    await checkSecret(database, sealer);
     const parts = {
-      database,
+      close,
       metrics,
       phase: new ServerPhase(),
       routes: new RouteTable(),
       dialects: errorDialects(clock),
-      secrets: loadSecrets(config),
+      secrets,
+      sealer,
     };
     const imports: Imported[] = [
       ConfigModule.forRoot(config),
@@ -89,7 +97,7 @@ export async function assembleApp(config: AppConfig, logger: AppLogger): Promise
     ];
     return { ...parts, module: { module: AppModule, imports } };
   } catch (error) {
-    await database.close();
+    await close();
     throw error;
   }
 }
@@ -105,24 +113,35 @@ function errorDialects(clock: Clock): ErrorDialects {
 }
 
 interface Foundation {
-  clock: Clock;
   metrics: Metrics;
   logger: AppLogger;
 }
 
-/** Loads one set of adapters only, so that one mode never needs the libraries of the other. */
-async function openMode(
-  config: AppConfig,
-  foundation: Foundation,
-): Promise<{ database: Database; adapters: Imported }> {
-  if (config.mode !== 'embedded') throw new Error(`this build has no ${config.mode} mode yet`);
-  const { EmbeddedModule } = await import('./adapters/embedded/embedded.module.js');
-  return { database: await openSqliteStore(config, foundation), adapters: EmbeddedModule };
+/** What the modes differ in. */
+interface OpenMode {
+  /** The store's time. */
+  clock: Clock;
+  database: Database;
+  adapters: Imported;
+  /** Closes what was opened here; after the app. */
+  close: () => Promise<void>;
 }
 
-async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Foundation): Promise<Database> {
-  const { SqliteDatabase } = await import('./store/sqlite/sqlite-database.js');
-  return SqliteDatabase.open({
+/** Loads one set of adapters only, so that one mode never needs the libraries of the other. */
+function openMode(config: AppConfig, foundation: Foundation): Promise<OpenMode> {
+  return config.services === null
+    ? openEmbedded(config, foundation)
+    : openDistributed(config, config.services, foundation);
+}
+
+async function openEmbedded(config: AppConfig, { metrics, logger }: Foundation): Promise<OpenMode> {
+  const [{ EmbeddedModule }, { SqliteDatabase }] = await Promise.all([
+    import('./adapters/embedded/embedded.module.js'),
+    import('./store/sqlite/sqlite-database.js'),
+  ]);
+  prepareDataFolder(config.dataDir);
+  const clock = new SystemClock();
+  const database = await SqliteDatabase.open({
     dataDir: config.dataDir,
     clock,
     crashAt: config.crashAt,
@@ -130,19 +149,62 @@ async function openSqliteStore(config: AppConfig, { clock, metrics, logger }: Fo
       logger.fatal({ err: error }, 'the store has died; only a new start tells what its last writes became');
       process.exit(1);
     },
-    hooks: {
-      onGroup: (rows, tookMs) => {
-        metrics.storeGroupSize.observe(rows);
-        metrics.storeOpSeconds.observe({ op: 'commit' }, tookMs / 1e3);
-      },
-    },
+    hooks: countGroups(metrics),
   });
+  return { clock, database, adapters: EmbeddedModule, close: () => database.close() };
+}
+
+async function openDistributed(
+  config: AppConfig,
+  { databaseUrl, redisUrl, s3Url }: ServicesConfig,
+  { metrics, logger }: Foundation,
+): Promise<OpenMode> {
+  const [{ DistributedModule }, { S3BlobStore }, { MysqlDatabase }] = await Promise.all([
+    import('./adapters/distributed/distributed.module.js'),
+    import('./adapters/distributed/s3/s3-blob-store.js'),
+    import('./store/mysql/mysql-database.js'),
+  ]);
+  const location = parseS3Url(s3Url);
+  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: true, hooks: countGroups(metrics) });
+  const { clock } = database;
+  const storage = logger.child('storage', { bucket: describeS3Url(location) });
+  const log = {
+    onRefused: (err: unknown, fix: string) =>
+      storage.error({ err, fix }, 'the bucket refuses; nothing gets better by itself'),
+    onLeftBehind: (err: unknown) =>
+      storage.warn({ err }, 'unfinished uploads could not be cleaned up; it is tried again'),
+  };
+  const blobStore = new S3BlobStore({ location, clock, log });
+  blobStore.open();
+  // A deployment is its database: others may share Redis.
+  const deployment = new URL(databaseUrl).pathname.slice(1);
+  const adapters = DistributedModule.forRoot({
+    redisUrl,
+    role: config.role,
+    instanceId: newId('instance'),
+    blobStore,
+    deployment,
+  });
+  const close = async () => {
+    await blobStore.close();
+    await database.close();
+  };
+  return { clock, database, adapters, close };
+}
+
+function countGroups(metrics: Metrics): GroupCommitHooks {
+  return {
+    onGroup: (rows, tookMs) => {
+      metrics.storeGroupSize.observe(rows);
+      metrics.storeOpSeconds.observe({ op: 'commit' }, tookMs / 1e3);
+    },
+  };
 }
 
 @Module({})
 class SharedModule {}
 
-type SharedParts = Pick<AppParts, 'phase' | 'routes' | 'dialects' | 'secrets'> & { isAlone: boolean };
+type SharedParts = Pick<AppParts, 'phase' | 'routes' | 'dialects' | 'secrets' | 'sealer'> & { isAlone: boolean };
 
 function sharedModule(clock: Clock, parts: SharedParts): DynamicModule {
   const providers = [
@@ -152,7 +214,7 @@ function sharedModule(clock: Clock, parts: SharedParts): DynamicModule {
     { provide: ErrorDialects, useValue: parts.dialects },
     { provide: Secrets, useValue: parts.secrets },
     { provide: InstancePolicy, useValue: { isAlone: parts.isAlone } satisfies InstancePolicy },
-    { provide: SecretSealer, useValue: new SecretSealer(parts.secrets.sealing.text) },
+    { provide: SecretSealer, useValue: parts.sealer },
   ];
   return { module: SharedModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
 }

@@ -43,7 +43,7 @@ export async function startServer(config: AppConfig, logger = createLogger(confi
   } catch (error) {
     // What goes wrong in undoing half a start says less than why it had to be undone.
     await Promise.allSettled([app?.close()]);
-    await parts.database.close();
+    await parts.close();
     throw friendly(error, config);
   }
   parts.phase.serve();
@@ -87,7 +87,7 @@ async function closeServer(config: AppConfig, app: NestFastifyApplication, parts
     await Promise.all([app.getHttpAdapter().getInstance().close(), app.close()]);
   } finally {
     clearTimeout(outOfPatience);
-    await parts.database.close();
+    await parts.close();
   }
 }
 

@@ -399,6 +399,12 @@ CREATE TABLE leader (
   until_at INTEGER NOT NULL
 );
 
+-- What a whole deployment must agree on, such as a text sealed with its secret.
+CREATE TABLE setting (
+  name TEXT PRIMARY KEY NOT NULL,
+  value TEXT NOT NULL
+);
+
 -- The last group of writes that each writer committed: settles a commit whose answer was lost.
 CREATE TABLE commit_mark (
   writer TEXT PRIMARY KEY NOT NULL,

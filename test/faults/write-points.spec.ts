@@ -18,6 +18,7 @@ type Write = readonly [procedure: string, hasHappened: string];
 
 const START: readonly Write[] = [
   ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
+  ['setting-ensure', 'SELECT COUNT(*) > 0 FROM setting'],
   ['tenant-ensure', 'SELECT COUNT(*) > 0 FROM tenant'],
   ['upstream-put', 'SELECT COUNT(*) > 0 FROM upstream'],
   ['queue-put', 'SELECT COUNT(*) > 0 FROM queue'],

@@ -12,6 +12,7 @@ import { InstanceRow } from './instance.entity.js';
 import { LaneRow } from './lane.entity.js';
 import { LeaderRow } from './leader.entity.js';
 import { QueueRow } from './queue.entity.js';
+import { SettingRow } from './setting.entity.js';
 import { TaskRow } from './task.entity.js';
 import { TaskAliasRow } from './task-alias.entity.js';
 import { TaskBodyRow } from './task-body.entity.js';
@@ -38,6 +39,7 @@ export const ALL_ENTITIES = [
   LaneRow,
   LeaderRow,
   QueueRow,
+  SettingRow,
   TaskRow,
   TaskAliasRow,
   TaskBodyRow,

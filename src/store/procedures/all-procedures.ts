@@ -13,6 +13,7 @@ import './progress.procedures.js';
 import './put.procedures.js';
 import './queue.procedures.js';
 import './retention.procedures.js';
+import './setting.procedures.js';
 import './stop.procedures.js';
 import './take.procedures.js';
 import './task.procedures.js';
