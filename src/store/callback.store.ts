@@ -52,9 +52,9 @@ export class CallbackStore {
     return this.database.write(recordCallbacks, end, { isPatient: true });
   }
 
-  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
-  rescue(ownerSeq: number): Promise<{ rescued: number; isMore: boolean }> {
-    return this.database.write(rescueCallbacks, { ownerSeq }, { weight: { rows: 500, bytes: 0 } });
+  /** Takes back leases of other instances: of those that were silent for so long, or of all when their death is certain. */
+  rescue(ownerSeq: number, silentMs: number | null = null): Promise<{ rescued: number; isMore: boolean }> {
+    return this.database.write(rescueCallbacks, { ownerSeq, silentMs }, { weight: { rows: 500, bytes: 0 } });
   }
 
   /** Refuses with `not_found`, and with `conflict` while it is being delivered. */

@@ -71,9 +71,12 @@ export class TaskStore {
     return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
   }
 
-  /** Takes back leases of all other instances; only for one that can prove that they are dead. */
-  rescue(ownerSeq: number): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
-    return this.database.write(rescueLeases, { ownerSeq }, { weight: SWEEP_WEIGHT });
+  /** Takes back leases of other instances: of those that were silent for so long, or of all when their death is certain. */
+  rescue(
+    ownerSeq: number,
+    silentMs: number | null = null,
+  ): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
+    return this.database.write(rescueLeases, { ownerSeq, silentMs }, { weight: SWEEP_WEIGHT });
   }
 
   async laneDepth(laneSeq: number): Promise<LaneDepth> {

@@ -6,6 +6,7 @@ import { CallbackRow } from '../entities/callback.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct, type By } from './audit.js';
+import { aliveSince, type RescueRequest } from './rescue.js';
 import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './callback-shapes.js';
 
 const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
@@ -25,9 +26,10 @@ const ATTEMPT = statement<{ seq: number; epoch: number } & Record<keyof Callback
   'callback-attempt-insert',
 );
 const TRIM = statement<{ seq: number; kept: number }>('callback-attempt-trim');
-const LOST = statement<{ ownerSeq: number; limit: number }, { seq: number; epoch: number; leasedAt: number }>(
-  'callback-lost-leases',
-);
+const LOST = statement<
+  { ownerSeq: number; aliveSince: number; limit: number },
+  { seq: number; epoch: number; leasedAt: number }
+>('callback-lost-leases');
 
 /** Tries of one callback that are remembered. A whole schedule is a dozen; only replays bring more. */
 export const MAX_ATTEMPTS = 50;
@@ -59,6 +61,7 @@ export const leaseCallbacks = procedureOfOne(
     }
     return leased;
   },
+  { isRareAct: false },
 );
 
 /** Records what became of leased callbacks; false for those whose lease was lost meanwhile. */
@@ -81,18 +84,21 @@ export const recordCallbacks = procedureOfMany('callback-record', async (tx, end
 async function noteAttempts(tx: Tx, ends: readonly Pick<CallbackEnd, 'seq' | 'epoch' | 'attempt'>[]): Promise<void> {
   const tried = ends.flatMap(({ seq, epoch, attempt }) => (attempt === null ? [] : [{ seq, epoch, ...attempt }]));
   await tx.each(ATTEMPT, tried);
+  // Each attempt had an epoch of its own, so one with a lower epoch cannot have more of them.
+  const many = tried.filter(({ epoch }) => epoch > MAX_ATTEMPTS);
   await tx.each(
     TRIM,
-    tried.map(({ seq }) => ({ seq, kept: MAX_ATTEMPTS })),
+    many.map(({ seq }) => ({ seq, kept: MAX_ATTEMPTS })),
   );
 }
 
 /**
- * Takes back leases of instances that are dead; only a caller that can prove their death may ask. Nobody knows how far they
+ * Takes back leases of instances that are dead. Nobody knows how far they
  * had come, so it is noted as an attempt but not counted as a try. Returns how many were taken back.
  */
-export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, { ownerSeq }: { ownerSeq: number }) => {
-  const lost = await tx.all(LOST, { ownerSeq, limit: SWEEP_ROWS });
+export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, request: RescueRequest) => {
+  const { ownerSeq } = request;
+  const lost = await tx.all(LOST, { ownerSeq, aliveSince: aliveSince(tx, request), limit: SWEEP_ROWS });
   const error = 'the server ended before it could note what came of it';
   await noteAttempts(
     tx,
@@ -119,7 +125,9 @@ export interface Replay extends By {
  * longer. Refuses with `not_found`, and with `conflict` while it is being delivered.
  */
 export const replayCallback = procedureOfOne('callback-replay', async (tx, { id, taskSeq, by }: Replay) => {
-  const row = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
+  const known = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
+  if (known) await tx.locks?.row('callback', known.seq);
+  const row = known && tx.locks ? await tx.manager.findOneBy(CallbackRow, { id, taskSeq }) : known;
   if (!row) throw new MillraceError('not_found', `This task has no callback '${id}'.`);
   const { seq, tenantSeq, state, tries } = row;
   if (state === CALLBACK_STATE_CODE.leased) {
