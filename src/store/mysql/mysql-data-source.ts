@@ -33,7 +33,6 @@ export interface MysqlSourceOptions {
 export async function openMysql({ url, poolSize, isForWriting }: MysqlSourceOptions): Promise<DataSource> {
   const dataSource = new DataSource({
     type: 'mysql',
-    connectorPackage: 'mysql2',
     url,
     entities: mysqlEntities(),
     synchronize: false,

@@ -5,7 +5,7 @@
  * All integers are BIGINT: instants are epoch ms, and numbers of rows have no bound. Text that is in a key is compared byte by
  * byte, as SQLite does. MySQL has no partial indexes, so the condition becomes leading columns.
  */
-import { EntitySchema, getMetadataArgsStorage, type EntitySchemaColumnOptions, type MetadataArgsStorage } from 'typeorm';
+import { EntitySchema, getMetadataArgsStorage, type EntitySchemaColumnOptions } from 'typeorm';
 import { ALL_ENTITIES } from '../entities/all-entities.js';
 
 /** Columns, by property, of the indexes that differ from SQLite's; null: one that another index makes needless. */
@@ -42,13 +42,14 @@ const AS_NUMBER = {
 };
 
 type EntityClass = (typeof ALL_ENTITIES)[number];
+type Declared = ReturnType<typeof getMetadataArgsStorage>;
 
 export function mysqlEntities(): EntitySchema[] {
   const declared = getMetadataArgsStorage();
   return ALL_ENTITIES.map((target) => schemaOf(target, declared));
 }
 
-function schemaOf(target: EntityClass, declared: MetadataArgsStorage): EntitySchema {
+function schemaOf(target: EntityClass, declared: Declared): EntitySchema {
   const columns = declared.columns.filter((column) => column.target === target);
   const indices = declared.indices
     .filter((index) => index.target === target && INDEXES[index.name!] !== null)

@@ -2,13 +2,12 @@
 import { MillraceError } from '../../kernel/errors.js';
 import type { BatchOutcome } from '../../kernel/batch-state.js';
 import { BatchRow } from '../entities/batch.entity.js';
-import { BlobRow } from '../entities/blob.entity.js';
 import { FileRow } from '../entities/file.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct } from './audit.js';
 import type { FinishedBatch, NewBatch, NewLines } from './batch-shapes.js';
-import { findVisibleFile } from './file.procedures.js';
+import { findVisibleFile, insertBlob } from './file.procedures.js';
 import { rememberKey } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
 import { failsForLineQuota } from './quota.js';
@@ -248,17 +247,11 @@ async function lockedBatch(tx: Tx, seq: number): Promise<BatchRow> {
 }
 
 async function insertResultFile(tx: Tx, batch: BatchRow, result: NonNullable<FinishedBatch['output']>): Promise<void> {
-  const blob = tx.manager.create(BlobRow, {
-    key: result.blobKey,
-    bytes: result.bytes,
-    sha256: result.sha256,
-    createdAt: tx.now,
-  });
-  await tx.manager.insert(BlobRow, blob);
+  const blobSeq = await insertBlob(tx, result);
   await tx.manager.insert(FileRow, {
     id: result.fileId,
     tenantSeq: batch.tenantSeq,
-    blobSeq: blob.seq,
+    blobSeq,
     purpose: 'batch_output',
     filename: result.filename,
     bytes: result.bytes,

@@ -12,9 +12,9 @@ export interface NewInstance {
 }
 
 export const registerInstance = procedureOfOne('instance-register', async (tx, item: NewInstance) => {
-  const row = tx.manager.create(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
-  await tx.manager.insert(InstanceRow, row);
-  return row.seq;
+  await tx.manager.insert(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
+  const { seq } = await tx.manager.findOneByOrFail(InstanceRow, { id: item.id });
+  return seq;
 });
 
 /** A sign of life: without one for long, others take its leases back. False when it was forgotten meanwhile. */

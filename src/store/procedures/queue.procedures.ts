@@ -109,9 +109,9 @@ export const ensureLane = procedureOfOne(
   async (tx, { queueSeq, level }: { queueSeq: number; level: number }) => {
     const known = await tx.manager.findOneBy(LaneRow, { queueSeq, level });
     if (known) return known.seq;
-    const row = tx.manager.create(LaneRow, { queueSeq, level });
-    await tx.manager.insert(LaneRow, row);
-    return row.seq;
+    await tx.manager.insert(LaneRow, { queueSeq, level });
+    const { seq } = await tx.manager.findOneByOrFail(LaneRow, { queueSeq, level });
+    return seq;
   },
 );
 
