@@ -18,6 +18,7 @@ export const ID_PREFIX = {
   request: 'req_',
   audit: 'audit_',
   callback: 'callback_',
+  writer: 'writer_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

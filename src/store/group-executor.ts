@@ -8,7 +8,7 @@
  */
 import { crashPoint } from '../kernel/crash-point.js';
 import { MillraceError, messageOf, type PlainError } from '../kernel/errors.js';
-import { procedureNamed, type ItemResult, type Tx } from './procedure.js';
+import { procedureNamed, type ItemResult, type Locks, type Tx } from './procedure.js';
 
 export interface WriteCall {
   procedure: string;
@@ -27,8 +27,11 @@ export interface GroupConnection {
   rollback(): Promise<void>;
   /** The last mark that reached the store, on a fresh connection if need be. */
   committedMark(): Promise<number>;
-  /** Whether the same group may simply be run again: a deadlock, a lock wait, a connection lost before the commit. */
-  isTransient(error: unknown): boolean;
+  /**
+   * Whether the same group may simply be run again: a deadlock, a lock wait, a connection lost before the commit. `retry`: how
+   * often it was run again already.
+   */
+  isTransient(error: unknown, retry: number): boolean | Promise<boolean>;
   /** What to tell all callers of a group when an error is nobody's fault and will not pass by itself; else null. */
   refusalOf(error: unknown): MillraceError | null;
 }
@@ -53,7 +56,7 @@ export class GroupExecutor {
         return await this.runTransaction(calls, now);
       } catch (error) {
         if (error instanceof UnknownOutcome) return calls.map(() => failureOf(error));
-        if (this.connection.isTransient(error)) {
+        if (await this.connection.isTransient(error, retry)) {
           if (retry < MAX_TRANSIENT_RETRIES) continue;
           // No item's fault, so halving would only take longer to fail.
           return calls.map(() =>
@@ -114,6 +117,7 @@ async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<Write
     else placesByProcedure.set(call.procedure, [place]);
   });
   const outcomes = new Array<WriteOutcome>(calls.length);
+  if (tx.locks) await lockFirst(tx, tx.locks, calls, placesByProcedure);
   for (const [name, places] of placesByProcedure) {
     const items = places.map((place) => calls[place]!.args as never);
     const results: ItemResult<unknown>[] = await procedureNamed(name).run(tx, items);
@@ -123,6 +127,27 @@ async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<Write
     places.forEach((place, index) => (outcomes[place] = results[index]!));
   }
   return outcomes;
+}
+
+/** Locks what the whole group needs before its first procedure begins, in the order that all processes keep to. */
+async function lockFirst(
+  tx: Tx,
+  locks: Locks,
+  calls: readonly WriteCall[],
+  placesByProcedure: ReadonlyMap<string, readonly number[]>,
+): Promise<void> {
+  if ([...placesByProcedure.keys()].some((name) => procedureNamed(name).locks.isRareAct)) await locks.rareActs();
+  const lanes: number[] = [];
+  for (const [name, places] of placesByProcedure) {
+    const { lanesOf } = procedureNamed(name).locks;
+    if (!lanesOf) continue;
+    const found = await lanesOf(
+      tx,
+      places.map((place) => calls[place]!.args as never),
+    );
+    for (const seq of found) lanes.push(seq);
+  }
+  if (lanes.length > 0) await locks.lanes(lanes);
 }
 
 function failureOf(error: unknown): WriteOutcome {

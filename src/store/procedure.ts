@@ -15,6 +15,8 @@ export interface Tx {
   /** The store's time at the start of this transaction, epoch ms. */
   readonly now: number;
   readonly manager: EntityManager;
+  /** Null where this process is the only one that writes: there a transaction has the store to itself. */
+  readonly locks: Locks | null;
   all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]>;
   /** Rows changed. */
   run<P extends SqlParams>(statement: Statement<P>, params: P): Promise<number>;
@@ -24,12 +26,34 @@ export interface Tx {
   savepoint<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/**
+ * Rows that a transaction keeps to itself until its end, where several processes write. What decides is read after its lock
+ * was taken. The order is the same for all, so that they wait for each other and never in a circle: the acts that go one at
+ * a time, lanes by their numbers, then single rows.
+ */
+export interface Locks {
+  /** Whoever does something rare that looks before it acts, and could not undo what another did in between. */
+  rareActs(): Promise<void>;
+  /** A lane stands for all its tasks; of a queue with a limit all lanes are locked, because they share it. */
+  lanes(seqs: readonly number[]): Promise<void>;
+  row(table: 'tenant' | 'batch' | 'callback', seq: number): Promise<void>;
+}
+
 /** What became of one item of a procedure. */
 export type ItemResult<R> = { ok: R } | { refused: PlainError };
 
 export interface Procedure<A, R> {
   readonly name: string;
   readonly run: (tx: Tx, items: readonly A[]) => Promise<ItemResult<R>[]>;
+  readonly locks: ProcedureLocks<A>;
+}
+
+/** What must be locked before a procedure begins; asked for only where several processes write. */
+export interface ProcedureLocks<A> {
+  /** Lanes whose tasks it looks at or changes. */
+  readonly lanesOf?: (tx: Tx, items: readonly A[]) => readonly number[] | Promise<readonly number[]>;
+  /** Whether only one process at a time may do such a thing; see `Locks.rareActs`. */
+  readonly isRareAct?: boolean;
 }
 
 /** How many items of the 500 that a group may hold one call of a procedure counts for. */
@@ -53,17 +77,27 @@ function register<A, R>(procedure: Procedure<A, R>): Procedure<A, R> {
 export function procedureOfMany<A, R>(
   name: string,
   run: (tx: Tx, items: readonly A[]) => Promise<R[]>,
+  locks: ProcedureLocks<A> = {},
 ): Procedure<A, R> {
   return register({
     name,
+    locks,
     run: async (tx, items) => (await run(tx, items)).map((ok) => ({ ok })),
   });
 }
 
-/** A cold procedure: one item at a time, each under a savepoint, so that it may simply throw a MillraceError. */
-export function procedureOfOne<A, R>(name: string, run: (tx: Tx, item: A) => Promise<R>): Procedure<A, R> {
+/**
+ * A cold procedure: one item at a time, each under a savepoint, so that it may simply throw a MillraceError. It is a rare act,
+ * of which there is only one at a time in all processes, unless `locks` says otherwise.
+ */
+export function procedureOfOne<A, R>(
+  name: string,
+  run: (tx: Tx, item: A) => Promise<R>,
+  locks: ProcedureLocks<A> = {},
+): Procedure<A, R> {
   return register({
     name,
+    locks: { isRareAct: true, ...locks },
     run: async (tx, items) => {
       const results: ItemResult<R>[] = [];
       for (const item of items) results.push(await runOne(tx, item, run));

@@ -2,13 +2,12 @@
 import { MillraceError } from '../../kernel/errors.js';
 import type { BatchOutcome } from '../../kernel/batch-state.js';
 import { BatchRow } from '../entities/batch.entity.js';
-import { BlobRow } from '../entities/blob.entity.js';
 import { FileRow } from '../entities/file.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct } from './audit.js';
 import type { FinishedBatch, NewBatch, NewLines } from './batch-shapes.js';
-import { findVisibleFile } from './file.procedures.js';
+import { findVisibleFile, insertBlob } from './file.procedures.js';
 import { rememberKey } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
 import { failsForLineQuota } from './quota.js';
@@ -70,36 +69,40 @@ const INSERT_LINE = statement<{
  * or these lines are in already): nothing is written then, and the caller must look again. Before its first lines a batch
  * that its tenant's quota has no room for is failed, which is false too.
  */
-export const insertLines = procedureOfMany('batch-lines', async (tx, chunks: readonly NewLines[]) => {
-  const accepted: boolean[] = [];
-  const counts = new LaneCounts();
-  for (const chunk of chunks) {
-    const { batchSeq, tenantSeq, from, total, model, lines } = chunk;
-    const isExpected =
-      !(from === 0 && (await failsForLineQuota(tx, chunk))) &&
-      (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
-    accepted.push(isExpected);
-    if (!isExpected) continue;
-    await tx.each(
-      INSERT_LINE,
-      // Written out: a spread makes each of them several times as large.
-      lines.map(({ queueSeq, laneSeq, customId, bodyOffset, bodyLength }, index) => ({
-        tenantSeq,
-        queueSeq,
-        laneSeq,
-        batchSeq,
-        line: from + index + 1,
-        customId,
-        bodyOffset,
-        bodyLength,
-        now: tx.now,
-      })),
-    );
-    for (const line of lines) counts.add(line.laneSeq, 'put');
-  }
-  await counts.write(tx);
-  return accepted;
-});
+export const insertLines = procedureOfMany(
+  'batch-lines',
+  async (tx, chunks: readonly NewLines[]) => {
+    const accepted: boolean[] = [];
+    const counts = new LaneCounts();
+    for (const chunk of chunks) {
+      const { batchSeq, tenantSeq, from, total, model, lines } = chunk;
+      const isExpected =
+        !(from === 0 && (await failsForLineQuota(tx, chunk))) &&
+        (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
+      accepted.push(isExpected);
+      if (!isExpected) continue;
+      await tx.each(
+        INSERT_LINE,
+        // Written out: a spread makes each of them several times as large.
+        lines.map(({ queueSeq, laneSeq, customId, bodyOffset, bodyLength }, index) => ({
+          tenantSeq,
+          queueSeq,
+          laneSeq,
+          batchSeq,
+          line: from + index + 1,
+          customId,
+          bodyOffset,
+          bodyLength,
+          now: tx.now,
+        })),
+      );
+      for (const line of lines) counts.add(line.laneSeq, 'put');
+    }
+    await counts.write(tx);
+    return accepted;
+  },
+  { lanesOf: (_tx, chunks) => [...new Set(chunks.flatMap(({ lines }) => lines.map(({ laneSeq }) => laneSeq)))] },
+);
 
 /** Ends a batch whose file is not fit to run; `errors` is the JSON of OpenAI's list. False if it had moved on. */
 export const failBatch = procedureOfOne(
@@ -121,7 +124,8 @@ export const failBatch = procedureOfOne(
 export const cancelBatch = procedureOfOne(
   'batch-cancel',
   async (tx, { tenantSeq, id, by }: { tenantSeq: number; id: string; by: string | null }) => {
-    const batch = await tx.manager.findOneBy(BatchRow, { tenantSeq, id });
+    const known = await tx.manager.findOneBy(BatchRow, { tenantSeq, id });
+    const batch = known && (await lockedBatch(tx, known.seq));
     if (!batch) throw new MillraceError('not_found', `No batch found with id '${id}'.`);
     if (batch.state === 'cancelling' || batch.state === 'cancelled') return batch;
     if (batch.state !== 'validating' && batch.state !== 'in_progress') {
@@ -140,7 +144,7 @@ export const cancelBatch = procedureOfOne(
 
 /** Stops a batch whose window is over. One of which no line was read yet ends at once; returns whether it stopped now. */
 export const expireBatch = procedureOfOne('batch-expire', async (tx, { batchSeq }: { batchSeq: number }) => {
-  const batch = await tx.manager.findOneByOrFail(BatchRow, { seq: batchSeq });
+  const batch = await lockedBatch(tx, batchSeq);
   if (batch.expiresAt > tx.now) return false;
   if (batch.state === 'validating') {
     await tx.manager.update(
@@ -177,29 +181,33 @@ export interface SettleWindow {
 }
 
 /** Ends the lines of a stopped batch in one window that have not ended; returns how many are still being run. */
-export const settleLines = procedureOfOne('batch-settle', async (tx, window: SettleWindow) => {
-  const { batchSeq, after, until, outcome, isWithLeased } = window;
-  const isExpired = outcome === 'expired';
-  const settled = await tx.all(SETTLE, {
-    batchSeq,
-    after,
-    until,
-    state: isExpired ? 5 : 6,
-    now: tx.now,
-    leased: isWithLeased ? 1 : 0,
-  });
-  const counts = new LaneCounts();
-  for (const { laneSeq } of settled) counts.add(laneSeq, isExpired ? 'expired' : 'cancelled');
-  await counts.write(tx);
-  const [left] = await tx.all(LIVE, { batchSeq, after, until });
-  return { settled: settled.length, live: left!.live };
-});
+export const settleLines = procedureOfOne(
+  'batch-settle',
+  async (tx, window: SettleWindow) => {
+    const { batchSeq, after, until, outcome, isWithLeased } = window;
+    const isExpired = outcome === 'expired';
+    const settled = await tx.all(SETTLE, {
+      batchSeq,
+      after,
+      until,
+      state: isExpired ? 5 : 6,
+      now: tx.now,
+      leased: isWithLeased ? 1 : 0,
+    });
+    const counts = new LaneCounts();
+    for (const { laneSeq } of settled) counts.add(laneSeq, isExpired ? 'expired' : 'cancelled');
+    await counts.write(tx);
+    const [left] = await tx.all(LIVE, { batchSeq, after, until });
+    return { settled: settled.length, live: left!.live };
+  },
+  { isRareAct: false },
+);
 
 /** Notes that no line of a stopped batch is live any more, and fixes the ids of its result files, once. */
 export const planResultFiles = procedureOfOne(
   'batch-plan',
   async (tx, { batchSeq, outputId, errorId }: { batchSeq: number; outputId: string; errorId: string }) => {
-    const batch = await tx.manager.findOneByOrFail(BatchRow, { seq: batchSeq });
+    const batch = await lockedBatch(tx, batchSeq);
     if (batch.plannedOutputId !== null) return batch;
     await tx.manager.update(
       BatchRow,
@@ -213,7 +221,7 @@ export const planResultFiles = procedureOfOne(
 /** Makes the result files visible and ends the batch, in one step. False when somebody else has done it already. */
 export const finishBatch = procedureOfOne('batch-finish', async (tx, item: FinishedBatch) => {
   const { batchSeq, outcome, output, error } = item;
-  const batch = await tx.manager.findOneByOrFail(BatchRow, { seq: batchSeq });
+  const batch = await lockedBatch(tx, batchSeq);
   if (batch.state !== 'finalizing' && batch.state !== 'cancelling') return false;
   if (output) await insertResultFile(tx, batch, output);
   if (error) await insertResultFile(tx, batch, error);
@@ -232,18 +240,18 @@ export const finishBatch = procedureOfOne('batch-finish', async (tx, item: Finis
   return true;
 });
 
+/** As it is, and stays until this transaction ends: whoever records lines moves batches on too. */
+async function lockedBatch(tx: Tx, seq: number): Promise<BatchRow> {
+  await tx.locks?.row('batch', seq);
+  return tx.manager.findOneByOrFail(BatchRow, { seq });
+}
+
 async function insertResultFile(tx: Tx, batch: BatchRow, result: NonNullable<FinishedBatch['output']>): Promise<void> {
-  const blob = tx.manager.create(BlobRow, {
-    key: result.blobKey,
-    bytes: result.bytes,
-    sha256: result.sha256,
-    createdAt: tx.now,
-  });
-  await tx.manager.insert(BlobRow, blob);
+  const blobSeq = await insertBlob(tx, result);
   await tx.manager.insert(FileRow, {
     id: result.fileId,
     tenantSeq: batch.tenantSeq,
-    blobSeq: blob.seq,
+    blobSeq,
     purpose: 'batch_output',
     filename: result.filename,
     bytes: result.bytes,

@@ -60,6 +60,7 @@ export const leaseCallbacks = procedureOfOne(
     }
     return leased;
   },
+  { isRareAct: false },
 );
 
 /** Records what became of leased callbacks; false for those whose lease was lost meanwhile. */
@@ -82,14 +83,16 @@ export const recordCallbacks = procedureOfMany('callback-record', async (tx, end
 async function noteAttempts(tx: Tx, ends: readonly Pick<CallbackEnd, 'seq' | 'epoch' | 'attempt'>[]): Promise<void> {
   const tried = ends.flatMap(({ seq, epoch, attempt }) => (attempt === null ? [] : [{ seq, epoch, ...attempt }]));
   await tx.each(ATTEMPT, tried);
+  // Each attempt had an epoch of its own, so one with a lower epoch cannot have more of them.
+  const many = tried.filter(({ epoch }) => epoch > MAX_ATTEMPTS);
   await tx.each(
     TRIM,
-    tried.map(({ seq }) => ({ seq, kept: MAX_ATTEMPTS })),
+    many.map(({ seq }) => ({ seq, kept: MAX_ATTEMPTS })),
   );
 }
 
 /**
- * Takes back leases of instances that are dead; only a caller that can prove their death may ask. Nobody knows how far they
+ * Takes back leases of instances that are dead. Nobody knows how far they
  * had come, so it is noted as an attempt but not counted as a try. Returns how many were taken back.
  */
 export const rescueCallbacks = procedureOfOne('callback-rescue', async (tx, { ownerSeq, deadSeq }: Rescue) => {
@@ -120,7 +123,9 @@ export interface Replay extends By {
  * longer. Refuses with `not_found`, and with `conflict` while it is being delivered.
  */
 export const replayCallback = procedureOfOne('callback-replay', async (tx, { id, taskSeq, by }: Replay) => {
-  const row = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
+  const known = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
+  if (known) await tx.locks?.row('callback', known.seq);
+  const row = known && tx.locks ? await tx.manager.findOneBy(CallbackRow, { id, taskSeq }) : known;
   if (!row) throw new MillraceError('not_found', `This task has no callback '${id}'.`);
   const { seq, tenantSeq, state, tries } = row;
   if (state === CALLBACK_STATE_CODE.leased) {

@@ -6,6 +6,7 @@ import { statement } from '../statement.js';
 import { aftermathOf, dealOut, endSequel, type Sequel } from './aftermath.js';
 import type { Completion, HolderVerdict, Outcomes } from './single-shapes.js';
 import { recordEnds, RESULT } from './task-ends.js';
+import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, isHeldBy, refusalOf, type KnownTask } from './task-lookup.js';
 import type { FinishedTask } from './task-shapes.js';
 
@@ -28,6 +29,7 @@ export const completeTasks = procedureOfMany(
       aftermath: aftermathOf(ofCall.map(({ sequel }) => sequel)),
     }));
   },
+  { lanesOf: lanesOfClaims },
 );
 
 /** The answers of those who hold what they answer for; null in the places of all others. */

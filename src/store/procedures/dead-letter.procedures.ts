@@ -13,6 +13,7 @@ import { aftermathOf } from './aftermath.js';
 import { noteAct, type By } from './audit.js';
 import { LaneCounts } from './lane-counts.js';
 import type { Outcomes, RedriveOutcome } from './single-shapes.js';
+import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, type KnownTask } from './task-lookup.js';
 
 const REDRIVE = statement<{ seq: number; now: number; ttlMs: number }>('task-redrive');
@@ -42,6 +43,7 @@ export const redriveTasks = procedureOfOne(
     await counts.write(tx);
     return { outcomes, aftermath: aftermathOf(readyLaneSeqs.map((readyLaneSeq) => ({ readyLaneSeq }))) };
   },
+  { lanesOf: lanesOfRequests },
 );
 
 async function redrive(tx: Tx, task: KnownTask, { by, ttlMs }: By & { ttlMs: number }): Promise<RedriveOutcome> {
@@ -56,21 +58,32 @@ async function redrive(tx: Tx, task: KnownTask, { by, ttlMs }: By & { ttlMs: num
 }
 
 /** Forgets failed single tasks with all that belongs to them; true for each that is gone. */
-export const dropTasks = procedureOfOne('task-drop', async (tx, request: DeadLetterRequest): Promise<boolean[]> => {
-  const dropped: boolean[] = [];
-  for (const task of await deadLettersOf(tx, request)) {
-    dropped.push(typeof task !== 'string');
-    if (typeof task === 'string') continue;
-    const { seq: taskSeq, queueTenantSeq: tenantSeq } = task;
-    await tx.manager.delete(TaskRow, { seq: taskSeq });
-    for (const entity of [TaskBodyRow, TaskResultRow, TaskEventRow, TaskAliasRow, AttemptRow]) {
-      await tx.manager.delete(entity, { taskSeq });
+export const dropTasks = procedureOfOne(
+  'task-drop',
+  async (tx, request: DeadLetterRequest): Promise<boolean[]> => {
+    const dropped: boolean[] = [];
+    for (const task of await deadLettersOf(tx, request)) {
+      dropped.push(typeof task !== 'string');
+      if (typeof task === 'string') continue;
+      const { seq: taskSeq, queueTenantSeq: tenantSeq } = task;
+      await tx.manager.delete(TaskRow, { seq: taskSeq });
+      for (const entity of [TaskBodyRow, TaskResultRow, TaskEventRow, TaskAliasRow, AttemptRow]) {
+        await tx.manager.delete(entity, { taskSeq });
+      }
+      const detail = { tries: task.tries };
+      await noteAct(tx, { by: request.by, action: 'task.drop', tenantSeq, subject: task.id!, detail });
     }
-    const detail = { tries: task.tries };
-    await noteAct(tx, { by: request.by, action: 'task.drop', tenantSeq, subject: task.id!, detail });
-  }
-  return dropped;
-});
+    return dropped;
+  },
+  { lanesOf: lanesOfRequests },
+);
+
+function lanesOfRequests(tx: Tx, requests: readonly DeadLetterRequest[]): Promise<number[]> {
+  return lanesOfClaims(
+    tx,
+    requests.map(({ ids }) => ids.map((id) => ({ key: { id } }))),
+  );
+}
 
 /** Each id's failed task, or why there is none; an id that comes twice counts once. */
 async function deadLettersOf(

@@ -3,7 +3,7 @@ import { type EntityManager, In, IsNull } from 'typeorm';
 import { MillraceError } from '../../kernel/errors.js';
 import { BlobRow } from '../entities/blob.entity.js';
 import { FileRow } from '../entities/file.entity.js';
-import { procedureOfOne } from '../procedure.js';
+import { procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct } from './audit.js';
 import { checkFileQuota } from './quota.js';
@@ -33,17 +33,11 @@ export async function findVisibleFile(
 /** Refuses with `quota_exceeded` when the tenant has as much as it may. */
 export const createFile = procedureOfOne('file-create', async (tx, item: NewFile): Promise<FileRow> => {
   await checkFileQuota(tx, item.tenantSeq, item.bytes);
-  const blob = tx.manager.create(BlobRow, {
-    key: item.blobKey,
-    bytes: item.bytes,
-    sha256: item.sha256,
-    createdAt: tx.now,
-  });
-  await tx.manager.insert(BlobRow, blob);
+  const blobSeq = await insertBlob(tx, item);
   await tx.manager.insert(FileRow, {
     id: item.id,
     tenantSeq: item.tenantSeq,
-    blobSeq: blob.seq,
+    blobSeq,
     purpose: item.purpose,
     filename: item.filename,
     bytes: item.bytes,
@@ -52,6 +46,16 @@ export const createFile = procedureOfOne('file-create', async (tx, item: NewFile
   });
   return tx.manager.findOneByOrFail(FileRow, { id: item.id });
 });
+
+/** Notes finished bytes; returns their row. */
+export async function insertBlob(
+  tx: Tx,
+  { blobKey: key, bytes, sha256 }: Pick<NewFile, 'blobKey' | 'bytes' | 'sha256'>,
+): Promise<number> {
+  await tx.manager.insert(BlobRow, { key, bytes, sha256, createdAt: tx.now });
+  const { seq } = await tx.manager.findOneByOrFail(BlobRow, { key });
+  return seq;
+}
 
 /** `by`: who asks; null when it is nobody to be named. */
 export const deleteFile = procedureOfOne(

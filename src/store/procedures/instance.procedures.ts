@@ -24,6 +24,16 @@ export const beatInstance = procedureOfOne('instance-beat', async (tx, { seq }: 
   return affected === 1;
 });
 
+/** A sign of life: without one for long, others take its leases back. False when it was forgotten meanwhile. */
+export const renewInstance = procedureOfOne(
+  'instance-renew',
+  async (tx, { seq }: { seq: number }) => {
+    const { affected } = await tx.manager.update(InstanceRow, { seq }, { heartbeatAt: tx.now });
+    return affected === 1;
+  },
+  { isRareAct: false },
+);
+
 export const endInstance = procedureOfOne('instance-end', async (tx, { seq }: { seq: number }): Promise<void> => {
   await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
 });

@@ -8,6 +8,7 @@ import { aftermathOf, endSequel, type Sequel } from './aftermath.js';
 import { noteAttempts } from './attempts.js';
 import type { Aftermath, Failure, HolderClaim, HolderVerdict, Outcomes, WorkerNote } from './single-shapes.js';
 import { recordEnds } from './task-ends.js';
+import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, isHeldBy, refusalOf, type KnownTask } from './task-lookup.js';
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, ReturnedTask } from './task-shapes.js';
@@ -47,6 +48,13 @@ export const renewLeases = procedureOfMany(
     }
     return verdicts;
   },
+  {
+    lanesOf: (tx, calls) =>
+      lanesOfClaims(
+        tx,
+        calls.map(({ claims }) => claims),
+      ),
+  },
 );
 
 function verdictOf(task: KnownTask | null, claim: HolderClaim): HolderVerdict {
@@ -67,6 +75,7 @@ export const releaseTasks = procedureOfMany(
     }
     return results;
   },
+  { lanesOf: lanesOfClaims },
 );
 
 /** Attempts that failed: another one after a while, or the end, as the queue's retry policy or the worker says. */
@@ -77,6 +86,7 @@ export const failTasks = procedureOfMany(
     for (const failures of calls) results.push(await endLeases(tx, failures, (task, item) => failed(tx, task, item)));
     return results;
   },
+  { lanesOf: lanesOfClaims },
 );
 
 function failed(tx: Tx, task: KnownTask, failure: Failure): LeaseFate {
@@ -142,6 +152,7 @@ export const endOverdueLeases = procedureOfOne(
     const fates = overdue.map((task) => ({ task, fate: fateOf(tx, task, defaultMaxTries) }));
     return { aftermath: aftermathOf(await carryOut(tx, fates)), isMore: overdue.length === SWEEP_ROWS };
   },
+  { isRareAct: false },
 );
 
 function fateOf(tx: Tx, task: OverdueLease, defaultMaxTries: number): LeaseFate {

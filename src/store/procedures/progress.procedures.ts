@@ -2,6 +2,7 @@
 import { procedureOfMany } from '../procedure.js';
 import { statement } from '../statement.js';
 import type { Progress, ProgressOutcome } from './single-shapes.js';
+import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, isHeldBy, refusalOf } from './task-lookup.js';
 
 const LAST = statement<{ taskSeq: number }, { n: number }>('event-last');
@@ -40,4 +41,5 @@ export const appendEvents = procedureOfMany(
     }
     return outcomes;
   },
+  { lanesOf: (tx, items) => lanesOfClaims(tx, [items]) },
 );

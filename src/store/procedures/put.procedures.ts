@@ -38,6 +38,7 @@ const REMEMBER_KEY = statement<{
   key: string;
   requestHash: string;
   subjectId: string;
+  now: number;
   expiresAt: number;
 }>('idempotency-remember');
 
@@ -46,22 +47,26 @@ export const TASK_KEY_SCOPE = 'tasks';
 const FULL_RETRY_MS = 1000;
 
 /** An outcome for each task of each call. A refused one leaves nothing behind, nor its key. */
-export const putTasks = procedureOfMany('task-put', async (tx, calls: readonly (readonly NewTask[])[]) => {
-  const intake = new Intake(tx);
-  const accepted: NewTask[] = [];
-  const outcomes: PutOutcome[][] = [];
-  for (const tasks of calls) {
-    const ofCall: PutOutcome[] = [];
-    for (const task of tasks) {
-      const outcome = await intake.admit(task);
-      if (outcome.kind === 'put') accepted.push(task);
-      ofCall.push(outcome);
+export const putTasks = procedureOfMany(
+  'task-put',
+  async (tx, calls: readonly (readonly NewTask[])[]) => {
+    const intake = new Intake(tx);
+    const accepted: NewTask[] = [];
+    const outcomes: PutOutcome[][] = [];
+    for (const tasks of calls) {
+      const ofCall: PutOutcome[] = [];
+      for (const task of tasks) {
+        const outcome = await intake.admit(task);
+        if (outcome.kind === 'put') accepted.push(task);
+        ofCall.push(outcome);
+      }
+      outcomes.push(ofCall);
     }
-    outcomes.push(ofCall);
-  }
-  await insert(tx, accepted);
-  return outcomes;
-});
+    await insert(tx, accepted);
+    return outcomes;
+  },
+  { lanesOf: (_tx, calls) => calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)) },
+);
 
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
   await tx.each(
@@ -148,6 +153,7 @@ class Intake {
       key,
       requestHash,
       subjectId: id,
+      now: this.tx.now,
       expiresAt,
     });
   }

@@ -1,4 +1,5 @@
 /** Queues and their lanes. */
+import { In } from 'typeorm';
 import { MillraceError } from '../../kernel/errors.js';
 import { LaneRow } from '../entities/lane.entity.js';
 import { QueueRow } from '../entities/queue.entity.js';
@@ -77,21 +78,30 @@ export const setQueuePaused = procedureOfOne(
 const LIVE = statement<{ queueSeq: number }, { tasks: number; batches: number }>('queue-live');
 
 /** Refuses with `conflict` unless the queue is empty, and while batches are being read in that may bring it tasks. */
-export const deleteQueue = procedureOfOne('queue-delete', async (tx, { seq, by }: { seq: number } & By) => {
-  const { tenantSeq, id, name } = await queueOf(tx, seq);
-  const [live] = await tx.all(LIVE, { queueSeq: seq });
-  if (live!.tasks > 0) {
-    const text = `The queue '${name}' still holds ${count(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
-    throw new MillraceError('conflict', text);
-  }
-  if (live!.batches > 0) {
-    const text = `${count(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
-    throw new MillraceError('conflict', `${text} Try again in a moment.`);
-  }
-  await tx.manager.delete(LaneRow, { queueSeq: seq });
-  await tx.manager.delete(QueueRow, { seq });
-  await noteAct(tx, { by, action: 'queue.delete', tenantSeq, subject: id, detail: { name } });
-});
+export const deleteQueue = procedureOfOne(
+  'queue-delete',
+  async (tx, { seq, by }: { seq: number } & By) => {
+    const { tenantSeq, id, name } = await queueOf(tx, seq);
+    const [live] = await tx.all(LIVE, { queueSeq: seq });
+    if (live!.tasks > 0) {
+      const text = `The queue '${name}' still holds ${count(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
+      throw new MillraceError('conflict', text);
+    }
+    if (live!.batches > 0) {
+      const text = `${count(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
+      throw new MillraceError('conflict', `${text} Try again in a moment.`);
+    }
+    await tx.manager.delete(LaneRow, { queueSeq: seq });
+    await tx.manager.delete(QueueRow, { seq });
+    await noteAct(tx, { by, action: 'queue.delete', tenantSeq, subject: id, detail: { name } });
+  },
+  {
+    lanesOf: async (tx, items) => {
+      const lanes = await tx.manager.findBy(LaneRow, { queueSeq: In(items.map(({ seq }) => seq)) });
+      return lanes.map(({ seq }) => seq);
+    },
+  },
+);
 
 /** The lane of a queue at a level, made when it is first used. */
 export const ensureLane = procedureOfOne(
@@ -99,9 +109,9 @@ export const ensureLane = procedureOfOne(
   async (tx, { queueSeq, level }: { queueSeq: number; level: number }) => {
     const known = await tx.manager.findOneBy(LaneRow, { queueSeq, level });
     if (known) return known.seq;
-    const row = tx.manager.create(LaneRow, { queueSeq, level });
-    await tx.manager.insert(LaneRow, row);
-    return row.seq;
+    await tx.manager.insert(LaneRow, { queueSeq, level });
+    const { seq } = await tx.manager.findOneByOrFail(LaneRow, { queueSeq, level });
+    return seq;
   },
 );
 

@@ -57,7 +57,11 @@ export function hasFileQuota({ maxFiles, maxBytes }: Pick<TenantRow, 'maxFiles' 
  * the spot. What is read of a file does not change, so to try the same batch again later takes a new batch.
  */
 export async function failsForLineQuota(tx: Tx, { tenantSeq, batchSeq, total }: NewLines): Promise<boolean> {
-  const [quota] = await tx.all(LINE_QUOTA, { tenantSeq });
+  let [quota] = await tx.all(LINE_QUOTA, { tenantSeq });
+  if (quota && tx.locks) {
+    await tx.locks.row('tenant', tenantSeq);
+    [quota] = await tx.all(LINE_QUOTA, { tenantSeq });
+  }
   const refusal = quota ? refusalOf({ ...quota, what: 'queued lines', more: total }) : null;
   if (refusal === null) return false;
   const message = `${refusal} Wait for other batches to end, or split the file.`;

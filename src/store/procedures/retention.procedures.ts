@@ -3,6 +3,8 @@
  * no transaction holds others up. Rows go before the bytes of their blobs: a crash between the two leaves orphans, which are
  * looked for anyway; the other way round it would leave rows that promise what is gone.
  */
+import { In } from 'typeorm';
+import { TaskRow } from '../entities/task.entity.js';
 import { procedureOfOne } from '../procedure.js';
 import { statement } from '../statement.js';
 import { SWEEP_ROWS } from './task.procedures.js';
@@ -29,19 +31,29 @@ export interface ForgottenTasks {
  * Forgets tasks that have ended, with all that belongs to them, in the order given, until as many rows are gone as one
  * transaction may touch. Events of streams go by their own age. A task that was made ready again meanwhile stays.
  */
-export const forgetTasks = procedureOfOne('task-forget', async (tx, { seqs }: { seqs: number[] }) => {
-  const forgotten: ForgottenTasks = { tasks: 0, blobKeys: [] };
-  let rows = 0;
-  for (const seq of seqs) {
-    if (rows >= SWEEP_ROWS) break;
-    if ((await tx.run(FORGET_TASK, { seq })) === 0) continue;
-    const spilled = [...(await tx.all(FORGET_BODY, { seq })), ...(await tx.all(FORGET_RESULT, { seq }))];
-    rows += 1 + spilled.length + (await tx.run(FORGET_ATTEMPTS, { seq })) + (await tx.run(FORGET_ALIASES, { seq }));
-    forgotten.tasks += 1;
-    forgotten.blobKeys.push(...spilled.flatMap(({ blobKey }) => (blobKey === null ? [] : [blobKey])));
-  }
-  return forgotten;
-});
+export const forgetTasks = procedureOfOne(
+  'task-forget',
+  async (tx, { seqs }: { seqs: number[] }) => {
+    const forgotten: ForgottenTasks = { tasks: 0, blobKeys: [] };
+    let rows = 0;
+    for (const seq of seqs) {
+      if (rows >= SWEEP_ROWS) break;
+      if ((await tx.run(FORGET_TASK, { seq })) === 0) continue;
+      const spilled = [...(await tx.all(FORGET_BODY, { seq })), ...(await tx.all(FORGET_RESULT, { seq }))];
+      rows += 1 + spilled.length + (await tx.run(FORGET_ATTEMPTS, { seq })) + (await tx.run(FORGET_ALIASES, { seq }));
+      forgotten.tasks += 1;
+      forgotten.blobKeys.push(...spilled.flatMap(({ blobKey }) => (blobKey === null ? [] : [blobKey])));
+    }
+    return forgotten;
+  },
+  {
+    lanesOf: async (tx, items) => {
+      const seq = In(items.flatMap(({ seqs }) => seqs));
+      const tasks = await tx.manager.find(TaskRow, { select: { laneSeq: true }, where: { seq } });
+      return [...new Set(tasks.map(({ laneSeq }) => laneSeq))];
+    },
+  },
+);
 
 const CLEAR_BATCH = statement<{ batchSeq: number; now: number }>('batch-clear');
 

@@ -9,6 +9,7 @@ import { aftermathOf, endSequel, type Sequel } from './aftermath.js';
 import { noteAct, type By } from './audit.js';
 import type { Aftermath, CancelOutcome, Outcomes, TaskKey } from './single-shapes.js';
 import { recordStops, type StoppedTask, type StopReason } from './task-ends.js';
+import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, type KnownTask } from './task-lookup.js';
 import { SWEEP_ROWS } from './task.procedures.js';
 
@@ -44,6 +45,7 @@ export const cancelTasks = procedureOfMany(
     for (const requests of calls) results.push(await cancel(tx, requests));
     return results;
   },
+  { lanesOf: lanesOfClaims },
 );
 
 async function cancel(tx: Tx, requests: readonly CancelRequest[]): Promise<Outcomes<CancelOutcome>> {
@@ -88,27 +90,35 @@ async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Pr
 const EXPIRED_TASKS = statement<{ now: number; limit: number }, Omit<Stoppable, 'batchSeq'>>('task-expired');
 
 /** Ends single tasks whose time is over, those that run included. At most 2,000 a step. */
-export const expireTasks = procedureOfOne('task-expire', async (tx, _: null) => {
-  const expired = await tx.all(EXPIRED_TASKS, { now: tx.now, limit: SWEEP_ROWS });
-  const aftermath = await stop(
-    tx,
-    expired.map((task) => ({ ...task, batchSeq: null })),
-    EXPIRED,
-  );
-  return { aftermath, isMore: expired.length === SWEEP_ROWS };
-});
+export const expireTasks = procedureOfOne(
+  'task-expire',
+  async (tx, _: null) => {
+    const expired = await tx.all(EXPIRED_TASKS, { now: tx.now, limit: SWEEP_ROWS });
+    const aftermath = await stop(
+      tx,
+      expired.map((task) => ({ ...task, batchSeq: null })),
+      EXPIRED,
+    );
+    return { aftermath, isMore: expired.length === SWEEP_ROWS };
+  },
+  { isRareAct: false },
+);
 
 const CLEAR = statement<{ laneSeq: number }>('lane-clear');
 
 /** From now on nothing that waits in the lane is given out; the tasks themselves are ended by `cancelCleared`. */
-export const clearLane = procedureOfOne('lane-clear', async (tx, { laneSeq, by }: { laneSeq: number } & By) => {
-  const lane = await tx.manager.findOneBy(LaneRow, { seq: laneSeq });
-  const queue = lane && (await tx.manager.findOneBy(QueueRow, { seq: lane.queueSeq }));
-  if (!lane || !queue) throw new MillraceError('queue_not_found', 'The queue was deleted meanwhile.');
-  await tx.run(CLEAR, { laneSeq });
-  const { tenantSeq, id: subject, name } = queue;
-  await noteAct(tx, { by, action: 'queue.clear', tenantSeq, subject, detail: { name, level: lane.level } });
-});
+export const clearLane = procedureOfOne(
+  'lane-clear',
+  async (tx, { laneSeq, by }: { laneSeq: number } & By) => {
+    const lane = await tx.manager.findOneBy(LaneRow, { seq: laneSeq });
+    const queue = lane && (await tx.manager.findOneBy(QueueRow, { seq: lane.queueSeq }));
+    if (!lane || !queue) throw new MillraceError('queue_not_found', 'The queue was deleted meanwhile.');
+    await tx.run(CLEAR, { laneSeq });
+    const { tenantSeq, id: subject, name } = queue;
+    await noteAct(tx, { by, action: 'queue.clear', tenantSeq, subject, detail: { name, level: lane.level } });
+  },
+  { lanesOf: (_tx, items) => items.map(({ laneSeq }) => laneSeq) },
+);
 
 type ClearedTask = { seq: number; id: string | null; laneSeq: number; batchSeq: number | null; hasCallback: number };
 
@@ -125,12 +135,16 @@ const CLEARED = [
 ];
 
 /** Ends tasks that wait in the cleared part of a lane, at most 2,000 a step. */
-export const cancelCleared = procedureOfOne('lane-cancel-cleared', async (tx, { laneSeq }: { laneSeq: number }) => {
-  const tasks: Stoppable[] = [];
-  for (const { state, waiting } of CLEARED) {
-    const found = await tx.all(waiting, { laneSeq, limit: SWEEP_ROWS - tasks.length });
-    tasks.push(...found.map((task) => ({ ...task, state, ownerSeq: null })));
-  }
-  const aftermath = await stop(tx, tasks, CLEARED_AWAY);
-  return { cancelled: tasks.length, aftermath, isMore: tasks.length === SWEEP_ROWS };
-});
+export const cancelCleared = procedureOfOne(
+  'lane-cancel-cleared',
+  async (tx, { laneSeq }: { laneSeq: number }) => {
+    const tasks: Stoppable[] = [];
+    for (const { state, waiting } of CLEARED) {
+      const found = await tx.all(waiting, { laneSeq, limit: SWEEP_ROWS - tasks.length });
+      tasks.push(...found.map((task) => ({ ...task, state, ownerSeq: null })));
+    }
+    const aftermath = await stop(tx, tasks, CLEARED_AWAY);
+    return { cancelled: tasks.length, aftermath, isMore: tasks.length === SWEEP_ROWS };
+  },
+  { isRareAct: false, lanesOf: (_tx, items) => items.map(({ laneSeq }) => laneSeq) },
+);

@@ -24,24 +24,28 @@ const LOCK = statement<{ laneSeq: number; seq: number; epoch: number }>('lane-lo
 const MAX_PAGE = 100;
 
 /** The leases of each take, in the order in which they are to be worked off. */
-export const takeTasks = procedureOfMany('task-take', async (tx, requests: readonly TakeRequest[]) => {
-  const counts = new LaneCounts();
-  const room = new QueueRoom(tx);
-  const workers = await seqOfWorkers(
-    tx,
-    requests.map(({ worker }) => worker),
-  );
-  const taken: TakenLease[][] = [];
-  for (const [index, request] of requests.entries()) {
-    const sources = await sourcesOf(tx, request, room);
-    const choices = await chooseTasks(request.strategy, sources, request.size);
-    await lease(tx, request, workers[index]!, choices);
-    for (const { source } of choices) counts.add(source.cursor.lane.laneSeq, 'taken');
-    taken.push(choices.map(toLease));
-  }
-  await counts.write(tx);
-  return taken;
-});
+export const takeTasks = procedureOfMany(
+  'task-take',
+  async (tx, requests: readonly TakeRequest[]) => {
+    const counts = new LaneCounts();
+    const room = new QueueRoom(tx);
+    const workers = await seqOfWorkers(
+      tx,
+      requests.map(({ worker }) => worker),
+    );
+    const taken: TakenLease[][] = [];
+    for (const [index, request] of requests.entries()) {
+      const sources = await sourcesOf(tx, request, room);
+      const choices = await chooseTasks(request.strategy, sources, request.size);
+      await lease(tx, request, workers[index]!, choices);
+      for (const { source } of choices) counts.add(source.cursor.lane.laneSeq, 'taken');
+      taken.push(choices.map(toLease));
+    }
+    await counts.write(tx);
+    return taken;
+  },
+  { lanesOf: (_tx, requests) => requests.flatMap(({ laneSeqs }) => laneSeqs) },
+);
 
 /** Lanes that are open to this take, each once, in the order of its list. */
 async function sourcesOf(tx: Tx, request: TakeRequest, room: QueueRoom): Promise<Source[]> {

@@ -4,6 +4,7 @@ import { statement } from '../statement.js';
 import { noteAttempts } from './attempts.js';
 import { LaneCounts } from './lane-counts.js';
 import { QueueRoom, type LimitedQueue } from './queue-room.js';
+import { aliveSince, type RescueRequest } from './rescue.js';
 import { recordEnds } from './task-ends.js';
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, LeasedTask, LeaseRequest } from './task-shapes.js';
@@ -45,43 +46,55 @@ export const SWEEP_ROWS = 2000;
 export const MAX_LOSSES = 20;
 
 /** Leases from the head of each lane; a paused queue gives nothing, and one with a limit no more than that leaves. */
-export const leaseTasks = procedureOfMany('task-lease', async (tx, requests: readonly LeaseRequest[]) => {
-  const counts = new LaneCounts();
-  const room = new QueueRoom(tx);
-  const slices: LeasedTask[][] = [];
-  for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
-    const [lane] = await tx.all(OPEN_LANE, { laneSeq });
-    const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
-    const slice = lane
-      ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {
-          laneSeq,
-          clearedSeq: lane.clearedSeq,
-          want: limit,
-          ownerSeq,
-          now: tx.now,
-        })
-      : [];
-    if (lane) room.use(lane, slice.length);
-    // What an UPDATE returns comes in no promised order.
-    slice.sort((a, b) => a.seq - b.seq);
-    if (slice.length > 0) counts.add(laneSeq, 'taken', slice.length);
-    slices.push(slice);
-  }
-  await counts.write(tx);
-  return slices;
-});
+export const leaseTasks = procedureOfMany(
+  'task-lease',
+  async (tx, requests: readonly LeaseRequest[]) => {
+    const counts = new LaneCounts();
+    const room = new QueueRoom(tx);
+    const slices: LeasedTask[][] = [];
+    for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
+      const [lane] = await tx.all(OPEN_LANE, { laneSeq });
+      const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
+      const slice = lane
+        ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {
+            laneSeq,
+            clearedSeq: lane.clearedSeq,
+            want: limit,
+            ownerSeq,
+            now: tx.now,
+          })
+        : [];
+      if (lane) room.use(lane, slice.length);
+      // What an UPDATE returns comes in no promised order.
+      slice.sort((a, b) => a.seq - b.seq);
+      if (slice.length > 0) counts.add(laneSeq, 'taken', slice.length);
+      slices.push(slice);
+    }
+    await counts.write(tx);
+    return slices;
+  },
+  { lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq) },
+);
 
 /** Records results: the task's end, its answer, its lane's and its batch's counters, in one transaction. */
-export const finishTasks = procedureOfMany('task-finish', recordEnds);
+export const finishTasks = procedureOfMany('task-finish', recordEnds, {
+  lanesOf: (_tx, tasks) => tasks.map(({ laneSeq }) => laneSeq),
+});
 
 /** Puts leased tasks back in their places; false for those whose lease was lost meanwhile. */
-export const returnTasks = procedureOfMany('task-return', recordReturns);
+export const returnTasks = procedureOfMany('task-return', recordReturns, {
+  lanesOf: (_tx, tasks) => tasks.map(({ laneSeq }) => laneSeq),
+});
 
 /** Makes due tasks ready; returns their lanes, each once, and whether there may be more. */
-export const promoteTasks = procedureOfOne('task-promote', async (tx, _: null) => {
-  const rows = await tx.all(PROMOTE, { now: tx.now, limit: SWEEP_ROWS });
-  return { laneSeqs: [...new Set(rows.map((row) => row.laneSeq))], isMore: rows.length === SWEEP_ROWS };
-});
+export const promoteTasks = procedureOfOne(
+  'task-promote',
+  async (tx, _: null) => {
+    const rows = await tx.all(PROMOTE, { now: tx.now, limit: SWEEP_ROWS });
+    return { laneSeqs: [...new Set(rows.map((row) => row.laneSeq))], isMore: rows.length === SWEEP_ROWS };
+  },
+  { isRareAct: false },
+);
 
 /**
  * Takes back leases of instances that are dead. Those that were lost too often fail as `poison`, and streams that have

@@ -35,4 +35,5 @@ export const leaseTypedTasks = procedureOfMany(
     await counts.write(tx);
     return leases;
   },
+  { lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq) },
 );

@@ -4,17 +4,15 @@
  */
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { MillraceError } from '../../kernel/errors.js';
+import { READ_MARK, WRITE_MARK } from '../commit-mark.js';
 import type { GroupConnection } from '../group-executor.js';
 import type { Tx } from '../procedure.js';
 import { SqlCatalog } from '../sql-catalog.js';
-import { statement, type SqlParams, type Statement } from '../statement.js';
+import type { SqlParams, Statement } from '../statement.js';
 import { PreparedStatements } from './prepared-statements.js';
 import { handleOf } from './sqlite-data-source.js';
 
 export const SQLITE_FOLDER = new URL('../sql/sqlite/', import.meta.url);
-
-const WRITE_MARK = statement<{ writer: string; mark: number }>('commit-mark-write');
-const READ_MARK = statement<{ writer: string }, { mark: number }>('commit-mark-read');
 
 /** Pages of the log after which it is copied back into the file, between two groups rather than inside a commit. */
 const CHECKPOINT_PAGES = 4000;
@@ -75,6 +73,8 @@ export class SqliteConnection implements GroupConnection {
 }
 
 class SqliteTx implements Tx {
+  /** The folder belongs to this process, and all writes go through this connection one after the other. */
+  readonly locks = null;
   private savepoints = 0;
 
   constructor(

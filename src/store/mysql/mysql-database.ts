@@ -1,0 +1,85 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Clock } from '../../kernel/clock.js';
+import { Database } from '../database.js';
+import { GroupCommit, type GroupCommitHooks, type WriteOptions } from '../group-commit.js';
+import { GroupExecutor } from '../group-executor.js';
+import type { Procedure } from '../procedure.js';
+import '../procedures/all-procedures.js';
+import type { SqlParams, Statement } from '../statement.js';
+import { MysqlCatalog } from './mysql-catalog.js';
+import { MysqlConnection } from './mysql-connection.js';
+import { openMysql } from './mysql-data-source.js';
+import { checkMysqlSchema, migrateMysql } from './mysql-migrations.js';
+import { MysqlRunner } from './mysql-runner.js';
+import { ServerClock } from './server-clock.js';
+
+/** One writes; the other settles what became of a commit, or holds the lock of a migration. */
+const WRITE_CONNECTIONS = 3;
+const READ_CONNECTIONS = 8;
+
+export interface MysqlDatabaseOptions {
+  /** `mysql://user:password@host:port/database`. */
+  url: string;
+  /** Whether this process may bring the schema up to date; else it refuses one that is too old. */
+  mayMigrate: boolean;
+  /** Whose time the store goes by; left out, that of the database server. */
+  clock?: Clock;
+  hooks?: GroupCommitHooks;
+}
+
+/** MySQL or MariaDB, which other processes write to as well. */
+export class MysqlDatabase extends Database {
+  readonly reader: EntityManager;
+  private readonly catalog = new MysqlCatalog();
+  private readonly statements: MysqlRunner;
+
+  private constructor(
+    private readonly readSource: DataSource,
+    private readonly writeSource: DataSource,
+    private readonly connection: MysqlConnection,
+    private readonly commits: GroupCommit,
+    /** The store's time, for whoever asks it for what is due. */
+    readonly clock: Clock,
+  ) {
+    super();
+    this.reader = readSource.manager;
+    this.statements = new MysqlRunner(readSource);
+  }
+
+  static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {
+    const { url, mayMigrate, clock = new ServerClock(), hooks } = options;
+    const writeSource = await openMysql({ url, poolSize: WRITE_CONNECTIONS, isForWriting: true });
+    let readSource: DataSource | null = null;
+    try {
+      await (mayMigrate ? migrateMysql(writeSource) : checkMysqlSchema(writeSource));
+      readSource = await openMysql({ url, poolSize: READ_CONNECTIONS, isForWriting: false });
+      const connection = new MysqlConnection(writeSource, clock);
+      await connection.forgetOldMarks();
+      const executor = new GroupExecutor(connection);
+      const commits = new GroupCommit((calls) => executor.execute(calls, clock.now()), hooks);
+      return new MysqlDatabase(readSource, writeSource, connection, commits, clock);
+    } catch (error) {
+      await readSource?.destroy();
+      await writeSource.destroy();
+      throw error;
+    }
+  }
+
+  write<A, R>(procedure: Procedure<A, R>, args: A, options?: WriteOptions): Promise<R> {
+    return this.commits.write(procedure, args, options);
+  }
+
+  all<P extends SqlParams, R>(statement: Statement<P, R>, params: P): Promise<R[]> {
+    return this.statements.all(this.catalog.of(statement), params) as Promise<R[]>;
+  }
+
+  async close(): Promise<void> {
+    await this.commits.close();
+    try {
+      await this.connection.close();
+    } finally {
+      await this.readSource.destroy();
+      await this.writeSource.destroy();
+    }
+  }
+}

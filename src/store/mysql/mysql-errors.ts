@@ -1,0 +1,74 @@
+/** What errors of the driver mean. */
+import { MillraceError } from '../../kernel/errors.js';
+
+interface DriverError {
+  code?: string;
+  errno?: number;
+  message?: string;
+}
+
+/** The transaction was rolled back for the sake of others, or lost a race: 1213 deadlock, 1020 changed since it was read. */
+const COLLISIONS = new Set([1213, 1020]);
+const LOCK_WAIT_TIMEOUT = 1205;
+const DUPLICATE_KEY = 1062;
+
+/** The connection is gone, or going: 1053 shutdown, 1317 interrupted, 1927 killed, 4031 idle for too long. */
+const LOST_CODES = new Set(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_DESTROYED']);
+const LOST_NUMBERS = new Set([1053, 1317, 1152, 1184, 1927, 4031]);
+const CLOSED_MESSAGE = /closed state|connection is closed/i;
+
+/** Nobody answers there, or not in time. */
+const ABSENT_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+]);
+/** 1040, 1203, 1226: too many connections. 1290, 1792, 1836: read-only. 1045, 1044, 1049: not, or not yet, for us. */
+const REFUSING_NUMBERS = new Set([1040, 1203, 1226, 1290, 1792, 1836, 1044, 1045, 1049]);
+/** 1021, 1114: the disk, or the table space, is full. */
+const FULL_NUMBERS = new Set([1021, 1114]);
+
+/** When to come again: a restart or a fail-over takes seconds. */
+const RETRY_AFTER_MS = 2_000;
+
+export function isCollision(error: unknown): boolean {
+  return COLLISIONS.has(driverErrorOf(error).errno ?? 0);
+}
+
+export function isLockWait(error: unknown): boolean {
+  return driverErrorOf(error).errno === LOCK_WAIT_TIMEOUT;
+}
+
+export function isDuplicateKey(error: unknown): boolean {
+  return driverErrorOf(error).errno === DUPLICATE_KEY;
+}
+
+export function isLost(error: unknown): boolean {
+  const { code = '', errno = 0, message = '' } = driverErrorOf(error);
+  return LOST_CODES.has(code) || LOST_NUMBERS.has(errno) || CLOSED_MESSAGE.test(message);
+}
+
+/** What to tell callers when it is nobody's fault and will not pass in this moment; null for anything else. */
+export function outageOf(error: unknown): MillraceError | null {
+  if (error instanceof MillraceError) return error.code === 'store_unavailable' ? error : null;
+  const { code = '', errno = 0 } = driverErrorOf(error);
+  if (FULL_NUMBERS.has(errno)) {
+    return new MillraceError('insufficient_storage', 'The disk of the database server is full.', { cause: error });
+  }
+  if (REFUSING_NUMBERS.has(errno) || ABSENT_CODES.has(code) || isLost(error)) {
+    const details = { cause: error, retryAfterMs: RETRY_AFTER_MS };
+    return new MillraceError('store_unavailable', 'The database server takes no requests just now.', details);
+  }
+  return null;
+}
+
+/** TypeORM wraps what the driver throws, and an outage wraps it once more. */
+function driverErrorOf(error: unknown): DriverError {
+  if (error instanceof MillraceError) return driverErrorOf(error.cause);
+  if (typeof error !== 'object' || error === null) return {};
+  return 'driverError' in error ? (error.driverError as DriverError) : error;
+}

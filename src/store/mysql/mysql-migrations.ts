@@ -1,0 +1,67 @@
+/**
+ * The schema on MySQL. DDL commits by itself there, so a migration that is cut off has done some of its steps: each step is
+ * written so that it may run again, and one whose effect is there already is passed over. A named lock lets one process
+ * migrate while others wait; it goes with its connection.
+ */
+import type { DataSource, QueryRunner } from 'typeorm';
+import { migrate, pendingMigrations } from '../migrator.js';
+
+export const MYSQL_MIGRATIONS = new URL('../../../migrations/mysql/', import.meta.url);
+
+/** How long one process waits for another's migration, seconds. */
+const LOCK_SECONDS = 60;
+/** 1050 the table exists, 1060 the column, 1061 the index; 1091 there is none to drop. */
+const DONE_ALREADY = new Set([1050, 1060, 1061, 1091]);
+/** `MAX_BEHIND` migrations older is what servers of the version before have made: they may still be running. */
+const MAX_BEHIND = 1;
+
+/** Returns the names of the migrations it ran. Refuses a schema that a newer build has made. */
+export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<string[]> {
+  const keeper = dataSource.createQueryRunner();
+  const lock = `CONCAT('millrace-migrate:', LEFT(DATABASE(), 40))`;
+  try {
+    const [held] = (await keeper.query(`SELECT GET_LOCK(${lock}, ${LOCK_SECONDS}) AS isHeld`)) as { isHeld: number }[];
+    if (held!.isHeld !== 1) throw new Error(`another process is migrating the database for more than ${LOCK_SECONDS} s`);
+    const applied = await migrate(dataSource, folder, runScript);
+    await keeper.query(`SELECT RELEASE_LOCK(${lock})`);
+    return applied;
+  } finally {
+    await keeper.release();
+  }
+}
+
+/** Refuses a schema that this build cannot work with: a newer one, or one that is too old, or none. */
+export async function checkMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
+  const pending = await pendingMigrations(dataSource, folder);
+  const isThere = await hasSchema(dataSource);
+  if (isThere && pending.length <= MAX_BEHIND) return;
+  const what = isThere ? `lacks the migrations ${pending.join(', ')}` : 'has no schema yet';
+  throw new Error(`the database ${what}; run 'millrace migrate' first`);
+}
+
+async function hasSchema(dataSource: DataSource): Promise<boolean> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    return await runner.hasTable('migration');
+  } finally {
+    await runner.release();
+  }
+}
+
+async function runScript(runner: QueryRunner, sql: string): Promise<void> {
+  for (const step of stepsIn(sql)) {
+    try {
+      await runner.query(step);
+    } catch (error) {
+      if (!DONE_ALREADY.has((error as { driverError?: { errno?: number } }).driverError?.errno ?? 0)) throw error;
+    }
+  }
+}
+
+/** The statements of a file, each ended by `;` at the end of a line. */
+export function stepsIn(sql: string): string[] {
+  return sql
+    .replace(/^\s*--.*$/gm, '')
+    .split(/;\s*(?:\n|$)/)
+    .filter((step) => step.trim() !== '');
+}

@@ -1,0 +1,2 @@
+-- Forgets the attempts of a task.
+DELETE FROM attempt WHERE task_seq = :seq

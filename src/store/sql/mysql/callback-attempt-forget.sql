@@ -1,0 +1,2 @@
+-- Forgets the tries to deliver a callback.
+DELETE FROM callback_attempt WHERE callback_seq = :seq

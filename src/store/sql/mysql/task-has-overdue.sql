@@ -1,0 +1,2 @@
+-- Whether a lease's time is over.
+SELECT seq FROM task WHERE state = 2 AND lease_until IS NOT NULL AND lease_until <= :now LIMIT 1

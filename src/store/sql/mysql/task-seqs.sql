@@ -1,0 +1,4 @@
+-- The rows of single tasks by their ids; unknown ones have none.
+SELECT wanted.place - 1 AS place, task.seq
+FROM JSON_TABLE(:ids, '$[*]' COLUMNS (place FOR ORDINALITY, id VARCHAR(255) PATH '$')) AS wanted
+STRAIGHT_JOIN task ON task.id = CONVERT(wanted.id USING utf8mb4) COLLATE utf8mb4_bin

@@ -1,0 +1,2 @@
+-- The row of a worker.
+SELECT seq FROM worker WHERE tenant_seq = :tenantSeq AND name = :name
