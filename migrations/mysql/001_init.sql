@@ -357,6 +357,7 @@ CREATE TABLE IF NOT EXISTS instance (
   started_at BIGINT NOT NULL,
   heartbeat_at BIGINT NOT NULL,
   ended_at BIGINT NULL,
+  rescued_at BIGINT NULL,
   PRIMARY KEY (seq),
   UNIQUE INDEX ux_instance_id (id),
   INDEX ix_instance_heartbeat (heartbeat_at)
@@ -407,6 +408,13 @@ CREATE TABLE IF NOT EXISTS leader (
   instance_seq BIGINT NOT NULL,
   term BIGINT NOT NULL,
   until_at BIGINT NOT NULL,
+  PRIMARY KEY (name)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What a whole deployment must agree on, such as a text sealed with its secret.
+CREATE TABLE IF NOT EXISTS setting (
+  name VARCHAR(255) NOT NULL,
+  value LONGTEXT NOT NULL,
   PRIMARY KEY (name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

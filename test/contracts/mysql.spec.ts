@@ -9,6 +9,7 @@ import { exerciseStoreCallbacks } from './store-callbacks.contract.js';
 import { exerciseStoreFiles } from './store-files.contract.js';
 import { exerciseStoreHolders } from './store-holder.contract.js';
 import { exerciseStoreFinishes } from './store-finish.contract.js';
+import { exerciseStoreInstances } from './store-instances.contract.js';
 import { exerciseStoreIsolation } from './store-isolation.contract.js';
 import { exerciseStoreLeaseEnds } from './store-lease-end.contract.js';
 import { exerciseStoreLeases } from './store-lease.contract.js';
@@ -48,5 +49,6 @@ describe('MysqlDatabase', () => {
   describe('files', () => exerciseStoreFiles(store));
   describe('retention', () => exerciseStoreRetention(store));
   describe('owners', () => exerciseStoreOwners(store));
+  describe('instances', () => exerciseStoreInstances(store));
   describe('set-up', () => exerciseStoreSetup(store));
 });

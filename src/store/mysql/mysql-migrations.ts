@@ -21,7 +21,8 @@ export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRAT
   const lock = `CONCAT('millrace-migrate:', LEFT(DATABASE(), 40))`;
   try {
     const [held] = (await keeper.query(`SELECT GET_LOCK(${lock}, ${LOCK_SECONDS}) AS isHeld`)) as { isHeld: number }[];
-    if (held!.isHeld !== 1) throw new Error(`another process is migrating the database for more than ${LOCK_SECONDS} s`);
+    if (held!.isHeld !== 1)
+      throw new Error(`another process is migrating the database for more than ${LOCK_SECONDS} s`);
     const applied = await migrate(dataSource, folder, runScript);
     await keeper.query(`SELECT RELEASE_LOCK(${lock})`);
     return applied;

@@ -16,14 +16,19 @@ const TAKE = statement<{ name: string; instanceSeq: number; now: number; until: 
 const DROP = statement<{ name: string; instanceSeq: number }>('claim-drop');
 
 /** Takes or prolongs a claim; false while another live instance holds it. */
-export const takeClaim = procedureOfOne('claim-take', async (tx, { name, instanceSeq, ttlMs }: ClaimRequest) => {
-  await tx.run(OPEN, { name });
-  return (await tx.run(TAKE, { name, instanceSeq, now: tx.now, until: tx.now + ttlMs })) === 1;
-});
+export const takeClaim = procedureOfOne(
+  'claim-take',
+  async (tx, { name, instanceSeq, ttlMs }: ClaimRequest) => {
+    await tx.run(OPEN, { name });
+    return (await tx.run(TAKE, { name, instanceSeq, now: tx.now, until: tx.now + ttlMs })) === 1;
+  },
+  { isRareAct: false },
+);
 
 export const dropClaim = procedureOfOne(
   'claim-drop',
   async (tx, claim: { name: string; instanceSeq: number }): Promise<void> => {
     await tx.run(DROP, claim);
   },
+  { isRareAct: false },
 );

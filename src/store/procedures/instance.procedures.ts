@@ -12,31 +12,36 @@ export interface NewInstance {
   handlerTypes: string;
 }
 
-export const registerInstance = procedureOfOne('instance-register', async (tx, item: NewInstance) => {
-  const row = tx.manager.create(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
-  await tx.manager.insert(InstanceRow, row);
-  return (await tx.manager.findOneByOrFail(InstanceRow, { id: item.id })).seq;
-});
+/** Each looks at single rows that only the process itself, or a sweep, changes. */
+const LOCKS = { isRareAct: false };
 
-/** False when others have taken this instance for dead: its leases are not its own any more. */
-export const beatInstance = procedureOfOne('instance-beat', async (tx, { seq }: { seq: number }) => {
-  const { affected } = await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { heartbeatAt: tx.now });
-  return affected === 1;
-});
-
-/** A sign of life: without one for long, others take its leases back. False when it was forgotten meanwhile. */
-export const renewInstance = procedureOfOne(
-  'instance-renew',
-  async (tx, { seq }: { seq: number }) => {
-    const { affected } = await tx.manager.update(InstanceRow, { seq }, { heartbeatAt: tx.now });
-    return affected === 1;
+export const registerInstance = procedureOfOne(
+  'instance-register',
+  async (tx, item: NewInstance) => {
+    const row = tx.manager.create(InstanceRow, { ...item, startedAt: tx.now, heartbeatAt: tx.now });
+    await tx.manager.insert(InstanceRow, row);
+    return (await tx.manager.findOneByOrFail(InstanceRow, { id: item.id })).seq;
   },
-  { isRareAct: false },
+  LOCKS,
 );
 
-export const endInstance = procedureOfOne('instance-end', async (tx, { seq }: { seq: number }): Promise<void> => {
-  await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
-});
+/** False when others have taken this instance for dead: its leases are not its own any more. */
+export const beatInstance = procedureOfOne(
+  'instance-beat',
+  async (tx, { seq }: { seq: number }) => {
+    const { affected } = await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { heartbeatAt: tx.now });
+    return affected === 1;
+  },
+  LOCKS,
+);
+
+export const endInstance = procedureOfOne(
+  'instance-end',
+  async (tx, { seq }: { seq: number }): Promise<void> => {
+    await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
+  },
+  LOCKS,
+);
 
 /** Declares those dead that have been silent for so long, never the one that asks; from then on they cannot beat again. */
 export const endSilentInstances = procedureOfOne(
@@ -45,9 +50,14 @@ export const endSilentInstances = procedureOfOne(
     const silent = { seq: Not(ownSeq), endedAt: IsNull(), heartbeatAt: LessThanOrEqual(tx.now - silentMs) };
     await tx.manager.update(InstanceRow, silent, { endedAt: tx.now });
   },
+  LOCKS,
 );
 
 /** Notes that no lease of a dead instance is left. */
-export const noteRescued = procedureOfOne('instance-rescued', async (tx, { seq }: { seq: number }): Promise<void> => {
-  await tx.manager.update(InstanceRow, { seq }, { rescuedAt: tx.now });
-});
+export const noteRescued = procedureOfOne(
+  'instance-rescued',
+  async (tx, { seq }: { seq: number }): Promise<void> => {
+    await tx.manager.update(InstanceRow, { seq }, { rescuedAt: tx.now });
+  },
+  LOCKS,
+);

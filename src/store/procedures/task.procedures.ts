@@ -4,7 +4,6 @@ import { statement } from '../statement.js';
 import { noteAttempts } from './attempts.js';
 import { LaneCounts } from './lane-counts.js';
 import { QueueRoom, type LimitedQueue } from './queue-room.js';
-import { aliveSince, type RescueRequest } from './rescue.js';
 import { recordEnds } from './task-ends.js';
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, LeasedTask, LeaseRequest } from './task-shapes.js';

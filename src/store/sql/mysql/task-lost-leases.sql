@@ -1,12 +1,8 @@
--- Leases of other instances that are dead: those that were not heard of since :aliveSince, or have ended. Their lanes are
--- locked before they are looked at in earnest.
+-- Leases of one instance, or, where none is named, of all but the one that asks. Their lanes are locked before they are looked
+-- at in earnest.
 SELECT DISTINCT lane_seq AS seq FROM (
   SELECT lane_seq FROM task
-  WHERE state = 2 AND owner_seq IS NOT NULL AND owner_seq <> :ownerSeq
-    AND NOT EXISTS (
-      SELECT 1 FROM instance
-      WHERE instance.seq = task.owner_seq AND instance.ended_at IS NULL AND instance.heartbeat_at > :aliveSince
-    )
+  WHERE state = 2 AND owner_seq IS NOT NULL AND owner_seq <> :ownerSeq AND (:deadSeq IS NULL OR owner_seq = :deadSeq)
   LIMIT :limit
 ) AS lost;
 SELECT seq FROM lane FORCE INDEX (PRIMARY) WHERE seq IN (:found) ORDER BY seq FOR UPDATE;
@@ -14,8 +10,5 @@ SELECT seq, epoch, lane_seq AS laneSeq, batch_seq AS batchSeq, leased_at AS leas
   mode = 'streaming' AND EXISTS (SELECT 1 FROM task_event WHERE task_seq = task.seq) AS isHeard
 FROM task
 WHERE state = 2 AND owner_seq IS NOT NULL AND owner_seq <> :ownerSeq AND lane_seq IN (:found)
-  AND NOT EXISTS (
-    SELECT 1 FROM instance
-    WHERE instance.seq = task.owner_seq AND instance.ended_at IS NULL AND instance.heartbeat_at > :aliveSince
-  )
+  AND (:deadSeq IS NULL OR owner_seq = :deadSeq)
 LIMIT :limit
