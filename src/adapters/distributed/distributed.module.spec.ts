@@ -24,9 +24,12 @@ const blobStore = {} as BlobStore;
 })
 class Foundation {}
 
+@Module({})
+class Root {}
+
 function start(options: Pick<DistributedOptions, 'redisUrl'> & Partial<DistributedOptions>) {
   const distributed = DistributedModule.forRoot({ role: 'all', instanceId: 'i1', blobStore, ...options });
-  const root = { module: class Root {}, imports: [Foundation, distributed] };
+  const root = { module: Root, imports: [Foundation, distributed] };
   return NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
 }
 
