@@ -18,7 +18,7 @@ const clock = new SystemClock();
 const closing: Array<() => Promise<void>> = [];
 
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const close of closing.splice(0).toReversed()) await close();
 });
 afterAll(stopSharedRedis);
 
@@ -179,7 +179,7 @@ describe('permits', () => {
 
   it('of a process that died come back, those of one that lives do not', async () => {
     const [one, two, three] = (await processes(3)) as [RedisLink, RedisLink, RedisLink];
-    const [dying, living, asking] = [one, two, three].map((link) => limiterOf(link)) as RedisLimiter[];
+    const [dying, living, asking] = [one, two, three].map((link) => limiterOf(link));
     await dying!.acquire(KEY, 0, 6, TEN);
     await living!.acquire(KEY, 0, 4, TEN);
     expect(await asking!.acquire(KEY, 0, 1, TEN)).toBe(0);
@@ -212,10 +212,10 @@ describe('permits', () => {
 
   it('are paused for all, and rated for all', async () => {
     const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
-    const until_ = clock.now() + 500;
-    one.pause(KEY, until_);
+    const endsAt = clock.now() + 500;
+    one.pause(KEY, endsAt);
     expect(await one.pausedUntil(KEY)).not.toBeNull();
-    expect(Math.abs((await two.pausedUntil(KEY))! - until_)).toBeLessThan(100);
+    expect(Math.abs((await two.pausedUntil(KEY))! - endsAt)).toBeLessThan(100);
     const freed = new Inbox<string>();
     two.freed.subscribe(freed.add);
     expect(await two.acquire(KEY, 0, 1, TEN)).toBe(0);

@@ -20,7 +20,7 @@ const clock = new SystemClock();
 const closing: Array<() => Promise<void>> = [];
 
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 /** All of one process that goes through Redis. */

@@ -153,12 +153,10 @@ export class BullBroker extends Broker {
   /** Finds the levels in which so many calls wait already that more would be of no use. */
   private measure(): void {
     this.sentSinceWatch = false;
-    this.sending
-      ?.depths()
-      .then((depths) => {
-        this.overfull = new Set(LEVELS.filter((level) => depths[level]!.waiting >= MAX_WAITING));
-      })
-      .catch((error: unknown) => this.trouble(error));
+    this.sending?.depths().then(
+      (depths) => (this.overfull = new Set(LEVELS.filter((level) => depths[level]!.waiting >= MAX_WAITING))),
+      (error: unknown) => this.trouble(error),
+    );
   }
 
   /** Makes the queues that are consumed, or makes them anew when they have stopped turning. */

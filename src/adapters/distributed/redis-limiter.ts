@@ -238,8 +238,10 @@ export class RedisLimiter extends Limiter {
 /** Resolves with undefined when it takes longer. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
-  return Promise.race([promise, patience]).finally(() => clearTimeout(timer));
+  const value = await Promise.race([promise, patience]);
+  clearTimeout(timer); // `promise` never rejects here
+  return value ?? undefined;
 }

@@ -172,10 +172,19 @@ export function commonOptions(): RedisOptions & { disconnectTimeout: number } {
   };
 }
 
-/** Resolves when the connection is down for good, a dead one after a moment. */
+/**
+ * Resolves when the connection is down for good, a dead one after a moment. One that is between two tries has nothing to
+ * take down, and ioredis tells of no end then.
+ */
 export async function endConnection(connection: Redis): Promise<void> {
   if (connection.status === 'end' || connection.status === 'wait') return;
-  const ended = new Promise<void>((resolve) => connection.once('end', () => resolve()));
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<void>((resolve) => {
+    connection.once('end', () => resolve());
+    timer = setTimeout(resolve, 2 * DISCONNECT_MS);
+  });
+  const isBetweenTries = connection.status === 'reconnecting';
   connection.disconnect();
-  await ended;
+  if (!isBetweenTries) await ended;
+  clearTimeout(timer);
 }

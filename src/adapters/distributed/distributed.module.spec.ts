@@ -1,0 +1,76 @@
+import { NestFactory } from '@nestjs/core';
+import { Global, Module } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { RedisService } from '../../../test/support/services/redis.js';
+import { Clock, SystemClock } from '../../kernel/clock.js';
+import { BlobStore } from '../../ports/blob-store.js';
+import { Broker } from '../../ports/broker.js';
+import { EventBus } from '../../ports/event-bus.js';
+import { Limiter } from '../../ports/limiter.js';
+import { AppLogger, createLogger } from '../../telemetry/logger.js';
+import { describeUrl, DistributedModule, type DistributedOptions } from './distributed.module.js';
+
+const lines: string[] = [];
+const logger = createLogger({ level: 'debug', format: 'json' }, { write: (line) => lines.push(line) });
+const blobStore = {} as BlobStore;
+
+@Global()
+@Module({
+  providers: [
+    { provide: Clock, useClass: SystemClock },
+    { provide: AppLogger, useValue: logger },
+  ],
+  exports: [Clock, AppLogger],
+})
+class Foundation {}
+
+@Module({})
+class Root {}
+
+function start(options: Pick<DistributedOptions, 'redisUrl'> & Partial<DistributedOptions>) {
+  const distributed = DistributedModule.forRoot({ role: 'all', instanceId: 'i1', blobStore, ...options });
+  const root = { module: Root, imports: [Foundation, distributed] };
+  return NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+}
+
+describe('DistributedModule', () => {
+  const running: RedisService[] = [];
+  const redis = async (...args: Parameters<typeof RedisService.start>) => {
+    const service = await RedisService.start(...args);
+    running.push(service);
+    return service;
+  };
+  afterAll(async () => void (await Promise.all(running.map((service) => service.stop()))));
+
+  it('gives the ports, and stops', async () => {
+    const { url } = await redis({ password: 'hunter2' });
+    const app = await start({ redisUrl: url });
+    const called = new Promise((resolve) => app.get(Broker).consume(async (call) => resolve(call)));
+    app.get(Broker).call({ laneId: 5, level: 1 });
+    expect(await called).toEqual({ laneId: 5, level: 1 });
+    expect(app.get(EventBus)).toBeInstanceOf(EventBus);
+    expect(app.get(Limiter)).toBeInstanceOf(Limiter);
+    expect(app.get(BlobStore)).toBe(blobStore);
+    await app.close();
+    expect(lines.join('')).not.toContain('hunter2');
+  });
+
+  it('refuses a Redis that evicts, unless told not to mind', async () => {
+    const { url, port } = await redis({ password: 'hunter2', config: ['--maxmemory-policy', 'allkeys-lru'] });
+    const refusal = `Redis at 127.0.0.1:${port} cannot be used: Redis evicts keys`;
+    await expect(start({ redisUrl: url })).rejects.toThrow(refusal);
+    await (await start({ redisUrl: url, ignoreFindings: true })).close();
+  });
+
+  it('refuses a Redis that is not there, without saying its password', async () => {
+    const refused = await start({ redisUrl: 'redis://:hunter2@127.0.0.1:1' }).catch((error: unknown) => String(error));
+    expect(refused).toContain('Redis at 127.0.0.1:1 cannot be used: it does not answer');
+    expect(refused).not.toContain('hunter2');
+  });
+});
+
+describe('describeUrl', () => {
+  it('leaves out who may use it', () => {
+    expect(describeUrl('redis://user:secret@host/3')).toBe('host:6379/3');
+  });
+});
