@@ -4,6 +4,24 @@ const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as 
 /** Specs that run what is compiled: the server, or the store, whose writer is a thread of its own. */
 const NEEDS_BUILD = ['test/e2e/**/*.spec.ts', 'test/contracts/sqlite*.spec.ts'];
 const KILLS = ['test/faults/**/*.spec.ts'];
+/** About the folder of an embedded server, or about no server: there is nothing of it to test over services. */
+const ONLY_EMBEDDED = [
+  'test/e2e/cli-backup.spec.ts',
+  'test/e2e/cli-doctor.spec.ts',
+  'test/e2e/cli.spec.ts',
+  'test/e2e/demo.spec.ts',
+  'test/e2e/production-install.spec.ts',
+  'test/e2e/task-services.spec.ts',
+  'test/faults/damage.spec.ts',
+  'test/faults/disk-full.spec.ts',
+  'test/faults/fsync.spec.ts',
+  'test/faults/redis.spec.ts',
+  'test/faults/s3-blobs.spec.ts',
+];
+const SERVICES = './test/support/services/shared-services.ts';
+// Where a kill strikes is up to the scheduler. A run in which the rare paths did not occur is refused by the checker, and
+// made once more before it counts as failed. What a run did find is never given a second chance.
+const VACUOUS = { count: 1, condition: /^this run never came to/ };
 
 // Decorator metadata needs no plugin: Vite's compiler takes it from tsconfig.json (test/architecture/injection.spec.ts).
 export default defineConfig({
@@ -16,7 +34,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['src/**/*.spec.ts', 'test/**/*.spec.ts', 'probe.spec.ts'],
+          include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
           exclude: [...NEEDS_BUILD, ...KILLS],
         },
       },
@@ -34,9 +52,27 @@ export default defineConfig({
           name: 'faults',
           include: KILLS,
           globalSetup: './test/support/global-setup.ts',
-          // Where a kill strikes is up to the scheduler. A run in which the rare paths did not occur is refused by the
-          // checker, and made once more before it counts as failed. What a run did find is never given a second chance.
-          retry: { count: 1, condition: /^this run never came to/ },
+          retry: VACUOUS,
+        },
+      },
+      // The same specs once more, over MariaDB, Redis and the stand-in for S3.
+      {
+        test: {
+          ...shared,
+          name: 'built distributed',
+          include: ['test/e2e/**/*.spec.ts'],
+          exclude: ONLY_EMBEDDED,
+          globalSetup: SERVICES,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'faults distributed',
+          include: KILLS,
+          exclude: ONLY_EMBEDDED,
+          globalSetup: SERVICES,
+          retry: VACUOUS,
         },
       },
     ],
