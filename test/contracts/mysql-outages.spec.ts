@@ -142,9 +142,9 @@ describe('MysqlConnection', () => {
     const create = source.createQueryRunner.bind(source);
     source.createQueryRunner = (mode) => {
       const runner = create(mode);
-      const query = runner.query.bind(runner) as (sql: string) => Promise<never>;
-      runner.query = async (sql: string): Promise<never> => {
-        if (sql !== 'COMMIT') return query(sql);
+      const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<never>;
+      runner.query = async (sql: string, ...rest: unknown[]): Promise<never> => {
+        if (sql !== 'COMMIT') return query(sql, ...rest);
         source.createQueryRunner = create;
         if (isStored) await query(sql);
         throw Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST' });

@@ -86,7 +86,8 @@ export class MysqlRunner {
     };
     for (const item of items) {
       const text = tuple.with(item, []);
-      if (tuples.length === MAX_TUPLES || (tuples.length > 0 && bytes + text.length > MAX_STATEMENT_BYTES)) await flush();
+      if (tuples.length === MAX_TUPLES || (tuples.length > 0 && bytes + text.length > MAX_STATEMENT_BYTES))
+        await flush();
       tuples.push(text);
       bytes += text.length;
     }

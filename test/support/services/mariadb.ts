@@ -59,7 +59,9 @@ export async function startMariadb(): Promise<MariadbServer> {
   const program = SERVER_NAMES.find((file) => existsSync(file));
   const installer = INSTALLERS.find((file) => existsSync(file));
   if (!program || !installer) {
-    throw new Error(`these tests need MariaDB, and there is none at ${SERVER_NAMES[0]}: apt-get install mariadb-server`);
+    throw new Error(
+      `these tests need MariaDB, and there is none at ${SERVER_NAMES[0]}: apt-get install mariadb-server`,
+    );
   }
   if (!existsSync(TEMPLATE)) await makeTemplate(installer);
   const folder = await makeTemporaryFolder();
@@ -115,7 +117,7 @@ async function start(program: string, folder: string, dataDir: string, port: num
     [
       `CREATE DATABASE IF NOT EXISTS ${DATABASE};`,
       `CREATE USER IF NOT EXISTS tester@'127.0.0.1' IDENTIFIED BY 'secret';`,
-      `GRANT ALL ON *.* TO tester@'127.0.0.1';`,
+      `GRANT ALL ON *.* TO tester@'127.0.0.1' WITH GRANT OPTION;`,
     ].join('\n'),
   );
   const child = spawn(
