@@ -76,7 +76,7 @@ export function exerciseStoreManyWriters(one: TestStore, two: TestStore): void {
         ),
       );
       for (const pair of verdicts) {
-        expect(pair.map(({ outcomes }) => outcomes[0]).toSorted()).toEqual(['done', 'lost']);
+        expect(new Set(pair.map(({ outcomes }) => outcomes[0]))).toEqual(new Set(['done', 'lost']));
       }
       expect(await laneRow(one, lane)).toMatchObject({ completedCount: 30 });
     });
