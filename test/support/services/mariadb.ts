@@ -117,7 +117,7 @@ async function start(program: string, folder: string, dataDir: string, port: num
     [
       `CREATE DATABASE IF NOT EXISTS ${DATABASE};`,
       `CREATE USER IF NOT EXISTS tester@'127.0.0.1' IDENTIFIED BY 'secret';`,
-      `GRANT ALL ON *.* TO tester@'127.0.0.1';`,
+      `GRANT ALL ON *.* TO tester@'127.0.0.1' WITH GRANT OPTION;`,
     ].join('\n'),
   );
   const child = spawn(
