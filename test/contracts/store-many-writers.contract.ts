@@ -1,7 +1,6 @@
 /** Several processes write to one store at once. Each contract here is about what two of them must agree on. */
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/ids.js';
-import { InstanceRow } from '../../src/store/entities/instance.entity.js';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import type { TestStore } from '../support/store-factory.js';
@@ -206,23 +205,6 @@ export function exerciseStoreManyWriters(one: TestStore, two: TestStore): void {
       }
       expect(await one.batches.bySeq(batch.seq)).toMatchObject({ ingested: 300, total: 300 });
       expect(await one.reader.countBy(TaskRow, { batchSeq: batch.seq })).toBe(300);
-    });
-  });
-
-  describe('a process', () => {
-    it('keeps its leases as long as it is heard of', async () => {
-      const lane = await seedLane(one);
-      await seedBatch(one, lane, 6);
-      const register = (store: TestStore) =>
-        store.instances.register({ id: newId('instance'), role: 'all', host: 'h', pid: 1, handlerTypes: '[]' });
-      const [own, alive, silent] = [await register(one), await register(two), await register(two)];
-      for (const owner of [own, alive, silent]) await lease(one, lane, 2, owner);
-      await one.byHand.update(InstanceRow, { seq: silent }, { heartbeatAt: one.clock.now() - 60_000 });
-      expect(await one.tasks.rescue(own, 30_000)).toMatchObject({ rescued: 2 });
-      expect(await one.reader.countBy(TaskRow, { ownerSeq: alive, state: 2 })).toBe(2);
-      one.clock.advance(31_000);
-      expect(await two.instances.renew(alive)).toBe(true);
-      expect(await one.tasks.rescue(own, 30_000)).toMatchObject({ rescued: 0 });
     });
   });
 }

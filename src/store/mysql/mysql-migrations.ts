@@ -32,6 +32,12 @@ export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRAT
   }
 }
 
+/** Makes the schema where there is none, and refuses one that this build cannot work with: a newer one, or one too old. */
+export async function prepareMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
+  if (await hasSchema(dataSource)) await checkMysqlSchema(dataSource, folder);
+  else await migrateMysql(dataSource, folder); // one of those that start together does it
+}
+
 /** Refuses a schema that this build cannot work with: a newer one, or one that is too old, or none. */
 export async function checkMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
   const pending = await pendingMigrations(dataSource, folder);
