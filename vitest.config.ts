@@ -10,6 +10,7 @@ const ONLY_EMBEDDED = [
   'test/e2e/cli-doctor.spec.ts',
   'test/e2e/cli.spec.ts',
   'test/e2e/demo.spec.ts',
+  'test/e2e/ensure-services.spec.ts',
   'test/e2e/production-install.spec.ts',
   'test/e2e/task-services.spec.ts',
   'test/faults/damage.spec.ts',
