@@ -141,7 +141,8 @@ export class RunningProgram {
     );
   }
 
-  private readLog(): string {
+  /** All that it has printed. */
+  readLog(): string {
     return readFileSync(this.program.logPath, 'utf8');
   }
 }

@@ -3,7 +3,11 @@ import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { dataIn, makeMariadbData, MariadbServer as PrivateServer } from '../../../src/cli/demo/services/mariadb-server.js';
+import {
+  dataIn,
+  makeMariadbData,
+  MariadbServer as PrivateServer,
+} from '../../../src/cli/demo/services/mariadb-server.js';
 import { makeTemporaryFolder } from '../temporary-folder.js';
 
 /** An empty data folder that later starts copy: to make one takes seconds, to copy it does not. */

@@ -142,9 +142,11 @@ async function launch(
     },
     onDeath,
   );
-  await program.waitFor('answer', () => answerOf(port), signal).catch(async (error: unknown) => {
-    await program.stop('SIGKILL');
-    throw error;
-  });
+  await program
+    .waitFor('answer', () => answerOf(port), signal)
+    .catch(async (error: unknown) => {
+      await program.stop('SIGKILL');
+      throw error;
+    });
   return program;
 }

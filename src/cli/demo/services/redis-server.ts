@@ -83,10 +83,12 @@ async function launch(port: number, options: RedisOptions, signal: AbortSignal):
     },
     onDeath,
   );
-  await program.waitFor('answer', () => isUp(port), signal).catch(async (error: unknown) => {
-    await program.stop('SIGKILL');
-    throw error;
-  });
+  await program
+    .waitFor('answer', () => isUp(port), signal)
+    .catch(async (error: unknown) => {
+      await program.stop('SIGKILL');
+      throw error;
+    });
   return program;
 }
 
