@@ -19,6 +19,8 @@ const ONLY_EMBEDDED = [
   'test/faults/redis.spec.ts',
   'test/faults/s3-blobs.spec.ts',
 ];
+/** About the services themselves: there are none to test without. */
+const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/move.spec.ts'];
 const SERVICES = './test/support/services/shared-services.ts';
 // Where a kill strikes is up to the scheduler. A run in which the rare paths did not occur is refused by the checker, and
 // made once more before it counts as failed. What a run did find is never given a second chance.
@@ -44,6 +46,7 @@ export default defineConfig({
           ...shared,
           name: 'built',
           include: NEEDS_BUILD,
+          exclude: ONLY_DISTRIBUTED,
           globalSetup: './test/support/global-setup.ts',
         },
       },

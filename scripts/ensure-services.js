@@ -120,7 +120,8 @@ function aptGet(args, { path, log, limitMs }) {
   const child = spawn('apt-get', args, { env, stdio: ['ignore', output, output], detached: true });
   closeSync(output);
   return new Promise((resolve) => {
-    const killAll = () => process.kill(-child.pid, 'SIGKILL');
+    // A program that could not be started has no group.
+    const killAll = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL');
     const limit = setTimeout(
       () => {
         killAll();

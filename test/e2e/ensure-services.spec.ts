@@ -34,10 +34,15 @@ function ensure({ isRoot = true, limitMs = 20_000 } = {}): Promise<{ lack: strin
   const code = `const { ensureServices } = await import(${JSON.stringify(SCRIPT)});
     console.log('=' + JSON.stringify(await ensureServices(${given})));`;
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ['--input-type=module', '-e', code, import.meta.filename], { timeout: 30_000 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${error.message}\n${stderr}`));
-      else resolve({ lack: JSON.parse(/^=(.*)$/m.exec(stdout)![1]!) as string | null, printed: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      ['--input-type=module', '-e', code, import.meta.filename],
+      { timeout: 30_000 },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message}\n${stderr}`));
+        else resolve({ lack: JSON.parse(/^=(.*)$/m.exec(stdout)![1]!) as string | null, printed: stdout + stderr });
+      },
+    );
   });
 }
 

@@ -31,6 +31,11 @@ export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRAT
   }
 }
 
+/** Names of those that `migrateMysql` would run; refuses a schema that a newer build has made. */
+export function pendingMysqlMigrations(dataSource: DataSource): Promise<string[]> {
+  return pendingMigrations(dataSource, MYSQL_MIGRATIONS);
+}
+
 /** Refuses a schema that this build cannot work with: a newer one, or one that is too old, or none. */
 export async function checkMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
   const pending = await pendingMigrations(dataSource, folder);
