@@ -37,11 +37,14 @@ const ASKED = [
 ];
 
 export class MysqlInspection {
-  private constructor(private readonly dataSource: DataSource) {}
+  private constructor(
+    private readonly dataSource: DataSource,
+    private readonly url: string,
+  ) {}
 
   /** Rejects with what the driver says when the server cannot be reached, or refuses us. */
   static async open(url: string): Promise<MysqlInspection> {
-    return new MysqlInspection(await openMysql({ url, poolSize: 2, isForWriting: true }));
+    return new MysqlInspection(await openMysql({ url, poolSize: 2, isForWriting: true }), url);
   }
 
   async close(): Promise<void> {
@@ -101,8 +104,15 @@ export class MysqlInspection {
   }
 
   /** Statements that would make the schema what this version expects; empty when it is. */
-  drift(): Promise<string[]> {
-    return schemaDrift(this.dataSource);
+  async drift(): Promise<string[]> {
+    const [row] = (await this.dataSource.query('SELECT VERSION() AS version')) as [{ version: string }];
+    const schemaOf = /mariadb/i.test(row.version) ? 'mariadb' : 'mysql';
+    const source = await openMysql({ url: this.url, poolSize: 1, isForWriting: false, schemaOf });
+    try {
+      return await schemaDrift(source);
+    } finally {
+      await source.destroy();
+    }
   }
 
   async counts(): Promise<StoreCounts> {
