@@ -32,6 +32,11 @@ export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRAT
   }
 }
 
+/** Names of those that `migrateMysql` would run; refuses a schema that a newer build has made. */
+export function pendingMysqlMigrations(dataSource: DataSource): Promise<string[]> {
+  return pendingMigrations(dataSource, MYSQL_MIGRATIONS);
+}
+
 /** Makes the schema where there is none, and refuses one that this build cannot work with: a newer one, or one too old. */
 export async function prepareMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
   if (await hasSchema(dataSource)) await checkMysqlSchema(dataSource, folder);
