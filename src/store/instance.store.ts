@@ -4,6 +4,7 @@ import { Database } from './database.js';
 import { InstanceRow } from './entities/instance.entity.js';
 import {
   beatInstance,
+  buryInstance,
   endInstance,
   endSilentInstances,
   noteRescued,
@@ -30,6 +31,11 @@ export class InstanceStore {
 
   end(seq: number): Promise<void> {
     return this.database.write(endInstance, { seq });
+  }
+
+  /** Declares an instance dead that is known to be. */
+  bury(seq: number): Promise<void> {
+    return this.database.write(buryInstance, { seq });
   }
 
   /** Declares those dead that gave no sign of life for `silentMs`. */
