@@ -15,6 +15,7 @@ import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
+import { moveCommand } from './commands/move.command.js';
 import { queuesCommand } from './commands/queues.command.js';
 import { restoreCommand } from './commands/restore.command.js';
 import { runBatchCommand } from './commands/run-batch.command.js';
@@ -60,7 +61,15 @@ function groupsOfCommands(): readonly (readonly [heading: string, commands: read
   return [
     [
       'Server:',
-      [serveCommand(), doctorCommand(), configCommand(), migrateCommand(), backupCommand(), restoreCommand()],
+      [
+        serveCommand(),
+        doctorCommand(),
+        configCommand(),
+        migrateCommand(),
+        backupCommand(),
+        restoreCommand(),
+        moveCommand(),
+      ],
     ],
     ['Work:', [runBatchCommand(), batchesCommand()]],
     ['Set up:', [keysCommand(), queuesCommand(), upstreamsCommand()]],

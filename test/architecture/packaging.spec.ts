@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { AppConfig } from '../../src/config/app-config.js';
 import { VARIABLES } from '../../src/config/env.dto.js';
 import { loadConfig } from '../../src/config/load-config.js';
+import { parseS3Url } from '../../src/config/s3-url.js';
 import { makeTemporaryFolder } from '../support/temporary-folder.js';
 import { ROOT } from './source-tree.js';
 // @ts-expect-error: plain JavaScript, which runs before there is a compiler
@@ -119,6 +120,108 @@ describe('the compose file', () => {
     const [volume, path] = service.volumes[0]!.split(':');
     expect([Object.keys(volumes), path]).toEqual([[volume], config.dataDir]);
     expect([service.read_only, service.tmpfs]).toEqual([true, ['/tmp']]);
+  });
+});
+
+interface DistributedCompose {
+  services: Record<
+    string,
+    {
+      build?: { context: string; dockerfile: string };
+      image: string;
+      command?: string[];
+      environment: Record<string, string>;
+      ports?: string[];
+      volumes?: string[];
+      healthcheck?: { test: string[] };
+      depends_on?: Record<string, { condition: string }>;
+      stop_grace_period?: string;
+      read_only?: boolean;
+      tmpfs?: string[];
+    }
+  >;
+  volumes: Record<string, unknown>;
+}
+
+describe('the compose file of several processes', () => {
+  const text = read('docker/compose.distributed.yml');
+  const { services, volumes } = load(text) as DistributedCompose;
+  const OURS = ['api-1', 'api-2', 'engine-1', 'engine-2'];
+  const THEIRS = ['mysql', 'redis', 's3'];
+  /** Made up as the file itself says how. */
+  const GIVEN: Record<string, string> = Object.fromEntries(
+    [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name], place) => [name!, `${place}0123456789abcdef0123456789abcdef`]),
+  );
+  /** As the compose program fills it in. */
+  const filled = (value: string) =>
+    value.replaceAll(/\$\{(\w+):([-?])([^}]*)\}/g, (_, name: string, kind: string, other: string) =>
+      kind === '?' ? GIVEN[name]! : other,
+    );
+  const filledAll = (values: Record<string, string>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, filled(value)]));
+
+  it('has two processes of each role, on settings that the server takes', () => {
+    const roles = OURS.map((name) => {
+      const { environment, build, tmpfs, read_only, stop_grace_period } = services[name]!;
+      expect(join('docker', build!.context), name).toBe('.');
+      const config = configOf({ ...IMAGE_ENV, ...millraceIn(Object.entries(filledAll(environment))) });
+      expect(config.mode).toBe('distributed');
+      expect(config.times.shutdownGraceMs).toBeLessThan(Number.parseInt(stop_grace_period!, 10) * 1_000);
+      // Nothing of such a process is kept on its own disk.
+      expect([read_only, tmpfs]).toEqual([true, ['/tmp', config.dataDir]]);
+      return config.role;
+    });
+    expect(roles).toEqual(['api', 'api', 'engine', 'engine']);
+    expect(Object.keys(services)).toEqual([...OURS, ...THEIRS, 'bucket']);
+    const ports = OURS.flatMap((name) => services[name]!.ports ?? []);
+    expect(ports).toEqual([`127.0.0.1:8080:${DEFAULTS.port}`, `127.0.0.1:8081:${DEFAULTS.port}`]);
+  });
+
+  it('leads them to the services that it has, with the passwords that those have', () => {
+    const environment = filledAll(services['api-1']!.environment);
+    const { databaseUrl, redisUrl, s3Url } = configOf({
+      ...IMAGE_ENV,
+      ...millraceIn(Object.entries(environment)),
+    }).services!;
+    const [database, redis, s3] = [new URL(databaseUrl), new URL(redisUrl), parseS3Url(s3Url)];
+    const [theirs, cache, store] = THEIRS.map((name) => filledAll(services[name]!.environment));
+    expect([database.hostname, database.username, database.password, database.pathname]).toEqual([
+      'mysql',
+      theirs!['MYSQL_USER'],
+      theirs!['MYSQL_PASSWORD'],
+      `/${theirs!['MYSQL_DATABASE']}`,
+    ]);
+    expect([redis.hostname, redis.password]).toEqual(['redis', cache!['REDIS_PASSWORD']]);
+    expect([new URL(s3.endpoint!).hostname, s3.credentials]).toEqual([
+      's3',
+      { accessKeyId: store!['MINIO_ROOT_USER'], secretAccessKey: store!['MINIO_ROOT_PASSWORD'] },
+    ]);
+    expect(text).toContain(`mc mb --ignore-existing local/${s3.bucket}`);
+  });
+
+  it('starts each when what it needs is well, and keeps what must not be lost', () => {
+    for (const name of THEIRS) expect(services[name]!.healthcheck!.test[0], name).toMatch(/^CMD/);
+    for (const name of OURS) {
+      expect(services[name]!.depends_on).toEqual({
+        mysql: { condition: 'service_healthy' },
+        redis: { condition: 'service_healthy' },
+        bucket: { condition: 'service_completed_successfully' },
+      });
+    }
+    expect(services['bucket']!.depends_on).toEqual({ s3: { condition: 'service_healthy' } });
+    const kept = Object.values(services).flatMap(({ volumes: own = [] }) => own.map((volume) => volume.split(':')[0]));
+    expect(kept).toEqual(Object.keys(volumes));
+    expect(services['redis']!.command!.join(' ')).toContain('--maxmemory-policy noeviction');
+    expect([services['mysql']!.image, services['redis']!.image.slice(0, 7)]).toEqual(['mysql:8.4', 'redis:7']);
+  });
+
+  it('holds no secret, and says how to make those that it asks for', () => {
+    expect(Object.keys(GIVEN).toSorted()).toEqual(/for name in (.*); do/.exec(text)![1]!.split(' ').toSorted());
+    const values = Object.values(services).flatMap(({ environment }) => Object.entries(environment));
+    const secrets = values.filter(([name]) => /PASSWORD$|SECRET|_KEY$|_URL$/.test(name));
+    expect(secrets.length).toBeGreaterThan(20);
+    const written = secrets.filter(([, value]) => !/\$\{\w+:[?-][^}]*\}/.test(value));
+    expect(written).toEqual([['MYSQL_RANDOM_ROOT_PASSWORD', 'yes']]);
   });
 });
 

@@ -6,15 +6,16 @@ import { counted } from '../figures.js';
 import { JSON_OPTION, show } from '../output.js';
 
 const MORE = `
-A server does this by itself when it starts; do it beforehand to keep that start short. Not while an embedded server runs,
-but --status may be asked any time: it ends with 0 when nothing is to be done, with 1 when something is.
+An embedded server does this by itself when it starts; do it beforehand to keep that start short, but not while it runs.
+--status may be asked any time: it ends with 0 when nothing is to be done, with 1 when something is.
 
-With MILLRACE_MODE=distributed any number of processes may do it at once: one does, the others wait for it. Servers of the
-version before go on meanwhile.
+With MILLRACE_MODE=distributed a server only makes the tables of an empty database: do this before its version is rolled out.
+The servers of the version before go on meanwhile. Any number of processes may do it at once: one does, the others wait.
 
 Examples:
   millrace migrate --status
-  millrace backup /backups/before && millrace migrate`;
+  millrace backup /backups/before && millrace migrate
+  MILLRACE_MODE=distributed millrace migrate`;
 
 interface Given {
   dataDir?: string;

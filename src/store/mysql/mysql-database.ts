@@ -5,6 +5,7 @@ import { GroupCommit, type GroupCommitHooks, type WriteOptions } from '../group-
 import { GroupExecutor } from '../group-executor.js';
 import type { Procedure } from '../procedure.js';
 import '../procedures/all-procedures.js';
+import { refuseHalfMoved } from '../move/move-mark.js';
 import type { SqlParams, Statement } from '../statement.js';
 import { MysqlCatalog } from './mysql-catalog.js';
 import { MysqlConnection } from './mysql-connection.js';
@@ -55,6 +56,7 @@ export class MysqlDatabase extends Database {
     let readSource: DataSource | null = null;
     try {
       await (mayMigrate ? migrateMysql(writeSource) : prepareMysqlSchema(writeSource));
+      await refuseHalfMoved(writeSource);
       readSource = await openMysql({ url, poolSize: READ_CONNECTIONS, isForWriting: false });
       const connection = new MysqlConnection(writeSource, clock);
       await connection.forgetOldMarks();

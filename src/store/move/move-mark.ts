@@ -1,0 +1,28 @@
+/** Says of a database that not all of what is to come into it from a data folder is there yet. */
+import type { DataSource } from 'typeorm';
+
+const NAME = 'move_under_way';
+
+/** No server may work on half of its rows. */
+export async function refuseHalfMoved(dataSource: DataSource): Promise<void> {
+  const from = await moveUnderWay(dataSource);
+  if (from === null) return;
+  throw new Error(`a move from ${from} into this database was cut off: run \`millrace move ${from}\` again`);
+}
+
+/** Where the move that has begun and not ended comes from; null when there is none. */
+export async function moveUnderWay(dataSource: DataSource): Promise<string | null> {
+  const rows = (await dataSource.query('SELECT value FROM setting WHERE name = ?', [NAME])) as { value: string }[];
+  return rows[0]?.value ?? null;
+}
+
+export async function markMove(dataSource: DataSource, from: string): Promise<void> {
+  await dataSource.query('REPLACE INTO setting (name, value) VALUES (?, ?)', [NAME, from]);
+}
+
+export async function unmarkMove(dataSource: DataSource): Promise<void> {
+  await dataSource.query('DELETE FROM setting WHERE name = ?', [NAME]);
+}
+
+/** Whether a row of `setting` is this mark. */
+export const IS_MARK = `name = '${NAME}'`;
