@@ -155,6 +155,12 @@ it('waits for an upstream that is not set up, then for one that is down, and com
     sim = await startTestSim({ port: Number(new URL(gone.url).port) });
     const ended = await awaited(server.openai, batch);
     expect(ended).toMatchObject({ status: 'completed', request_counts: { total: 2, completed: 2, failed: 0 } });
+    expect(
+      server.logs.map(({ level, msg }) => `${level} ${msg}`).filter((text) => text.includes("upstream '")),
+    ).toEqual([
+      "warn the upstream 'default' does not work, and its tasks wait: The upstream could not be reached (ECONNREFUSED).",
+      "info the upstream 'default' works again",
+    ]);
   } finally {
     await server.close();
     await sim?.close();

@@ -47,6 +47,15 @@ export class DispatchTelemetry {
     this.logger.debug({ upstream, ...detail }, 'the upstream asked for a slower pace');
   }
 
+  /** Its tasks wait from now on; one call at a time asks whether it is back. */
+  upstreamBroke(upstream: string, reason: string): void {
+    this.logger.warn({ upstream }, `the upstream '${upstream}' does not work, and its tasks wait: ${reason}`);
+  }
+
+  upstreamMended(upstream: string, brokenMs: number): void {
+    this.logger.info({ upstream, brokenMs: Math.round(brokenMs) }, `the upstream '${upstream}' works again`);
+  }
+
   storeFailed(error: unknown): void {
     const now = performance.now();
     if (now - this.reportedAt < STORE_REPORT_MS) return;

@@ -207,7 +207,7 @@ export class DispatcherEngine {
     const key = permitKeyOf(upstream);
     let gate = this.gates.get(key);
     if (!gate) {
-      const fresh = new UpstreamGate(upstream, this.ports.limiter, this.ports.clock);
+      const fresh = new UpstreamGate(upstream, this.ports.limiter, this.ports.clock, this.telemetry);
       this.gates.set(key, (gate = fresh));
       this.ports.health.tell(upstream, () => fresh.condition);
     }

@@ -17,6 +17,7 @@ import type { Clock } from '../../kernel/clock.js';
 import type { UpstreamCondition } from '../../kernel/upstream-condition.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import type { Limiter, PermitLimits } from '../../ports/limiter.js';
+import type { DispatchTelemetry } from './dispatch-telemetry.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 
 /** Failures in a row that open the breaker: enough to tell a dead upstream from a bad moment. */
@@ -48,14 +49,15 @@ export class UpstreamGate {
     private upstream: Upstream,
     private readonly limiter: Limiter,
     private readonly clock: Clock,
+    private readonly telemetry: Pick<DispatchTelemetry, 'upstreamBroke' | 'upstreamMended'>,
   ) {
     this.limit = upstream.concurrency;
     this.breaker = circuitBreaker(
       handleWhen(isUpstreamsFault).orWhenResult((result) => GATEWAY_FAILURES.has((result as UpstreamAnswer).status)),
       { breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN), halfOpenAfter: { next: () => this.pauseBreak(null) } },
     );
-    this.breaker.onBreak((reason) => (this.broken ??= { since: clock.now(), reason: describe(reason) }));
-    this.breaker.onReset(() => (this.broken = null));
+    this.breaker.onBreak((reason) => this.noteBreak(describe(reason)));
+    this.breaker.onReset(() => this.noteReset());
   }
 
   /** The key of its permits. */
@@ -101,6 +103,19 @@ export class UpstreamGate {
   private noteFault(outcome: () => UpstreamAnswer): void {
     this.isUntroubled = false;
     if (!this.isResting) this.breaker.execute(outcome).catch(() => {});
+  }
+
+  /** Told once: a probe that fails opens the breaker again, which is no news. */
+  private noteBreak(reason: string): void {
+    if (this.broken) return;
+    this.broken = { since: this.clock.now(), reason };
+    this.telemetry.upstreamBroke(this.upstream.name, reason);
+  }
+
+  private noteReset(): void {
+    if (!this.broken) return;
+    this.telemetry.upstreamMended(this.upstream.name, this.clock.now() - this.broken.since);
+    this.broken = null;
   }
 
   private get isResting(): boolean {
