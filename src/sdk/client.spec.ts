@@ -219,3 +219,18 @@ describe('looking', () => {
     await expect(client.get('task_1')).rejects.toThrow('The answer is no JSON');
   });
 });
+
+describe('a client', () => {
+  it.each([
+    [{ url: undefined, key: 'k' }, "'url' is missing"],
+    [{ url: 'http://127.0.0.1', key: undefined }, "'key' is missing"],
+    [{ url: 'localhost', key: 'k' }, "'url' is no URL: 'localhost'"],
+  ])('is not made of %o, as when a variable is not set', (options, message) => {
+    expect(() => new MillraceClient(options as { url: string; key: string })).toThrow(message);
+  });
+
+  it('says that it is the key that is wrong, which the server does not', async () => {
+    answer({ status: 401, body: '' });
+    await expect(client.put(TASK)).rejects.toThrow('The server does not accept the key');
+  });
+});

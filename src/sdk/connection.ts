@@ -23,12 +23,20 @@ export interface CallOptions {
 
 const TIMEOUT_MS = 60_000;
 const TRIES = 10;
+/** For a 401 of the Task API, which comes without a body. */
+const WRONG_KEY = 'The server does not accept the key (status 401): it is unknown, was revoked, or has expired.';
+const ABOUT = { url: 'address of the server, such as http://127.0.0.1:8080', key: 'API key, such as mr_…' };
 
 export class Connection {
   private readonly base: string;
   private readonly fetch: typeof fetch;
 
   constructor(private readonly options: ConnectionOptions) {
+    // Both mostly come from variables, which may not be set, and TypeScript is not everywhere.
+    for (const name of ['url', 'key'] as const) {
+      if (!options[name]) throw new TypeError(`'${name}' is missing: give the ${ABOUT[name]}.`);
+    }
+    if (!URL.canParse(options.url)) throw new TypeError(`'url' is no URL: '${options.url}'. Give the ${ABOUT.url}.`);
     this.base = options.url.replace(/\/+$/, '');
     this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   }
@@ -113,7 +121,8 @@ function unreachable(cause: unknown): ApiError {
 export function refusal(response: Response, text: string): ApiError {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
-  return new ApiError(messageIn(text) ?? `The server answered with status ${status}.`, {
+  const message = status === 401 && text === '' ? WRONG_KEY : messageIn(text);
+  return new ApiError(message ?? `The server answered with status ${status}.`, {
     status,
     requestId: headers.get('x-request-id'),
     taskId: headers.get('x-millrace-task-id'),
