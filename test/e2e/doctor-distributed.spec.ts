@@ -74,7 +74,7 @@ describe('millrace doctor of a deployment', () => {
     ]) {
       expect(stdout).toMatch(new RegExp(check));
     }
-    const passwords = [...Object.values(place.env).map((url) => /^\w+:\/\/[^:]*:([^@]+)@/.exec(url)?.[1])];
+    const passwords = Object.values(place.env).map((url) => /^\w+:\/\/[^:]*:([^@]+)@/.exec(url)?.[1]);
     for (const secret of passwords.filter((found) => found !== undefined)) expect(stdout).not.toContain(`:${secret}@`);
   });
 
