@@ -4,6 +4,7 @@ import { Database } from './database.js';
 import { InstanceRow } from './entities/instance.entity.js';
 import {
   beatInstance,
+  buryInstance,
   endInstance,
   endSilentInstances,
   noteRescued,
@@ -32,15 +33,25 @@ export class InstanceStore {
     return this.database.write(endInstance, { seq });
   }
 
+  /** Declares an instance dead that is known to be. */
+  bury(seq: number): Promise<void> {
+    return this.database.write(buryInstance, { seq });
+  }
+
   /** Declares those dead that gave no sign of life for `silentMs`. */
   endSilent(ownSeq: number, silentMs: number): Promise<void> {
     return this.database.write(endSilentInstances, { ownSeq, silentMs });
   }
 
-  /** Instances of the same host that have not ended, but for the one that asks. */
+  /** Instances of the same host that have not ended, but for the one that asks; the oldest first. */
   neighbours(ownSeq: number, host: string): Promise<{ seq: number; pid: number }[]> {
     const where = { seq: Not(ownSeq), host, endedAt: IsNull() };
-    return this.database.reader.find(InstanceRow, { select: { seq: true, pid: true }, where, take: MAX_LISTED });
+    return this.database.reader.find(InstanceRow, {
+      select: { seq: true, pid: true },
+      where,
+      order: { seq: 'ASC' },
+      take: MAX_LISTED,
+    });
   }
 
   /** Instances that have ended and may still hold leases, the oldest first. */

@@ -36,7 +36,9 @@ const WORK: readonly Write[] = [
 ];
 const RETRY: readonly Write[] = [['task-return', 'SELECT COUNT(*) > 0 FROM task WHERE state = 0']];
 const RETURN: readonly Write[] = [['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state = 1 AND tries > 0']];
-const STOP: readonly Write[] = [['instance-end', 'SELECT COUNT(*) > 0 FROM instance WHERE ended_at IS NOT NULL']];
+const STOP: readonly Write[] = [
+  ['instance-end', 'SELECT ended_at IS NOT NULL FROM instance ORDER BY seq DESC LIMIT 1'],
+];
 const END: readonly Write[] = [
   ['batch-plan', 'SELECT planned_output_id IS NOT NULL FROM batch'],
   ['batch-finish', "SELECT state = 'completed' FROM batch"],
@@ -68,7 +70,9 @@ const SINGLE_TASKS = (
   'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 
-const AMONG_OTHERS = 'instance-beat instance-end-silent instance-rescued claim-take claim-drop'.split(' ');
+const AMONG_OTHERS = 'instance-beat instance-bury instance-end-silent instance-rescued claim-take claim-drop'.split(
+  ' ',
+);
 
 /** Writes that are no part of a batch's life, with the reason why nothing of it depends on them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

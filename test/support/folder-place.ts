@@ -1,4 +1,5 @@
 /** The data folder of an embedded server. */
+import { existsSync } from 'node:fs';
 import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -90,7 +91,9 @@ export class FolderPlace implements Place {
 
   /** Paths of all finished blobs, by key. */
   async blobPaths(): Promise<Map<string, string>> {
-    const entries = await readdir(join(this.dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+    const blobs = join(this.dataDir, 'blobs');
+    if (!existsSync(blobs)) return new Map(); // it died before it made the folder
+    const entries = await readdir(blobs, { recursive: true, withFileTypes: true });
     return new Map(
       entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => [name, join(parentPath, name)]),
     );

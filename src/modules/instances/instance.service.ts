@@ -74,8 +74,9 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
   /** Nobody need wait for the silence of a process of this host that is not there any more, such as our own last life. */
   private async buryNeighbours(): Promise<void> {
     for (const { seq, pid } of await this.instances.neighbours(this.seq, ownHost())) {
-      if (!isGone(pid)) continue;
-      await this.instances.end(seq);
+      if (isGone(pid)) await this.instances.bury(seq);
+    }
+    for (const seq of await this.instances.unrescued()) {
       this.tellRescued(await this.rescue.takeBack(this.seq, seq));
       await this.instances.noteRescued(seq);
     }

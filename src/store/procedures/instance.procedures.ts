@@ -43,6 +43,15 @@ export const endInstance = procedureOfOne(
   LOCKS,
 );
 
+/** Declares one dead of which that is known; from then on it cannot beat again. */
+export const buryInstance = procedureOfOne(
+  'instance-bury',
+  async (tx, { seq }: { seq: number }): Promise<void> => {
+    await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
+  },
+  LOCKS,
+);
+
 /** Declares those dead that have been silent for so long, never the one that asks; from then on they cannot beat again. */
 export const endSilentInstances = procedureOfOne(
   'instance-end-silent',
