@@ -11,15 +11,22 @@ const ONLY_EMBEDDED = [
   'test/e2e/cli-backup.spec.ts',
   'test/e2e/cli-doctor.spec.ts',
   'test/e2e/cli.spec.ts',
+  'test/e2e/data-folder.spec.ts',
   'test/e2e/demo.spec.ts',
+  'test/e2e/ensure-services.spec.ts',
   'test/e2e/production-install.spec.ts',
   'test/e2e/task-services.spec.ts',
   'test/faults/damage.spec.ts',
   'test/faults/disk-full.spec.ts',
+  'test/faults/disk-space.spec.ts',
   'test/faults/fsync.spec.ts',
+  'test/faults/orphans.spec.ts',
   'test/faults/redis.spec.ts',
   'test/faults/s3-blobs.spec.ts',
+  'test/faults/same-folder.spec.ts',
 ];
+/** About the services themselves: there are none to test without. */
+const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/move.spec.ts'];
 const SERVICES = './test/support/services/shared-services.ts';
 // Where a kill strikes is up to the scheduler. A run in which the rare paths did not occur is refused by the checker, and
 // made once more before it counts as failed. What a run did find is never given a second chance.
@@ -45,6 +52,7 @@ export default defineConfig({
           ...shared,
           name: 'built',
           include: NEEDS_BUILD,
+          exclude: ONLY_DISTRIBUTED,
           globalSetup: './test/support/global-setup.ts',
         },
       },

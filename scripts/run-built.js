@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildIfStale } from './build.js';
 import { ensureInstalled } from './ensure-installed.js';
+import { ensureServices } from './ensure-services.js';
 import { ROOT } from './tools.js';
 
 const PARENT_CHECK_MS = 250;
@@ -25,6 +26,14 @@ if (process.env.npm_lifecycle_event !== undefined) stopWithNpm();
 
 const [file, ...args] = process.argv.slice(2);
 await ensureInstalled();
+// The one command of ours that starts other people's servers.
+if (args.includes('demo') && args.includes('--distributed')) {
+  const lack = await ensureServices();
+  if (lack !== null) {
+    console.error(lack);
+    process.exit(1);
+  }
+}
 const code = await buildIfStale();
 if (code !== 0) process.exit(code);
 

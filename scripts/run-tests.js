@@ -4,6 +4,7 @@
  */
 import { build } from './build.js';
 import { ensureInstalled } from './ensure-installed.js';
+import { ensureServices } from './ensure-services.js';
 import { runTool } from './tools.js';
 
 /** A test that hangs must not hang whoever waits for the verdict. All of them take about a third of this on two cores. */
@@ -18,6 +19,11 @@ let verdict = { line: '0 passed, 1 failed', isGood: false };
 process.on('exit', () => console.log(verdict.line));
 
 await ensureInstalled();
+const lack = await ensureServices();
+if (lack !== null) {
+  console.error(lack);
+  process.exit(1);
+}
 process.exitCode = await build();
 if (process.exitCode === 0) process.exitCode = await runVitest();
 if (!verdict.isGood && process.exitCode === 0) process.exitCode = 1;

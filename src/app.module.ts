@@ -165,7 +165,7 @@ async function openDistributed(
     import('./store/mysql/mysql-database.js'),
   ]);
   const location = parseS3Url(s3Url);
-  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: true, hooks: countGroups(metrics) });
+  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: false, hooks: countGroups(metrics) });
   const { clock } = database;
   const storage = logger.child('storage', { bucket: describeS3Url(location) });
   const log = {

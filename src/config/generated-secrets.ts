@@ -33,7 +33,11 @@ export function prepareDataFolder(dataDir: string): void {
   chmodSync(dataDir, 0o700);
 }
 
-export function loadSecrets({ dataDir, adminKey, secret }: AppConfig): Secrets {
+export function loadSecrets({
+  dataDir,
+  adminKey,
+  secret,
+}: Pick<AppConfig, 'dataDir' | 'adminKey' | 'secret'>): Secrets {
   return {
     adminKey: given(adminKey) ?? kept(dataDir, 'admin.key', () => makeApiKey().token),
     sealing: given(secret) ?? kept(dataDir, 'secret.key', () => randomBytes(SECRET_BYTES).toString('hex')),

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from '../kernel/progress-event.js';
+import type { UpstreamCondition } from '../kernel/upstream-condition.js';
 
 /** The only list of topics. Events are hints: a lost one costs at most a second, never work. */
 export interface EventMap {
@@ -16,6 +17,8 @@ export interface EventMap {
   'task.progress': { taskId: string; lastN: number; events: readonly ProgressEvent[] };
   /** A task that a dispatcher runs has ended without it: the call must be aborted now. */
   'task.abort': { taskSeq: number };
+  /** An upstream is not well, or is well again, as one of those who call it sees it. */
+  'upstream.condition': { upstreamSeq: number; fingerprint: string; condition: UpstreamCondition };
   /** Callbacks want to be delivered. */
   'callback.deliver': Record<string, never>;
   /** Keys, queues or upstreams have changed: cached copies are stale. */

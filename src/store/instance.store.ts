@@ -37,10 +37,15 @@ export class InstanceStore {
     return this.database.write(endSilentInstances, { ownSeq, silentMs });
   }
 
-  /** Instances of the same host that have not ended, but for the one that asks. */
+  /** Instances of the same host that have not ended, but for the one that asks; the oldest first. */
   neighbours(ownSeq: number, host: string): Promise<{ seq: number; pid: number }[]> {
     const where = { seq: Not(ownSeq), host, endedAt: IsNull() };
-    return this.database.reader.find(InstanceRow, { select: { seq: true, pid: true }, where, take: MAX_LISTED });
+    return this.database.reader.find(InstanceRow, {
+      select: { seq: true, pid: true },
+      where,
+      order: { seq: 'ASC' },
+      take: MAX_LISTED,
+    });
   }
 
   /** Instances that have ended and may still hold leases, the oldest first. */

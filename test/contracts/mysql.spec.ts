@@ -1,8 +1,9 @@
 /** The contracts of the store, held by MariaDB; several processes may write there, so it has some more. */
-import { afterAll, beforeAll, describe } from 'vitest';
-import { openMysqlDatabase } from '../support/mysql-store.js';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { FakeClock } from '../support/fake-clock.js';
+import { makeDatabase, openMysqlAt, openMysqlDatabase } from '../support/mysql-store.js';
 import { startMariadb, type MariadbServer } from '../support/services/mariadb.js';
-import { useTestStore } from '../support/store-factory.js';
+import { testStoreOf, useTestStore, type TestStore } from '../support/store-factory.js';
 import { exerciseStoreBatchEnds } from './store-batch-end.contract.js';
 import { exerciseStoreBatchStarts } from './store-batch-start.contract.js';
 import { exerciseStoreCallbacks } from './store-callbacks.contract.js';
@@ -12,6 +13,7 @@ import { exerciseStoreFinishes } from './store-finish.contract.js';
 import { exerciseStoreInstances } from './store-instances.contract.js';
 import { exerciseStoreIsolation } from './store-isolation.contract.js';
 import { exerciseStoreLeaseEnds } from './store-lease-end.contract.js';
+import { exerciseStoreManyWriters } from './store-many-writers.contract.js';
 import { exerciseStoreLeases } from './store-lease.contract.js';
 import { exerciseStoreOwners } from './store-owners.contract.js';
 import { exerciseStorePuts } from './store-put.contract.js';
@@ -51,4 +53,20 @@ describe('MysqlDatabase', () => {
   describe('owners', () => exerciseStoreOwners(store));
   describe('instances', () => exerciseStoreInstances(store));
   describe('set-up', () => exerciseStoreSetup(store));
+});
+
+describe('two MysqlDatabases on one schema', () => {
+  const [one, two] = [{} as TestStore, {} as TestStore];
+  let server: MariadbServer;
+  beforeAll(async () => {
+    server = await startMariadb();
+    const [url, clock] = [await makeDatabase(server), new FakeClock()];
+    for (const store of [one, two]) Object.assign(store, testStoreOf(clock, await openMysqlAt(url, clock)));
+  });
+  beforeEach(() => one.clear());
+  afterAll(async () => {
+    await Promise.all([one.dispose(), two.dispose()]);
+    await server.stop();
+  });
+  exerciseStoreManyWriters(one, two);
 });

@@ -4,7 +4,7 @@ import { RawConnection } from '../support/raw-request.js';
 import { Answered } from '../support/refusals.js';
 import { CAN_WATCH, expectUnstrained, ServerWatch } from '../support/server-watch.js';
 import { TestServer } from '../support/server.js';
-import { filePart, LINE, postBody, postForm, storedBlobs, textPart } from '../support/uploads.js';
+import { filePart, LINE, postBody, postForm, storedBlobs, untilUploadBegins, textPart } from '../support/uploads.js';
 
 /** Given, so that requests can be written before there is a server. */
 const KEY = 'the-key-of-this-test';
@@ -83,7 +83,7 @@ describe('lies about the length of a body', () => {
     const blobs = await storedBlobs(server);
     const connection = await RawConnection.open(server.url);
     connection.send(upload(['content-length: 100000'], WHOLE_FORM.slice(0, -10)));
-    await expect.poll(async () => (await storedBlobs(server)).length, PATIENCE).toBe(blobs.length + 1);
+    await untilUploadBegins(server, blobs);
     connection.destroy();
     await expect.poll(() => storedBlobs(server), PATIENCE).toEqual(blobs);
   });

@@ -83,6 +83,11 @@ describe('the audit log', () => {
       consumers: ['upstream'],
       upstream: 'u',
       retry_policy: null,
+      completion_rule: 'first',
+      max_concurrency: null,
+      max_depth: null,
+      per_minute: null,
+      result_ttl_ms: null,
     };
     const policy = { max_tries: 2, first_backoff_ms: null, max_backoff_ms: null };
     expect(acts.map(short)).toEqual([

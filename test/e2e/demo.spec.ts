@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
@@ -99,6 +99,30 @@ describe('millrace demo', () => {
       run.signal('SIGINT');
       expect(await run.exitCode()).toBe(130);
       await expect(fetch(`${url}/readyz`)).rejects.toThrow('fetch failed');
+      expect(readdirSync(temporary.path)).toEqual([]);
+    },
+    DEMO_LIMIT_MS,
+  );
+
+  it(
+    'does the same over two processes of each kind, and leaves none of them behind',
+    async () => {
+      run = new Run(['demo', '--distributed'], temporary.path);
+      await run.printed('Ctrl-C stops it');
+      expect(run.output).toContain('✓ each of the 320 custom_ids came back exactly once');
+      const [, first, second] = /engine-1 did (\d+), engine-2 did (\d+) of the lines/.exec(run.output)!;
+      expect(Number(first) + Number(second)).toBe(320);
+      const urls = [...run.output.matchAll(/API +(http\S+)\/v1/g)].map(([, url]) => url!);
+      expect(urls).toHaveLength(2);
+      for (const url of urls) expect((await fetch(`${url}/readyz`)).status).toBe(200);
+      const folder = join(temporary.path, readdirSync(temporary.path)[0]!);
+      const database = Number(readFileSync(join(folder, 'mariadb/pid'), 'utf8'));
+      process.kill(database, 0); // it throws when there is none
+
+      run.signal('SIGINT');
+      expect(await run.exitCode()).toBe(0);
+      for (const url of urls) await expect(fetch(`${url}/readyz`)).rejects.toThrow('fetch failed');
+      expect(() => process.kill(database, 0)).toThrow('ESRCH');
       expect(readdirSync(temporary.path)).toEqual([]);
     },
     DEMO_LIMIT_MS,

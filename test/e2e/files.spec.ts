@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import OpenAI, { NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestServer } from '../support/server.js';
@@ -177,12 +175,5 @@ describe('one file', () => {
     await server.restart();
     expect(await client.files.retrieve(made.id)).toEqual(made);
     expect(await (await client.files.content(made.id)).text()).toBe(LINE);
-  });
-
-  it('cannot be looked at by others: the data folder is its owner’s', async () => {
-    expect((await stat(server.dataDir)).mode & 0o777).toBe(0o700);
-    for (const name of ['admin.key', 'secret.key']) {
-      expect((await stat(join(server.dataDir, name))).mode & 0o777).toBe(0o600);
-    }
   });
 });

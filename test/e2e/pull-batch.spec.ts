@@ -4,6 +4,7 @@ import { awaited, hasEnded, line, resultsOf, start } from '../support/batches.js
 import { PullWorker, type HeldTask } from '../support/pull-worker.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
+import { until } from '../support/until.js';
 
 let server: TestServer;
 let worker: PullWorker;
@@ -124,6 +125,10 @@ describe('a batch', () => {
     const ids = Array.from({ length: 200 }, (_, n) => `both-${n}`);
     const input = ids.map((id) => line(id, { metadata: { id } }));
     const batch = await start(server.openai, input, to(queue));
+    await until(
+      () => sim.calls(),
+      (calls) => Object.keys(calls).length > 0,
+    );
     const pulled = await workOff(
       queue,
       async () => hasEnded(await server.openai.batches.retrieve(batch.id)),

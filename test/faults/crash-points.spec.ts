@@ -4,11 +4,9 @@
  * LONG=1 also at each by itself. The points around each write are in `write-points.spec.ts`, those of an upload in
  * `upload-crash.spec.ts`.
  */
-import { utimes } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_LOSSES } from '../../src/store/procedures/task.procedures.js';
 import { chatLines } from '../support/chat-lines.js';
-import { blobPaths } from '../support/folder-place.js';
 import { FaultRun } from '../support/fault-run.js';
 import { SimProcess } from '../support/sim-process.js';
 
@@ -32,8 +30,8 @@ const STEPS: readonly (readonly [point: string, state: string])[] = [
   ['dispatch:leased:30', 'in_progress'],
   ['dispatch:answered:30', 'in_progress'],
   ['dispatch:recorded:30', 'in_progress'],
-  ['blob.before_rename:3', 'in_progress'],
-  ['blob.after_rename:3', 'in_progress'],
+  ['blob.before_commit:3', 'in_progress'],
+  ['blob.after_commit:3', 'in_progress'],
   ['finalize:page', 'finalizing'],
   ['finalize:page:3', 'finalizing'],
   ['finalize:written', 'finalizing'],
@@ -132,15 +130,4 @@ describe('a batch that is stopped while it is read in', () => {
     expect(report.problems).toEqual([]);
     expect(run.batch!.status).toBe(status);
   });
-});
-
-it('bytes of an upload that was cut off before its row go with the next start, once they are old', async () => {
-  await run.dieAt('upload:before-row');
-  const [path, ...others] = (await blobPaths(run.server.place)).values();
-  expect(others).toEqual([]);
-  await utimes(path!, new Date(0), new Date(0));
-  await run.restart();
-  await run.server.logged(({ deleted }) => deleted === 1);
-  expect(await blobPaths(run.server.place)).toEqual(new Map());
-  expect((await run.finish(({ kills }) => ({ kills }))).problems).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { FaultRun, refuseOthers } from '../support/fault-run.js';
 import { RawConnection } from '../support/raw-request.js';
 import { SimProcess } from '../support/sim-process.js';
 import { until } from '../support/until.js';
-import { filePart, jsonl, LINE, storedBlobs, textPart } from '../support/uploads.js';
+import { filePart, jsonl, LINE, storedBlobs, untilUploadBegins, textPart } from '../support/uploads.js';
 
 const GRACE_MS = 4_000;
 /** If it lives on after this, it would for ever; only bounds the wait. */
@@ -75,17 +75,13 @@ async function work(): Promise<void> {
 /** An upload of which one piece is still missing. */
 async function beginUpload(): Promise<{ connection: RawConnection; rest: string }> {
   const body = `--xyz\r\n${textPart('purpose', 'batch')}\r\n--xyz\r\n${filePart(LINE)}\r\n--xyz--\r\n`;
-  const before = (await storedBlobs(run.server)).filter((name) => name.includes('.')).length;
+  const before = await storedBlobs(run.server);
   const connection = await RawConnection.open(run.server.url);
   connection.send(
     `POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${run.server.adminKey}\r\n` +
       `content-type: multipart/form-data; boundary=xyz\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, -20)}`,
   );
-  // An unfinished blob has a dot in its name.
-  await until(
-    () => storedBlobs(run.server),
-    (names) => names.filter((name) => name.includes('.')).length > before,
-  );
+  await untilUploadBegins(run.server, before);
   return { connection, rest: body.slice(-20) };
 }
 

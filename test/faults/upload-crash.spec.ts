@@ -1,6 +1,4 @@
 /** A server that dies at each step of an upload. What was not answered is not there; what was answered is whole. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { APIConnectionError } from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestServer } from '../support/server.js';
@@ -30,14 +28,14 @@ describe('a crash during an upload', () => {
   it.each([
     'upload:streaming',
     'upload:streaming:5',
-    'blob.before_rename',
-    'blob.after_rename',
+    'blob.before_commit',
+    'blob.after_commit',
     'upload:before-row',
     'write:file-create:before',
   ])('leaves nothing to be seen: at %s', async (crashPoint) => {
     await uploadInto(crashPoint);
     expect((await server.openai.files.list()).data).toEqual([]);
-    expect(await readdir(join(server.dataDir, 'tmp'))).toEqual([]);
+    expect(await server.place.unfinishedNames()).toEqual([]);
     await expectWorking();
   });
 

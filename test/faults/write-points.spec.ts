@@ -17,8 +17,8 @@ import { until } from '../support/until.js';
 type Write = readonly [procedure: string, hasHappened: string];
 
 const START: readonly Write[] = [
-  ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
   ['setting-ensure', 'SELECT COUNT(*) > 0 FROM setting'],
+  ['instance-register', 'SELECT COUNT(*) > 0 FROM instance'],
   ['tenant-ensure', 'SELECT COUNT(*) > 0 FROM tenant'],
   ['upstream-put', 'SELECT COUNT(*) > 0 FROM upstream'],
   ['queue-put', 'SELECT COUNT(*) > 0 FROM queue'],
@@ -50,7 +50,7 @@ const REFUSAL: readonly Write[] = [['batch-fail', "SELECT COUNT(*) > 0 FROM batc
 const DELETION: readonly Write[] = [['file-delete', 'SELECT COUNT(*) > 0 FROM file WHERE deleted_at IS NOT NULL']];
 const CLEANING: readonly Write[] = [
   ['blob-collect', 'SELECT COUNT(*) = 0 FROM file'],
-  ['blob-drop', 'SELECT COUNT(*) = 0 FROM blob'],
+  ['blob-drop', 'SELECT COUNT(*) = 0 FROM "blob"'],
 ];
 const FILE_EXPIRY: readonly Write[] = [['file-expire', 'SELECT COUNT(*) > 0 FROM file WHERE deleted_at IS NOT NULL']];
 

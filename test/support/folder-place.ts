@@ -96,6 +96,18 @@ export class FolderPlace implements Place {
     );
   }
 
+  readonly showsBeginnings = true;
+
+  unfinishedNames(): Promise<string[]> {
+    return readdir(join(this.dataDir, 'tmp'));
+  }
+
+  async storedNames(): Promise<string[]> {
+    const folders = [join(this.dataDir, 'blobs'), join(this.dataDir, 'tmp')];
+    const found = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
+    return found.flat().flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+  }
+
   async contents(): Promise<Buffer[]> {
     const entries = await readdir(this.dataDir, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));

@@ -19,7 +19,11 @@ export async function makeDatabase(server: MariadbServer): Promise<string> {
 }
 
 export async function openMysqlDatabase(server: MariadbServer, clock: Clock): Promise<TestDatabase> {
-  const url = await makeDatabase(server);
+  return openMysqlAt(await makeDatabase(server), clock);
+}
+
+/** Another process's view of the same database, when it is called again. */
+export async function openMysqlAt(url: string, clock: Clock): Promise<TestDatabase> {
   const database = await MysqlDatabase.open({ url, mayMigrate: true, clock });
   return {
     database,

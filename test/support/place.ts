@@ -30,6 +30,12 @@ export interface Place {
   /** Keys of all finished blobs. */
   blobKeys(): Promise<string[]>;
   blob(key: string): Promise<Buffer>;
+  /** Names of all that is kept of files, finished or not, as far as it can be seen; see `showsBeginnings`. */
+  storedNames(): Promise<string[]>;
+  /** Names of what was begun and not ended, where that can be seen. */
+  unfinishedNames(): Promise<string[]>;
+  /** Whether also the first bytes of a small upload can be seen. */
+  readonly showsBeginnings: boolean;
   /** Every byte that is kept, in no particular order; for finding what must not be there. The server may run. */
   contents(): Promise<Buffer[]>;
   remove(): Promise<void>;

@@ -79,9 +79,9 @@ interface PromisedBlob {
 
 /** Blobs that a row promises, with what is known of them. */
 const PROMISED = [
-  `SELECT blob.key AS blobKey, bytes, sha256 FROM blob
-   WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = blob.seq AND deleted_at IS NULL)`,
-  `SELECT COALESCE(blob.key, batch.id) AS blobKey, blob.bytes, sha256 FROM batch LEFT JOIN blob ON input_blob_seq = blob.seq
+  `SELECT "blob"."key" AS blobKey, bytes, sha256 FROM "blob"
+   WHERE EXISTS (SELECT 1 FROM file WHERE blob_seq = "blob".seq AND deleted_at IS NULL)`,
+  `SELECT COALESCE("blob"."key", batch.id) AS blobKey, "blob".bytes, sha256 FROM batch LEFT JOIN "blob" ON input_blob_seq = "blob".seq
    WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')`,
   `SELECT blob_key AS blobKey, NULL AS bytes, NULL AS sha256 FROM task_result WHERE blob_key IS NOT NULL`,
 ];

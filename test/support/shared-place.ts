@@ -89,6 +89,18 @@ export class SharedPlace implements Place {
     return this.withBlobs(async (blobs) => buffer(await blobs.read(key)));
   }
 
+  /** What is smaller than a part of an upload stays in the server's memory until it is whole. */
+  readonly showsBeginnings = false;
+
+  /** Unfinished uploads are aborted a day later; `s3-blobs.spec.ts` looks at them. */
+  async unfinishedNames(): Promise<string[]> {
+    return [];
+  }
+
+  storedNames(): Promise<string[]> {
+    return this.blobKeys();
+  }
+
   async contents(): Promise<Buffer[]> {
     const rows = await this.connected(async (connection) => {
       const tables: Buffer[] = [];

@@ -68,7 +68,11 @@ export interface TestStore {
 /** Opens an empty store in a temporary folder, with its own clock. */
 export async function openTestStore(open: OpenTestDatabase = openSqliteDatabase): Promise<TestStore> {
   const clock = new FakeClock();
-  const { database, byHand, dispose } = await open(clock);
+  return testStoreOf(clock, await open(clock));
+}
+
+/** The stores over a database, which is closed with them. */
+export function testStoreOf(clock: FakeClock, { database, byHand, dispose }: TestDatabase): TestStore {
   return {
     database,
     clock,

@@ -1,9 +1,12 @@
 /** Uploads for specs: small files, and forms written by hand where the official client would not write such a one. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { toFile } from 'openai';
 import { expect } from 'vitest';
 import type { TestServer } from './server.js';
+import { until } from './until.js';
+
+/** Much longer than a server takes to read the first bytes of a request. */
+const BEGINNING_MS = 300;
 
 /** A line that any batch of chat completions takes. */
 export const LINE =
@@ -49,8 +52,16 @@ export async function errorOf(response: Response): Promise<unknown> {
 }
 
 /** Names of all files among the server's blobs, finished or not. */
-export async function storedBlobs(server: TestServer): Promise<string[]> {
-  const folders = [join(server.dataDir, 'blobs'), join(server.dataDir, 'tmp')];
-  const found = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
-  return found.flat().flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+export function storedBlobs(server: TestServer): Promise<string[]> {
+  return server.place.storedNames();
+}
+
+/** Until the server has begun to keep a further file than there were; where that cannot be seen, for a while. */
+export async function untilUploadBegins(server: TestServer, before: readonly string[]): Promise<void> {
+  if (!server.place.showsBeginnings) await delay(BEGINNING_MS);
+  else
+    await until(
+      () => storedBlobs(server),
+      (names) => names.length > before.length,
+    );
 }

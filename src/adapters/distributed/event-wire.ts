@@ -23,6 +23,8 @@ const SHAPES: { [T in Topic]: (event: Record<string, unknown>) => boolean } = {
   'task.progress': ({ taskId, lastN, events }) =>
     typeof taskId === 'string' && isCount(lastN) && Array.isArray(events) && events.every(isProgressEvent),
   'task.abort': ({ taskSeq }) => isCount(taskSeq),
+  'upstream.condition': ({ upstreamSeq, fingerprint, condition }) =>
+    isCount(upstreamSeq) && typeof fingerprint === 'string' && isCondition(condition),
   'callback.deliver': () => true,
   'access.changed': ({ keyId }) => typeof keyId === 'string',
   'queues.changed': () => true,
@@ -78,6 +80,15 @@ function isNotice(item: unknown): item is Notice {
   const [topic, event] = item as unknown[];
   if (typeof topic !== 'string' || !Object.hasOwn(SHAPES, topic)) return false;
   return typeof event === 'object' && event !== null && SHAPES[topic as Topic](event as Record<string, unknown>);
+}
+
+function isCondition(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { allowed, isReduced, broken } = value as Record<string, unknown>;
+  if (!isCount(allowed) || typeof isReduced !== 'boolean') return false;
+  if (broken === null) return true;
+  const { since, reason } = (broken ?? {}) as Record<string, unknown>;
+  return isCount(since) && typeof reason === 'string';
 }
 
 function isProgressEvent(item: unknown): boolean {

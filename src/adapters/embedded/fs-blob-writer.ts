@@ -95,10 +95,10 @@ export class FsBlobWriter implements BlobWriter {
       await this.file.datasync();
       await this.file.close();
       await this.place.prepareFolder();
-      crashPoint('blob.before_rename');
+      crashPoint('blob.before_commit');
       await rename(this.path, this.place.finalPath);
       this.path = this.place.finalPath;
-      crashPoint('blob.after_rename');
+      crashPoint('blob.after_commit');
       await syncFolder(dirname(this.path));
     } catch (error) {
       throw storageErrorOf(error);

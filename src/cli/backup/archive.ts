@@ -3,7 +3,7 @@
  * `manifest.json`, which lists all others with size and SHA-256. Without a manifest it is no backup.
  */
 import { createHash, type Hash } from 'node:crypto';
-import type { StoreCounts } from '../../store/sqlite/sqlite-inspection.js';
+import type { StoreCounts } from '../../store/inspection.js';
 
 export const MANIFEST = 'manifest.json';
 export const DATABASE = 'millrace.sqlite';

@@ -1,5 +1,5 @@
 /** Where a backup does not agree with itself, in words. Pure. */
-import type { PromisedBlob, StoreCounts } from '../../store/sqlite/sqlite-inspection.js';
+import type { PromisedBlob, StoreCounts } from '../../store/inspection.js';
 import { CliError } from '../cli-error.js';
 import { BLOBS, type Manifest, type ManifestEntry } from './archive.js';
 

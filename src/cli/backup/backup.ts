@@ -8,8 +8,9 @@ import { dirname, join, resolve } from 'node:path';
 import { FsBlobStore } from '../../adapters/embedded/fs-blob-store.js';
 import { VERSION } from '../../config/version.js';
 import { MillraceError } from '../../kernel/errors.js';
+import type { PromisedBlob, StoreCounts } from '../../store/inspection.js';
 import { SQLITE_FILE } from '../../store/sqlite/sqlite-data-source.js';
-import { SqliteInspection, type PromisedBlob, type StoreCounts } from '../../store/sqlite/sqlite-inspection.js';
+import { SqliteInspection } from '../../store/sqlite/sqlite-inspection.js';
 import { CliError } from '../cli-error.js';
 import {
   BLOBS,

@@ -5,7 +5,8 @@ import { JSON_OPTION, show } from '../output.js';
 import type { Screen } from '../terminal.js';
 
 const MORE = `
-Run it with the settings of the server, beside a running one or without. It repairs nothing and stores nothing.
+Run it with the settings of the server, beside a running one or without. It repairs nothing, and what it stores to try
+something out it removes again. With MILLRACE_MODE=distributed it looks at the database, Redis and the bucket instead.
 
 Exit codes: 0 all is well, 1 there are warnings, 2 something is broken.
 
@@ -23,9 +24,12 @@ interface Given {
 /** The command `doctor`. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('look whether all is well: settings, disk, database, clock, upstreams')
+    .description('look whether all is well: settings, disk, database, clock, upstreams; Redis and bucket')
     .option('--data-dir <folder>', 'the data folder to look at (MILLRACE_DATA_DIR)')
-    .option('--deep', 'compare every index of the database with its table, which takes a while')
+    .option(
+      '--deep',
+      'compare every index with its table, or every stored file in the bucket with its row; takes a while',
+    )
     .option(...JSON_OPTION)
     .addHelpText('after', MORE)
     .action(async ({ dataDir, deep, json }: Given) => {

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { ServicesConfig } from '../../config/app-config.js';
 import { CliError } from '../cli-error.js';
 import { counted } from '../figures.js';
 import { JSON_OPTION, show } from '../output.js';
 
 const MORE = `
-A server does this by itself when it starts; do it beforehand to keep that start short. Not while a server runs, but
---status may be asked any time: it ends with 0 when nothing is to be done, with 1 when something is.
+A server does this by itself when it starts; do it beforehand to keep that start short. Not while an embedded server runs,
+but --status may be asked any time: it ends with 0 when nothing is to be done, with 1 when something is.
+
+With MILLRACE_MODE=distributed any number of processes may do it at once: one does, the others wait for it. Servers of the
+version before go on meanwhile.
 
 Examples:
   millrace migrate --status
@@ -29,9 +33,25 @@ export function migrateCommand(): Command {
     .action(async ({ dataDir, status, json }: Given) => {
       const { loadConfigFromProcess } = await import('../../config/load-config.js');
       const config = loadConfigFromProcess({ MILLRACE_DATA_DIR: dataDir });
-      if (status) await showStatus(config.dataDir, json);
+      if (config.services !== null) await migrateDeployment(config.services, status ?? false, json);
+      else if (status) await showStatus(config.dataDir, json);
       else await apply(config.dataDir, json);
     });
+}
+
+async function migrateDeployment({ databaseUrl }: ServicesConfig, isStatus: boolean, json?: true): Promise<void> {
+  const { MysqlInspection } = await import('../../store/mysql/mysql-inspection.js');
+  const { host, pathname } = new URL(databaseUrl);
+  const database = `${host}${pathname}`;
+  const inspection = await MysqlInspection.open(databaseUrl).catch((error: Error) => {
+    throw new CliError(`The database at ${database} cannot be used: ${error.message}. \`millrace doctor\` says more.`);
+  });
+  try {
+    if (isStatus) showPending({ database }, await inspection.pendingMigrations(), json, 'run `millrace migrate`');
+    else showApplied({ database }, await inspection.migrate(), json);
+  } finally {
+    await inspection.close();
+  }
 }
 
 async function showStatus(dataDir: string, json: true | undefined): Promise<void> {
@@ -45,11 +65,7 @@ async function showStatus(dataDir: string, json: true | undefined): Promise<void
     throw new CliError(`There is no database in ${dataDir}; the first start of a server makes it.`);
   const inspection = await SqliteInspection.open(file);
   try {
-    const pending = await inspection.pendingMigrations();
-    const isDone = pending.length === 0;
-    show({ dataDir, pending }, json, () => (isDone ? ['The database is up to date.'] : pending));
-    if (!isDone)
-      throw new CliError(`${counted(pending.length, 'migration')} to run: stop the server, then \`millrace migrate\`.`);
+    showPending({ dataDir }, await inspection.pendingMigrations(), json, 'stop the server, then `millrace migrate`');
   } finally {
     await inspection.close();
   }
@@ -61,8 +77,18 @@ async function apply(dataDir: string, json: true | undefined): Promise<void> {
     import('../../store/sqlite/folder-lock.js'),
   ]);
   if (isFolderLocked(dataDir)) throw new CliError(`A server is running on ${dataDir}. Stop it first.`);
-  const applied = await migrateFolder(dataDir);
-  show({ dataDir, applied }, json, () => [
+  showApplied({ dataDir }, await migrateFolder(dataDir), json);
+}
+
+/** @param where as JSON shows it */
+function showPending(where: object, pending: readonly string[], json: true | undefined, fix: string): void {
+  const isDone = pending.length === 0;
+  show({ ...where, pending }, json, () => (isDone ? ['The database is up to date.'] : pending));
+  if (!isDone) throw new CliError(`${counted(pending.length, 'migration')} to run: ${fix}.`);
+}
+
+function showApplied(where: object, applied: readonly string[], json: true | undefined): void {
+  show({ ...where, applied }, json, () => [
     applied.length === 0 ? 'The database was up to date.' : `Done: ${applied.join(', ')}`,
   ]);
 }

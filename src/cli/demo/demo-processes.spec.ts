@@ -34,7 +34,7 @@ describe('RunningProgram', () => {
     const file = join(folder.path, 'program.mjs');
     writeFileSync(file, code);
     const logPath = join(folder.path, 'program.log');
-    const what = { name: 'program', file, args: ['x'], env: process.env, folder: folder.path, logPath };
+    const what = { name: 'program', args: [file, 'x'], env: process.env, folder: folder.path, logPath };
     program = RunningProgram.start(what, deaths.add);
     return program;
   }

@@ -2,6 +2,7 @@
 import { clip, oneLine, type Screen } from '../terminal.js';
 import type { AskedLine, CheckedResults, ResultLine } from './demo-check.js';
 import type { DemoServer } from './demo-stage.js';
+import type { DemoDeployment } from './distributed-stage.js';
 
 type Paper = Pick<Screen, 'width' | 'colors'>;
 
@@ -78,17 +79,30 @@ export function summary(answered: number, failed: number, seconds: number): stri
   return `${total} requests in ${seconds.toFixed(1)} s, ${rate} a second: ${answered} answered, ${failed} failed`;
 }
 
+/** Who did how much of the batch, in one line. */
+export function shares(engines: readonly { name: string; lines: number }[], { colors }: Paper): string[] {
+  const said = engines.map(({ name, lines }) => `${name} did ${lines}`).join(', ');
+  return [`  ${colors.green('✓')} ${said} of the lines`];
+}
+
 /** What a visitor can do with the server now. */
-export function howToGoOn(server: DemoServer, batchId: string, isTemporary: boolean, screen: Screen): string[] {
+export function howToGoOn(
+  server: DemoServer | DemoDeployment,
+  batchId: string,
+  isTemporary: boolean,
+  screen: Screen,
+): string[] {
   const { bold } = screen.colors;
   const { url, key, keyPath } = server;
+  const others = 'otherUrl' in server ? ([['API', `${server.otherUrl}/v1`]] as const) : [];
   return [
     '',
-    bold('The server stays up for you to try.'),
+    bold(others.length > 0 ? 'All of it stays up for you to try.' : 'The server stays up for you to try.'),
     '',
     ...pairs(
       [
         ['API', `${url}/v1`],
+        ...others,
         ['docs', `${url}/docs`],
         // A log is no place for a key.
         ['key', screen.isTerminal ? key : `in ${keyPath}`],

@@ -12,7 +12,8 @@ describe('the folder of a demo', () => {
   });
   afterEach(() => home.remove());
 
-  const open = (dataDir: string | null) => new DemoStage({ exit: true, dataDir, port: null }, new AbortController());
+  const open = (dataDir: string | null) =>
+    new DemoStage({ distributed: false, exit: true, dataDir, port: null }, new AbortController());
 
   it('is a new one that goes with the demo', async () => {
     const stage = open(null);

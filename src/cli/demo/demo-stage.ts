@@ -34,7 +34,9 @@ export class DemoStage {
   /** Absolute. */
   readonly folder: string;
   private readonly isTemporary: boolean;
-  private readonly programs: RunningProgram[] = [];
+  private readonly programs: { stop: () => Promise<void> }[] = [];
+  /** Ends the demo when a program ends that nobody stopped. */
+  readonly onDeath = (death: CliError): void => this.ending.abort(death);
 
   /**
    * @param ending aborts whatever is waited for; a program that dies aborts it too
@@ -48,29 +50,44 @@ export class DemoStage {
     this.folder = options.dataDir === null ? makeTemporaryFolder() : prepareFolder(resolve(options.dataDir));
   }
 
+  /** Aborted when the demo ends. */
+  get signal(): AbortSignal {
+    return this.ending.signal;
+  }
+
   /** Resolves with the simulator's OpenAI base URL when it listens. */
   startSim(): Promise<string> {
-    return this.start('simulator', SIM_FILE, SIM_ARGS, SIM_LOG, {}).url(this.ending.signal);
+    return this.start('sim', [SIM_FILE, ...SIM_ARGS], {}).url(this.signal);
   }
 
   /** Resolves when the server is ready for work. */
   async startServer(upstreamUrl: string): Promise<DemoServer> {
-    const { signal } = this.ending;
-    const server = this.start('server', SERVER_FILE, [], 'server.log', {
+    const settings = { MILLRACE_PORT: String(await this.choosePort()), MILLRACE_UPSTREAM_URL: upstreamUrl };
+    const url = await this.ready(this.launch('server', settings));
+    const keyPath = join(this.folder, KEY_FILE);
+    return { url, key: readFileSync(keyPath, 'utf8').trim(), keyPath, logPath: join(this.folder, 'server.log') };
+  }
+
+  /** Starts a server, which is not waited for. */
+  launch(name: string, settings: Record<string, string>): RunningProgram {
+    return this.start(name, [SERVER_FILE], {
       MILLRACE_HOST: '127.0.0.1',
-      MILLRACE_PORT: String(await this.choosePort()),
+      MILLRACE_PORT: '0',
       MILLRACE_DATA_DIR: this.folder,
-      MILLRACE_UPSTREAM_URL: upstreamUrl,
       MILLRACE_UPSTREAM_CONCURRENCY: CONCURRENCY,
       MILLRACE_LOG_FORMAT: 'pretty',
       NO_COLOR: '1', // The log goes to a file.
       MILLRACE_MIN_FREE_DISK: '32MiB', // All that a demo writes is a few of them.
       MILLRACE_SHUTDOWN_GRACE: '1s', // Nobody misses the answers of the simulator.
+      ...settings,
     });
-    const url = await server.url(signal);
-    await server.answer(`${url}/readyz`, signal);
-    const keyPath = join(this.folder, KEY_FILE);
-    return { url, key: readFileSync(keyPath, 'utf8').trim(), keyPath, logPath: join(this.folder, 'server.log') };
+  }
+
+  /** Resolves with its URL when it is ready for work. */
+  async ready(server: RunningProgram): Promise<string> {
+    const url = await server.url(this.signal);
+    await server.answer(`${url}/readyz`, this.signal);
+    return url;
   }
 
   /** Stops the server, then what it calls, and removes the folder if it was made for this demo. */
@@ -79,24 +96,22 @@ export class DemoStage {
     if (this.isTemporary) rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private start(name: string, file: string, args: string[], log: string, settings: Record<string, string>) {
-    const program = RunningProgram.start(
-      {
-        name,
-        file,
-        args,
-        env: { ...environment(), ...settings },
-        folder: this.folder,
-        logPath: join(this.folder, log),
-      },
-      (death) => this.ending.abort(death),
-    );
+  /** Starts a program of ours in the folder, its log named like it. `settings` are all it gets of `MILLRACE_…` variables. */
+  start(name: string, [file, ...args]: readonly string[], settings: Record<string, string>): RunningProgram {
+    const logPath = join(this.folder, `${name}.log`);
+    const env = { ...environment(), ...settings };
+    const program = { name, args: [file!, ...args], env, folder: this.folder, logPath };
+    return this.keep(RunningProgram.start(program, this.onDeath));
+  }
+
+  /** Has it stopped with the demo, before what was kept earlier. */
+  keep<T extends { stop: () => Promise<void> }>(program: T): T {
     this.programs.push(program);
     return program;
   }
 
-  /** 0 lets the server take any free one. */
-  private async choosePort(): Promise<number> {
+  /** For the server that visitors talk to; 0 lets it take any free one. */
+  async choosePort(): Promise<number> {
     const { port } = this.options;
     if (port === null) return (await isPortFree(USUAL_PORT)) ? USUAL_PORT : 0;
     if (await isPortFree(port)) return port;

@@ -10,7 +10,8 @@ export function checkConfig(overrides: Readonly<Record<string, string | undefine
 } {
   try {
     const config = loadConfigFromProcess(overrides);
-    return { config, findings: [ok('configuration', `usable; data in ${config.dataDir}`)] };
+    const where = config.services === null ? `data in ${config.dataDir}` : `distributed, role ${config.role}`;
+    return { config, findings: [ok('configuration', `usable; ${where}`)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map(({ variable, wrong, allowed }) =>

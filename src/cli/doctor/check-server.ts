@@ -6,14 +6,17 @@ import { failed, ok, warning, type Finding } from './finding.js';
 
 const TIMEOUT_MS = 5_000;
 
-/** @param isRunning whether some process holds the folder */
-export async function checkServer({ host, port }: AppConfig, isRunning: boolean): Promise<Finding> {
-  if (!isRunning)
+/** @param isRunning whether some process holds the folder; null: there is none that could tell */
+export async function checkServer({ host, port }: AppConfig, isRunning: boolean | null): Promise<Finding> {
+  if (isRunning === false)
     return port === 0 || (await isPortFree(host, port)) ? ok('server', 'not running') : portTaken(host, port);
-  if (port === 0) return ok('server', 'running, on a port that the settings do not tell');
+  if (port === 0)
+    return ok('server', `${isRunning === null ? 'perhaps ' : ''}running, on a port that the settings do not tell`);
   const url = `http://${nameOf(host)}:${port}`;
   const ready = await ask(`${url}/readyz`);
   if (ready === null) {
+    if (isRunning === null)
+      return (await isPortFree(host, port)) ? ok('server', 'not running here') : portTaken(host, port);
     const fix = 'run the doctor with the settings of the server, or look at its log';
     return warning('server', `one runs on the folder, but does not answer at ${url}`, fix);
   }

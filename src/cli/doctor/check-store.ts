@@ -1,5 +1,6 @@
 /** The database: whether it is whole, what this version expects, and takes a write. */
 import { messageOf } from '../../kernel/errors.js';
+import type { PromisedBlob } from '../../store/inspection.js';
 import { probeCommit, type SqliteInspection } from '../../store/sqlite/sqlite-inspection.js';
 import { counted } from '../figures.js';
 import { failed, ok, warning, type Finding } from './finding.js';
@@ -20,7 +21,11 @@ export function unreadable(error: unknown): Finding {
   return failed('database', `it cannot be read: ${messageOf(error)}`, RESTORE);
 }
 
-export async function checkSchema(inspection: SqliteInspection): Promise<Finding> {
+/** @param toMigrate what runs the migrations that are due */
+export async function checkSchema(
+  inspection: Pick<SqliteInspection, 'pendingMigrations' | 'drift'>,
+  toMigrate = 'stop the server, then: millrace migrate',
+): Promise<Finding> {
   const check = 'schema';
   let pending: string[];
   try {
@@ -29,7 +34,7 @@ export async function checkSchema(inspection: SqliteInspection): Promise<Finding
     return failed(check, messageOf(error), 'start the version of Millrace that wrote it last, or a newer one');
   }
   if (pending.length > 0) {
-    return warning(check, `${counted(pending.length, 'migration')} to run`, 'stop the server, then: millrace migrate');
+    return warning(check, `${counted(pending.length, 'migration')} to run`, toMigrate);
   }
   const drift = await inspection.drift();
   if (drift.length === 0) return ok(check, 'as this version expects');
@@ -52,10 +57,10 @@ export async function checkCommit(file: string): Promise<Finding> {
 
 /** Stored files that rows refer to: each is there, and as long as it was. */
 export async function checkBlobs(
-  inspection: SqliteInspection,
+  inspection: { promisedBlobs: () => PromisedBlob[] | Promise<PromisedBlob[]> },
   sizeOf: (key: string) => Promise<number | null>,
 ): Promise<Finding> {
-  const promised = inspection.promisedBlobs();
+  const promised = await inspection.promisedBlobs();
   const bad: string[] = [];
   for (const { key, bytes } of promised) {
     const size = await sizeOf(key);

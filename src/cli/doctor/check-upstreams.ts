@@ -5,7 +5,7 @@ import type { AppConfig } from '../../config/app-config.js';
 import { messageOf } from '../../kernel/errors.js';
 import { SecretSealer } from '../../kernel/secret-sealer.js';
 import { UpstreamProber } from '../../modules/upstreams/upstream-prober.js';
-import type { SqliteInspection } from '../../store/sqlite/sqlite-inspection.js';
+import type { UpstreamRow } from '../../store/entities/upstream.entity.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 
 interface UpstreamToAsk {
@@ -17,7 +17,10 @@ interface UpstreamToAsk {
 const MODELS_NAMED = 5;
 
 /** @param inspection null where there is no database that can be read: then only the variables tell of upstreams */
-export async function checkUpstreams(config: AppConfig, inspection: SqliteInspection | null): Promise<Finding[]> {
+export async function checkUpstreams(
+  config: AppConfig,
+  inspection: { upstreams: () => Promise<UpstreamRow[]> } | null,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const upstreams = new Map<string, UpstreamToAsk>();
   for (const row of (await inspection?.upstreams()) ?? []) {

@@ -25,6 +25,10 @@ export interface DoctorOptions {
 export async function examine({ dataDir, isDeep }: DoctorOptions): Promise<Finding[]> {
   const { config, findings } = checkConfig(dataDir === null ? {} : { MILLRACE_DATA_DIR: dataDir });
   if (config === null) return findings;
+  if (config.services !== null) {
+    const { examineDeployment } = await import('./examine-deployment.js');
+    return [...findings, ...(await examineDeployment(config, config.services, isDeep))];
+  }
   findings.push(...checkFolder(config));
   const file = join(config.dataDir, SQLITE_FILE);
   const hasStore = isUsable(config.dataDir) && existsSync(file);

@@ -14,7 +14,7 @@ import {
 } from 'cockatiel';
 import { backoffMs } from '../../kernel/backoff.js';
 import type { Clock } from '../../kernel/clock.js';
-import type { UpstreamCondition } from '../../modules/upstreams/upstream-health.js';
+import type { UpstreamCondition } from '../../kernel/upstream-condition.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import type { Limiter, PermitLimits } from '../../ports/limiter.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
@@ -75,7 +75,8 @@ export class UpstreamGate {
   }
 
   get condition(): UpstreamCondition {
-    return { allowed: this.limits.concurrency, broken: this.broken };
+    const allowed = this.limits.concurrency;
+    return { allowed, isReduced: allowed < this.upstream.concurrency, broken: this.broken };
   }
 
   /**

@@ -7,12 +7,13 @@ import type { SecretSealer } from '../../kernel/secret-sealer.js';
 import type { Database } from '../../store/database.js';
 import { ensureSetting } from '../../store/procedures/setting.procedures.js';
 
-const NAME = 'secret_canary';
+/** The setting that holds it. */
+export const SECRET_CANARY = 'secret_canary';
 const CANARY = 'This opens with the secret of the deployment.';
 
 /** Throws, saying what to do, when what is stored was sealed with another secret. */
 export async function checkSecret(database: Database, sealer: SecretSealer): Promise<void> {
-  const sealed = await database.write(ensureSetting, { name: NAME, value: sealer.seal(CANARY) });
+  const sealed = await database.write(ensureSetting, { name: SECRET_CANARY, value: sealer.seal(CANARY) });
   try {
     sealer.open(sealed);
   } catch (error) {

@@ -13,7 +13,7 @@ import { HandlerRegistry } from '../handlers/handler-registry.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { BEAT_MS, InstancePolicy } from './instance-policy.js';
 import { LeaseRescue, type Rescued } from './lease-rescue.js';
-import { isGone, ownHost } from './own-process.js';
+import { isGone, ownHost } from '../../config/own-process.js';
 
 @Injectable()
 export class InstanceService implements OnModuleInit, OnApplicationShutdown {

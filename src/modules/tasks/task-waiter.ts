@@ -48,6 +48,11 @@ export class TaskWaiter {
     this.events.next(fresh);
   }
 
+  /** Events up to number `lastN` were too large to come along; they can be read. */
+  miss(lastN: number): void {
+    if (this.lastN !== null && lastN > this.lastN) this.isBehind = true;
+  }
+
   end(task: StoredTask): void {
     this.events.complete();
     this.settle.resolve(task);

@@ -48,7 +48,10 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
       const waiters = this.byTask.get(taskId);
       if (!waiters) return;
       const heard = numbered({ n: lastN, events });
-      for (const waiter of waiters) this.hear(waiter, heard);
+      for (const waiter of waiters) {
+        if (heard.length === 0) waiter.miss(lastN);
+        else this.hear(waiter, heard);
+      }
     });
   }
 

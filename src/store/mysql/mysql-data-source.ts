@@ -27,12 +27,19 @@ export interface MysqlSourceOptions {
   poolSize: number;
   /** Whether several statements may be sent at once. */
   isForWriting: boolean;
+  /** How TypeORM reads the schema, which MariaDB words otherwise. Its writes are the same for both only as `mysql`. */
+  schemaOf?: 'mysql' | 'mariadb';
 }
 
 /** Rejects with what the driver says when the server cannot be reached. */
-export async function openMysql({ url, poolSize, isForWriting }: MysqlSourceOptions): Promise<DataSource> {
+export async function openMysql({
+  url,
+  poolSize,
+  isForWriting,
+  schemaOf = 'mysql',
+}: MysqlSourceOptions): Promise<DataSource> {
   const dataSource = new DataSource({
-    type: 'mysql',
+    type: schemaOf,
     url,
     entities: mysqlEntities(),
     synchronize: false,

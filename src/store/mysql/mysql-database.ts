@@ -9,7 +9,7 @@ import type { SqlParams, Statement } from '../statement.js';
 import { MysqlCatalog } from './mysql-catalog.js';
 import { MysqlConnection } from './mysql-connection.js';
 import { openMysql } from './mysql-data-source.js';
-import { checkMysqlSchema, migrateMysql } from './mysql-migrations.js';
+import { migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { ServerClock } from './server-clock.js';
 
@@ -20,7 +20,10 @@ const READ_CONNECTIONS = 8;
 export interface MysqlDatabaseOptions {
   /** `mysql://user:password@host:port/database`. */
   url: string;
-  /** Whether this process may bring the schema up to date; else it refuses one that is too old. */
+  /**
+   * Whether this process may bring the schema up to date; else it refuses one that is more than one step older. An empty
+   * database gets its schema in any case.
+   */
   mayMigrate: boolean;
   /** Whose time the store goes by; left out, that of the database server. */
   clock?: Clock;
@@ -51,7 +54,7 @@ export class MysqlDatabase extends Database {
     const writeSource = await openMysql({ url, poolSize: WRITE_CONNECTIONS, isForWriting: true });
     let readSource: DataSource | null = null;
     try {
-      await (mayMigrate ? migrateMysql(writeSource) : checkMysqlSchema(writeSource));
+      await (mayMigrate ? migrateMysql(writeSource) : prepareMysqlSchema(writeSource));
       readSource = await openMysql({ url, poolSize: READ_CONNECTIONS, isForWriting: false });
       const connection = new MysqlConnection(writeSource, clock);
       await connection.forgetOldMarks();

@@ -28,10 +28,10 @@ export class MysqlLocks implements Locks {
   }
 
   async row(table: 'tenant' | 'batch' | 'callback', seq: number): Promise<void> {
-    await this.runner.query(`SELECT seq FROM ${table} WHERE seq = ${Number(seq)} FOR UPDATE`);
+    await this.runner.query(`SELECT seq FROM ${table} WHERE seq = ${seq} FOR UPDATE`);
   }
 }
 
 function listOf(seqs: ReadonlySet<number>): string {
-  return [...seqs].map(Number).join(', ');
+  return [...seqs].join(', ');
 }

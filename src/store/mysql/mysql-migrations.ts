@@ -4,7 +4,8 @@
  * migrate while others wait; it goes with its connection.
  */
 import type { DataSource, QueryRunner } from 'typeorm';
-import { migrate, pendingMigrations } from '../migrator.js';
+import { migrate, pendingMigrations, schemaDrift } from '../migrator.js';
+import { openMysql } from './mysql-data-source.js';
 
 export const MYSQL_MIGRATIONS = new URL('../../../migrations/mysql/', import.meta.url);
 
@@ -31,6 +32,17 @@ export async function migrateMysql(dataSource: DataSource, folder = MYSQL_MIGRAT
   }
 }
 
+/** Names of those that `migrateMysql` would run; refuses a schema that a newer build has made. */
+export function pendingMysqlMigrations(dataSource: DataSource): Promise<string[]> {
+  return pendingMigrations(dataSource, MYSQL_MIGRATIONS);
+}
+
+/** Makes the schema where there is none, and refuses one that this build cannot work with: a newer one, or one too old. */
+export async function prepareMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
+  if (await hasSchema(dataSource)) await checkMysqlSchema(dataSource, folder);
+  else await migrateMysql(dataSource, folder); // one of those that start together does it
+}
+
 /** Refuses a schema that this build cannot work with: a newer one, or one that is too old, or none. */
 export async function checkMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
   const pending = await pendingMigrations(dataSource, folder);
@@ -38,6 +50,26 @@ export async function checkMysqlSchema(dataSource: DataSource, folder = MYSQL_MI
   if (isThere && pending.length <= MAX_BEHIND) return;
   const what = isThere ? `lacks the migrations ${pending.join(', ')}` : 'has no schema yet';
   throw new Error(`the database ${what}; run 'millrace migrate' first`);
+}
+
+/** Statements, or columns, that tell the schema from what this build expects; empty when it is that. */
+export async function mysqlDrift(url: string): Promise<string[]> {
+  const asker = await openMysql({ url, poolSize: 1, isForWriting: false });
+  const [{ version }] = await asker.query<[{ version: string }]>('SELECT VERSION() AS version');
+  // TypeORM does not compare how text is compared.
+  const loose = await asker.query<{ name: string }[]>(
+    `SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) AS name FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'migration' AND COLLATION_NAME <> 'utf8mb4_bin'`,
+  );
+  await asker.destroy();
+  const schemaOf = version.includes('MariaDB') ? 'mariadb' : 'mysql';
+  const reader = await openMysql({ url, poolSize: 1, isForWriting: false, schemaOf });
+  try {
+    const planned = await schemaDrift(reader);
+    return [...planned, ...loose.map(({ name }) => `the text in ${name} is not compared byte by byte`)];
+  } finally {
+    await reader.destroy();
+  }
 }
 
 async function hasSchema(dataSource: DataSource): Promise<boolean> {

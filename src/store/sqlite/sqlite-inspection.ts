@@ -4,32 +4,21 @@
  */
 import type { DataSource } from 'typeorm';
 import { UpstreamRow } from '../entities/upstream.entity.js';
+import {
+  INSPECT_BLOBS,
+  INSPECT_COUNTS,
+  INSPECT_LATEST,
+  type None,
+  type PromisedBlob,
+  type StoreCounts,
+} from '../inspection.js';
 import { schemaDrift } from '../migrator.js';
 import { SqlCatalog } from '../sql-catalog.js';
-import { statement, type Statement } from '../statement.js';
+import type { Statement } from '../statement.js';
 import { PreparedStatements } from './prepared-statements.js';
 import { SQLITE_FOLDER } from './sqlite-connection.js';
 import { handleOf, openSqlite } from './sqlite-data-source.js';
 import { pendingSqliteMigrations } from './sqlite-migrations.js';
-
-/** Bytes that a row promises; size and hash where they are known. */
-export interface PromisedBlob {
-  key: string;
-  bytes: number | null;
-  sha256: string | null;
-}
-
-/** Rows of each kind. */
-export type StoreCounts = Record<
-  'tenants' | 'keys' | 'queues' | 'upstreams' | 'files' | 'batches' | 'tasks' | 'results',
-  number
->;
-
-type None = Record<string, never>;
-
-const BLOBS = statement<None, PromisedBlob>('inspect-blobs');
-const COUNTS = statement<None, StoreCounts>('inspect-counts');
-const LATEST = statement<None, { latestAt: number }>('inspect-latest');
 
 const ALL_PAGES = 0x7fffffff;
 
@@ -63,15 +52,15 @@ export class SqliteInspection {
 
   /** Epoch ms of the latest event that was written; 0 when there was none. */
   latestAt(): number {
-    return this.rows(LATEST)[0]!.latestAt;
+    return this.rows(INSPECT_LATEST)[0]!.latestAt;
   }
 
   counts(): StoreCounts {
-    return this.rows(COUNTS)[0]!;
+    return this.rows(INSPECT_COUNTS)[0]!;
   }
 
   promisedBlobs(): PromisedBlob[] {
-    return this.rows(BLOBS);
+    return this.rows(INSPECT_BLOBS);
   }
 
   upstreams(): Promise<UpstreamRow[]> {

@@ -84,7 +84,7 @@ export class S3BlobWriter implements BlobWriter {
   private async finish(): Promise<void> {
     const { access, key } = this.place;
     await this.writes;
-    crashPoint('blob.before_complete');
+    crashPoint('blob.before_commit');
     if (this.uploadId === null) {
       await access.put(key, this.part.bytes(), this.id);
     } else {
@@ -93,7 +93,7 @@ export class S3BlobWriter implements BlobWriter {
       if (this.failure) throw this.failure.error;
       await this.complete(this.uploadId);
     }
-    crashPoint('blob.after_complete');
+    crashPoint('blob.after_commit');
     this.isCommitted = true;
     this.end();
   }

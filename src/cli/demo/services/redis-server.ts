@@ -1,0 +1,99 @@
+/** A private Redis: on a free port of the loopback interface, with its files in a folder of its own. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CliError } from '../../cli-error.js';
+import { onFreePort, RunningProgram } from '../demo-processes.js';
+import { answerOf } from './answers.js';
+import { findProgram } from './find-program.js';
+
+export interface RedisOptions {
+  folder: string;
+  password?: string;
+  /** Append-only file; off unless asked for, so a restart is empty. */
+  aof?: boolean;
+  /** More of redis.conf, e.g. `['--maxmemory', '10mb']`. */
+  config?: readonly string[];
+  onDeath: (error: CliError) => void;
+}
+
+export class RedisServer {
+  private constructor(
+    readonly port: number,
+    private readonly options: RedisOptions,
+    private program: RunningProgram,
+  ) {}
+
+  /** Resolves when it answers. Throws CliError that says what to install when there is no Redis on this machine. */
+  static start(options: RedisOptions, signal: AbortSignal): Promise<RedisServer> {
+    return onFreePort(async (port) => new RedisServer(port, options, await launch(port, options, signal)));
+  }
+
+  get url(): string {
+    const { password } = this.options;
+    return `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.program.pid;
+  }
+
+  stop(): Promise<void> {
+    return this.program.stop();
+  }
+
+  /** Ends at once, as in a power cut. */
+  kill(): Promise<void> {
+    return this.program.stop('SIGKILL');
+  }
+
+  /** Answers nothing until `resume`, with all its connections open. */
+  pause(): void {
+    this.program.send('SIGSTOP');
+  }
+
+  resume(): void {
+    this.program.send('SIGCONT');
+  }
+
+  /** Starts it again on its port; `empty` throws away what was on the disk. */
+  async restart({ empty = false } = {}): Promise<void> {
+    await this.kill();
+    if (empty) {
+      for (const name of ['appendonlydir', 'dump.rdb']) {
+        rmSync(join(this.options.folder, name), { recursive: true, force: true });
+      }
+    }
+    this.program = await launch(this.port, this.options, new AbortController().signal);
+  }
+}
+
+async function launch(port: number, options: RedisOptions, signal: AbortSignal): Promise<RunningProgram> {
+  const { folder, password, aof = false, config = [], onDeath } = options;
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+  args.push('--appendonly', aof ? 'yes' : 'no', '--appendfsync', 'always', '--loglevel', 'warning');
+  if (password !== undefined) args.push('--requirepass', password);
+  const program = RunningProgram.start(
+    {
+      name: 'Redis',
+      command: findProgram('redis-server', 'redis-server'),
+      args: [...args, ...config],
+      env: process.env,
+      folder,
+      logPath: join(folder, 'redis.log'),
+    },
+    onDeath,
+  );
+  await program
+    .waitFor('answer', () => isUp(port), signal)
+    .catch(async (error: unknown) => {
+      await program.stop('SIGKILL');
+      throw error;
+    });
+  return program;
+}
+
+/** While it reads its files it says so; without its password it says no more than that it wants one. */
+async function isUp(port: number): Promise<true | null> {
+  const answer = await answerOf(port, 'PING\r\n');
+  return answer !== null && /^(?:\+PONG|-NOAUTH)/.test(answer) ? true : null;
+}
