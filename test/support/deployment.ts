@@ -11,7 +11,7 @@ import { createConnection } from 'mysql2/promise';
 import type { SimOptions } from '../../src/sim/sim-options.js';
 import { Remains } from './remains.js';
 import { TestServer, type ServerEnv } from './server.js';
-import { PLAIN_USER, startMariadb, type MariadbServer } from './services/mariadb.js';
+import { startMariadb, type MariadbServer } from './services/mariadb.js';
 import { RedisService } from './services/redis.js';
 import { S3Service } from './services/s3.js';
 import { TcpProxy } from './services/tcp-proxy.js';
@@ -32,6 +32,8 @@ export interface DeploymentOptions {
 }
 
 const UPSTREAM_CONCURRENCY = 16;
+/** Bound by `read_only`, which users with every right are not. */
+const PLAIN_USER = 'plain';
 
 export class Deployment {
   private constructor(
@@ -53,6 +55,7 @@ export class Deployment {
       SimProcess.start(options.sim),
     ]);
     const place = await SharedPlace.make({ databaseUrl: mysql.url, redisUrl: redis.url, s3Url: s3.url });
+    await makePlainUser(mysql.url, place);
     const targets = { mysql: mysql.port, redis: redis.port, s3: Number(new URL(s3.url).port) };
     const links = { api: await wired(targets), engine: await wired(targets) };
     const common = {
@@ -92,12 +95,18 @@ export class Deployment {
 
   /** As somebody with every right to the database server. */
   async administer(sql: string): Promise<void> {
-    const connection = await createConnection({ uri: this.mysql.url });
+    const connection = await createConnection({ uri: this.mysql.url, multipleStatements: true });
     try {
       await connection.query(sql);
     } finally {
       await connection.end();
     }
+  }
+
+  /** As new, while no process runs. */
+  async emptyDatabase(): Promise<void> {
+    const name = new URL(this.place.env['MILLRACE_DATABASE_URL']!).pathname.slice(1);
+    await this.administer(`DROP DATABASE ${name}; CREATE DATABASE ${name}`);
   }
 
   /** Ends those that run as an operator would; returns how those ended that did not end well. */
@@ -121,6 +130,17 @@ export class Deployment {
 /** Started, and not ended since. */
 function isUp(server: TestServer): boolean {
   return server.url !== '' && server.isRunning;
+}
+
+async function makePlainUser(url: string, place: SharedPlace): Promise<void> {
+  const connection = await createConnection({ uri: url });
+  try {
+    const database = new URL(place.env['MILLRACE_DATABASE_URL']!).pathname.slice(1);
+    await connection.query(`CREATE USER ${PLAIN_USER}@'127.0.0.1' IDENTIFIED BY '${new URL(url).password}'`);
+    await connection.query(`GRANT ALL ON ${database}.* TO ${PLAIN_USER}@'127.0.0.1'`);
+  } finally {
+    await connection.end();
+  }
 }
 
 async function wired(ports: Record<ServiceName, number>): Promise<Links> {
