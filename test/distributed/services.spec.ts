@@ -6,13 +6,14 @@ import { chatLines } from '../support/chat-lines.js';
 import { Deployment } from '../support/deployment.js';
 import { DeploymentBatch } from '../support/deployment-batch.js';
 import { PutLoad } from '../support/put-load.js';
+import { strikeBatch, type StruckOptions } from '../support/struck-batch.js';
 import { PullWorker } from '../support/pull-worker.js';
 import { until } from '../support/until.js';
 
 vi.setConfig({ testTimeout: 180_000 });
 
 const IS_LONG = process.env['LONG'] === '1';
-const LINES = chatLines(IS_LONG ? 5_000 : 1_000);
+const LINES = chatLines(IS_LONG ? 5_000 : 1_200);
 const OUTAGE_MS = 3_000;
 
 let deployment: Deployment;
@@ -23,40 +24,21 @@ beforeEach(async () => {
 });
 afterEach(() => deployment.close());
 
-/** A batch during which something is struck several times, and clients that put tasks meanwhile. */
-async function striken(strikes: readonly (() => Promise<void>)[], faults: number) {
-  const run = await DeploymentBatch.submit(deployment, LINES);
-  await run.reached(50);
-  load.start();
-  let midway = 0;
-  for (const strike of strikes) {
-    await strike();
-    await run.until(() => true);
-    if (run.batch.status === 'in_progress') midway += 1;
-    await delay(300);
-  }
-  await run.until();
-  await load.stop();
-  expect(await load.problems()).toEqual([]);
-  const report = await run.finish(faults, () => ({ 'faults in the middle of the work': midway }));
-  expect(report.problems).toEqual([]);
-  expect(run.batch.request_counts!.completed).toBe(LINES.length);
-  process.stdout.write(
-    `${JSON.stringify({ midway, puts: load.answers, looks: run.answers, again: report.extraCalls })}\n`,
-  );
+async function struck(strikes: StruckOptions['strikes'], faults: number): Promise<void> {
+  expect(await strikeBatch(deployment, load, { lines: LINES, strikes, faults })).toEqual([]);
 }
 
 it('Redis is killed and comes back empty, is flushed, and freezes', async () => {
   const { redis } = deployment;
   const client = redis.client();
-  await striken(
+  await struck(
     [
       async () => {
         await redis.kill();
         await delay(OUTAGE_MS);
         await redis.restart({ empty: true });
       },
-      async () => void (await client.flushall()),
+      () => client.flushall(),
       async () => {
         redis.pause();
         await delay(OUTAGE_MS);
@@ -70,7 +52,7 @@ it('Redis is killed and comes back empty, is flushed, and freezes', async () => 
 
 it('MariaDB is killed and comes back, and freezes: 503 with Retry-After, and nothing answered is lost', async () => {
   const { mysql } = deployment;
-  await striken(
+  await struck(
     [
       async () => {
         await mysql.kill();
@@ -90,7 +72,7 @@ it('MariaDB is killed and comes back, and freezes: 503 with Retry-After, and not
 });
 
 it('the database is read-only for a while: 503 with Retry-After, then all goes on', async () => {
-  await striken(
+  await struck(
     [
       async () => {
         await deployment.administer('SET GLOBAL read_only = 1');
@@ -110,7 +92,7 @@ it('the database is read-only for a while: 503 with Retry-After, then all goes o
 });
 
 it('S3 is away while lines are worked on: uploads are refused with 503, and no line is failed for it', async () => {
-  await striken(
+  await struck(
     [
       async () => {
         await deployment.s3.down();
