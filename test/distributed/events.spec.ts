@@ -19,7 +19,7 @@ beforeAll(async () => {
   await caller.makeQueue('pulled');
   // The other process knows the queue as soon as it has heard of it, or has looked.
   await until(
-    () => worker.ask('POST', 'take', { queues: ['pulled'], size: 1 }),
+    () => worker.ask('POST', 'take', { queues: ['pulled:0'], size: 1 }),
     ({ status }) => status === 200,
   );
 });

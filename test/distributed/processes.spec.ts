@@ -88,7 +88,7 @@ it('a leader that is halted for longer than its term is followed by another, and
   expect(leaders).toEqual([false, true]);
   const taken = new Set<string>();
   for (let n = 0; n < 15; n += 1)
-    for (const { task_id } of await client.take('brief', { fifo_max: 10 })) taken.add(task_id);
+    for (const { task_id } of await client.take('brief:0', { fifo_max: 10 })) taken.add(task_id);
   expect(taken.size).toBe(150);
   expect(await deployment.stop()).toEqual([]);
   expect(await Remains.examine(deployment.place, (remains) => remains.problems())).toEqual([]);
@@ -109,7 +109,7 @@ it('an api process that is killed takes no task with it: its caller comes again 
   expect(await first).toBe(false);
   const second = atB.ask('POST', 'put', body, { headers });
   const task = await until(
-    async () => (await atB.take('chat', { size: 1, wait_seconds: 1 }))[0],
+    async () => (await atB.take('chat:0', { size: 1, wait_seconds: 1 }))[0],
     (found) => found !== undefined,
   );
   await atB.complete(task!, { done: true });
@@ -123,7 +123,7 @@ it('an api process that was frozen serves again, and those who waited there are 
   await atA.makeQueue('chat');
   const calling = atA.ask('POST', 'put', { endpoint: '/v1/x', queue: 'chat', data: {}, response_mode: 'blocking' });
   const task = await until(
-    async () => (await atB.take('chat', { size: 1, wait_seconds: 1 }))[0],
+    async () => (await atB.take('chat:0', { size: 1, wait_seconds: 1 }))[0],
     (found) => found !== undefined,
   );
   a.send('SIGSTOP');

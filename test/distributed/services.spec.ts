@@ -96,7 +96,7 @@ it('S3 is away while lines are worked on: uploads are refused with 503, and no l
     [
       async () => {
         await deployment.s3.down();
-        const answer = await upload(deployment.apis[0]!.openai, 'x\n').catch(
+        const answer = await upload(deployment.apis[0]!.openai, [LINES[0]!.text]).catch(
           (error: { status: number }) => error.status,
         );
         expect(answer).toBe(503);
