@@ -17,6 +17,7 @@ import { S3Service } from './services/s3.js';
 import { TcpProxy } from './services/tcp-proxy.js';
 import { SharedPlace } from './shared-place.js';
 import { SimProcess } from './sim-process.js';
+import { until } from './until.js';
 
 export type ProcessRole = 'api' | 'engine';
 export type ServiceName = 'mysql' | 'redis' | 's3';
@@ -91,6 +92,19 @@ export class Deployment {
   /** One column of one row, read past the wires; the processes may run. */
   async value<V extends string | number>(sql: string): Promise<V | null> {
     return Remains.examine(this.place, (remains) => remains.value<V>(sql));
+  }
+
+  /** The engine that holds the most leases now, as soon as one holds any: permits need not be shared evenly. */
+  async busiestEngine(): Promise<TestServer> {
+    const pid = await until(
+      () =>
+        this.value<number>(
+          `SELECT instance.pid FROM task JOIN instance ON instance.seq = task.owner_seq WHERE task.state = 2
+           GROUP BY instance.pid ORDER BY COUNT(*) DESC LIMIT 1`,
+        ),
+      (found) => found !== null,
+    );
+    return this.engines.find((engine) => engine.isRunning && engine.pid === pid)!;
   }
 
   /** As somebody with every right to the database server. */
