@@ -73,7 +73,7 @@ describe('dispatch to handlers', () => {
     stage.put(2, 'draw');
     await Promise.all([looking, stage.dispatcher.workLane(1), stage.dispatcher.workLane(2)]);
     await delay(50);
-    expect(stage.running.map(({ laneSeq }) => laneSeq).sort()).toEqual([1, 2]);
+    expect(stage.running.map(({ laneSeq }) => laneSeq).sort((a, b) => a - b)).toEqual([1, 2]);
   });
 
   it('keeps to the places of a type, and uses one as soon as it is free', async () => {
