@@ -27,6 +27,15 @@ afterEach(async () => {
   await deployment.close();
 });
 
+/** The queue `chat`, when the other process has heard of it too. */
+async function makeKnown(atA: PullWorker, atB: PullWorker): Promise<void> {
+  await atA.makeQueue('chat');
+  await until(
+    () => atB.ask('POST', 'take', { queues: ['chat:0'], size: 1 }),
+    ({ status }) => status === 200,
+  );
+}
+
 const leads = async (engine: TestServer): Promise<boolean> =>
   /^millrace_leader(\{.*\})? 1$/m.test(await (await engine.fetch('/metrics')).text());
 
@@ -97,7 +106,7 @@ it('a leader that is halted for longer than its term is followed by another, and
 it('an api process that is killed takes no task with it: its caller comes again at another and joins the task', async () => {
   const [a, b] = deployment.apis as [TestServer, TestServer];
   const [atA, atB] = [new PullWorker(a), new PullWorker(b)];
-  await atA.makeQueue('chat');
+  await makeKnown(atA, atB);
   const body = { endpoint: '/v1/x', queue: 'chat', data: { n: 1 }, response_mode: 'blocking' };
   const headers = { 'idempotency-key': 'the call' };
   const first = atA.ask('POST', 'put', body, { headers }).catch(refuseOthers);
@@ -120,7 +129,7 @@ it('an api process that is killed takes no task with it: its caller comes again 
 it('an api process that was frozen serves again, and those who waited there are answered', async () => {
   const [a, b] = deployment.apis as [TestServer, TestServer];
   const [atA, atB] = [new PullWorker(a), new PullWorker(b)];
-  await atA.makeQueue('chat');
+  await makeKnown(atA, atB);
   const calling = atA.ask('POST', 'put', { endpoint: '/v1/x', queue: 'chat', data: {}, response_mode: 'blocking' });
   const task = await until(
     async () => (await atB.take('chat:0', { size: 1, wait_seconds: 1 }))[0],
@@ -138,7 +147,7 @@ it('an api process that was frozen serves again, and those who waited there are 
 it('an api process that is asked to end sends its callers away with 503, Retry-After and the id of the task', async () => {
   const [a, b] = deployment.apis as [TestServer, TestServer];
   const [atA, atB] = [new PullWorker(a), new PullWorker(b)];
-  await atA.makeQueue('chat');
+  await makeKnown(atA, atB);
   const body = { endpoint: '/v1/x', queue: 'chat', data: {}, response_mode: 'blocking' };
   const calls = Array.from({ length: 10 }, () => atA.ask('POST', 'put', body));
   await until(

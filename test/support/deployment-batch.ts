@@ -58,7 +58,7 @@ export class DeploymentBatch {
     const batch = await this.until();
     const { openai } = await this.living();
     const [output, error] = await Promise.all(
-      [batch.output_file_id, batch.error_file_id].map(async (id) => (id ? textOf(openai, id) : '')),
+      [batch.output_file_id, batch.error_file_id].map((id) => (id ? textOf(openai, id) : Promise.resolve(''))),
     );
     const ends = await this.deployment.stop();
     const own = `batch_seq = (SELECT seq FROM batch WHERE id = '${batch.id}')`;

@@ -200,8 +200,10 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     const due = waiters.filter((waiter) => now - waiter.checkedAt >= LOOK_MS);
     for (const waiter of due) waiter.checkedAt = now;
     for (let from = 0; from < due.length; from += PAGE) {
-      const ids = new Set(due.slice(from, from + PAGE).map(({ taskId }) => taskId));
+      const page = due.slice(from, from + PAGE);
+      const ids = new Set(page.map(({ taskId }) => taskId));
       for (const id of await this.store.endedOf([...ids])) this.noteEnd(id);
+      await this.catchUpAll(page.filter(({ isListening }) => isListening));
       await nextTurn(); // others have their turn between two pages
     }
   }
