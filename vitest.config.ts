@@ -6,6 +6,8 @@ const NEEDS_BUILD = ['test/e2e/**/*.spec.ts', 'test/contracts/sqlite*.spec.ts'];
 const KILLS = ['test/faults/**/*.spec.ts'];
 /** Deployments of many processes, over services that each spec starts for itself, because it will kill them. */
 const DEPLOYMENTS = ['test/distributed/**/*.spec.ts'];
+/** Those that kill services and cut wires take minutes each: with LONG=1, as `npm run test:chaos` sets it. */
+const SHORT_DEPLOYMENTS = ['events', 'random-kills', 'start'].map((name) => `test/distributed/${name}.spec.ts`);
 /** About the folder of an embedded server, or about no server: there is nothing of it to test over services. */
 const ONLY_EMBEDDED = [
   'test/e2e/cli-backup.spec.ts',
@@ -89,7 +91,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'distributed',
-          include: DEPLOYMENTS,
+          include: process.env['LONG'] === '1' ? DEPLOYMENTS : SHORT_DEPLOYMENTS,
           globalSetup: './test/support/global-setup.ts',
           retry: VACUOUS,
         },
