@@ -57,6 +57,13 @@ describe('every route', () => {
     expect(without).toEqual([]);
   });
 
+  it('has an example of what stands in its path, so that it can be tried as it is', () => {
+    const without = routes.flatMap(({ name, parameters = [] }) =>
+      parameters.flatMap((parameter) => (parameter.in === 'path' && !parameter.schema?.example ? [name] : [])),
+    );
+    expect(without).toEqual([]);
+  });
+
   it('has an example of each of its answers, errors included', () => {
     const without = routes.flatMap(({ name, responses }) =>
       Object.entries(responses).flatMap(([status, { content, description }]) =>

@@ -4,6 +4,7 @@ import type { Batch } from 'openai/resources/batches';
 import { awaited, line, start } from '../support/batches.js';
 import { ConsoleClient, type Json } from '../support/console.js';
 import { Gate } from '../support/inbox.js';
+import { PullWorker } from '../support/pull-worker.js';
 import { ECHO, ScriptedUpstream } from '../support/scripted-upstream.js';
 import { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
@@ -72,6 +73,56 @@ describe('tasks wait because', () => {
   ])('their queue is for consumers of the kind %s', async (kind, words) => {
     const lane = await laneThatWaits({ consumers: [kind] }, 1, ({ reason }) => reason !== '');
     expect(lane.waits_because).toBe(`${words} '${lane.queue}'`);
+  });
+
+  it('the workers of their queue are busy, which is not the same as that there are none', async () => {
+    const worker = new PullWorker(server);
+    await worker.makeQueue('busy');
+    await worker.putMany('busy', 4);
+    await worker.take('busy:0', { size: 2, process_timeout: 60 });
+    const reason = "the workers of the queue 'busy' are busy with 2 tasks of this level";
+    expect((await admin.lanes())['busy:0']).toMatchObject({ ready: 2, leased: 2, waits_because: reason });
+    expect(await worker.get('busy:0/stats')).toMatchObject({ reasons: [reason] });
+  });
+
+  it('nothing: workers take them and are done with each at once', async () => {
+    const worker = new PullWorker(server);
+    await worker.makeQueue('brisk');
+    await worker.putMany('brisk', 3);
+    const [task] = await worker.take('brisk:0', { size: 1 });
+    await worker.post(`${task!.task_id}/complete`, { status_code: 200, body: {} });
+    expect((await admin.lanes())['brisk:0']).toMatchObject({ ready: 2, leased: 0, waits_because: null });
+  });
+
+  it.each([
+    ['pull', {}],
+    ['upstream', { upstream: 'bounded' }],
+  ])('their queue runs as many as it may, over all its levels, with the consumer %s', async (kind, settings) => {
+    const gate = new Gate();
+    upstream.answerWith(async (request) => {
+      await gate.opened;
+      return ECHO(request);
+    });
+    const data = { messages: [{ role: 'user', content: 'a' }] };
+    if (kind === 'upstream') await addUpstream('bounded');
+    const worker = new PullWorker(server);
+    const name = `bounded-${kind}`;
+    await worker.makeQueue(name, { consumers: ['pull', kind].slice(-1), max_concurrency: 2, ...settings });
+    await worker.putMany(name, 2, { level: 1, data });
+    if (kind === 'pull') await worker.take(`${name}:1`, { size: 2, process_timeout: 60 });
+    else
+      await until(
+        () => admin.lanes(),
+        (lanes) => lanes[`${name}:1`].leased === 2,
+      );
+    await worker.put(name, { level: 0, data });
+    const lanes = await admin.lanes();
+    expect(lanes[`${name}:0`]).toMatchObject({
+      ready: 1,
+      leased: 0,
+      waits_because: `all 2 tasks that the queue '${name}' may run at a time are running`,
+    });
+    gate.open();
   });
 
   it('their queue is paused', async () => {

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { Clock } from '../../kernel/clock.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { KeysService, type CreatedKey } from '../../modules/access/keys.service.js';
@@ -13,6 +13,7 @@ import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, RotateKeyDto } from '.
 import { toKeyDto, toKeySpec } from './key.mapper.js';
 
 const PAGE = { defaultLimit: 100, maxLimit: 1_000 };
+const PARAM = { name: 'id', example: 'key_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b' };
 const UNKNOWN = "No key has the id 'key_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b'.";
 
 /** Who may call, and what. */
@@ -48,6 +49,7 @@ export class KeysController {
 
   @Delete(':id')
   @ApiOperation({ summary: 'Revoke a key', description: 'It stays in the list and is refused from now on.' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: KeyDto })
   @ApiErrors({ 404: UNKNOWN })
   async revoke(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<KeyDto> {
@@ -58,6 +60,7 @@ export class KeysController {
   @Post(':id/rotate')
   @HttpCode(200)
   @ApiOperation({ summary: 'Put another key in the place of one', description: 'It may do the same, for as long.' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: CreatedKeyDto })
   @ApiErrors({
     400: "Invalid 'overlap_seconds': integer above maximum value. Expected a value <= 86400, but got 90000 instead.",

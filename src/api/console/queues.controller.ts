@@ -15,7 +15,7 @@ import { CreateQueueDto, QueueDto, QueueListDto, UpdateQueueDto } from './queue.
 import { toQueueChanges, toQueueDto, toQueueSettings } from './queue.mapper.js';
 
 const UNKNOWN = "No queue has the name or id 'chat'.";
-const PARAM = { name: 'name', description: 'Its name or id' };
+const PARAM = { name: 'name', description: 'Its name or id', example: 'chat' };
 
 /** Where tasks wait, and who works them off. */
 @ApiTags('Console: queues')

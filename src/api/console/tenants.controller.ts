@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Patch, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { TenantsService } from '../../modules/access/tenants.service.js';
 import { ApiErrors } from '../common/api-errors.decorator.js';
@@ -33,6 +33,7 @@ export class TenantsController {
     summary: 'Set the quotas of a tenant',
     description: 'They hold from the next file and the next batch on.',
   })
+  @ApiParam({ name: 'name', example: 'acme' })
   @ApiOkResponse({ type: TenantDto })
   @ApiErrors({
     400: "Invalid 'max_files': integer below minimum value. Expected a value >= 0, but got -1 instead.",

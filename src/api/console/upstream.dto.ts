@@ -4,6 +4,7 @@ import { FormField, IntegerField, RefuseUnknownFields, type FieldDocumentation }
 import { NameField } from './name-field.decorator.js';
 
 const UPSTREAM_ID = 'up_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
+const API_KEY = 'sk-example-3fT9h7Qx';
 const BASE_URL = 'https://api.example.com/v1';
 const MAX_URL_LENGTH = 2_000;
 const MAX_KEY_LENGTH = 4_000;
@@ -35,7 +36,11 @@ export class CreateUpstreamDto {
   @BaseUrlField({ about: 'OpenAI-compatible base URL, normally ending in `/v1`.', example: BASE_URL })
   base_url: string;
 
-  @KeyField({ about: 'Sent as `Authorization: Bearer …`; kept sealed and never shown.', isOptional: true })
+  @KeyField({
+    about: 'Sent as `Authorization: Bearer …`; kept sealed and never shown.',
+    example: API_KEY,
+    isOptional: true,
+  })
   api_key?: string | null;
 
   @IntegerField({ ...CONCURRENCY, isOptional: true })
@@ -51,7 +56,7 @@ export class UpdateUpstreamDto {
   @BaseUrlField({ about: 'Where it is from now on.', example: BASE_URL, isOptional: true })
   base_url?: string | null;
 
-  @KeyField({ about: 'Another key; null for none.', isOptional: true })
+  @KeyField({ about: 'Another key; null for none.', example: API_KEY, isOptional: true })
   api_key?: string | null;
 
   @IntegerField({ ...CONCURRENCY, isOptional: true })

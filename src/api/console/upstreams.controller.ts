@@ -12,6 +12,7 @@ import { toUpstreamChanges, toUpstreamDto, toUpstreamSettings, toUpstreamTestDto
 
 const UNKNOWN = "No upstream has the name or id 'example-ai'.";
 const FROM_VARIABLES = "The upstream 'default' is set up by MILLRACE_UPSTREAM_*: change those variables instead.";
+const PARAM = { name: 'name', description: 'Its name or id', example: 'example-ai' };
 
 /** The model servers that queues can be worked off by. */
 @ApiTags('Console: upstreams')
@@ -41,7 +42,7 @@ export class UpstreamsController {
 
   @Get(':name')
   @ApiOperation({ summary: 'Describe an upstream' })
-  @ApiParam({ name: 'name', description: 'Its name or id' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: UpstreamDto })
   @ApiErrors({ 404: UNKNOWN })
   async retrieve(@Param('name') name: string): Promise<UpstreamDto> {
@@ -50,7 +51,7 @@ export class UpstreamsController {
 
   @Patch(':name')
   @ApiOperation({ summary: 'Change an upstream', description: 'In effect at once; what is left out stays as it is.' })
-  @ApiParam({ name: 'name', description: 'Its name or id' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: UpstreamDto })
   @ApiErrors({ 400: "Unknown parameter: 'name'.", 404: UNKNOWN, 409: FROM_VARIABLES })
   async update(
@@ -63,7 +64,7 @@ export class UpstreamsController {
 
   @Delete(':name')
   @ApiOperation({ summary: 'Remove an upstream that no queue uses' })
-  @ApiParam({ name: 'name', description: 'Its name or id' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: DeletedDto })
   @ApiErrors({
     404: UNKNOWN,
@@ -77,7 +78,7 @@ export class UpstreamsController {
   @Post(':name/test')
   @HttpCode(200)
   @ApiOperation({ summary: 'Ask an upstream for its models, to see whether its URL and key are right' })
-  @ApiParam({ name: 'name', description: 'Its name or id' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: UpstreamTestDto })
   @ApiErrors({ 404: UNKNOWN })
   async test(@Param('name') name: string): Promise<UpstreamTestDto> {

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { toSeconds } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
@@ -16,6 +16,7 @@ import {
   WebhookSecretDto,
 } from './webhook-secret.dto.js';
 
+const PARAM = { name: 'name', description: 'The name of the tenant', example: 'acme' };
 const UNKNOWN = "No tenant is named 'acme'.";
 
 /** What the callbacks of a tenant's tasks are signed with. */
@@ -30,6 +31,7 @@ export class WebhookSecretController {
 
   @Get()
   @ApiOperation({ summary: "Describe the secret that signs a tenant's callbacks" })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: WebhookSecretDto })
   @ApiErrors({ 404: "The tenant 'acme' has no webhook secret yet." })
   async retrieve(@Param('name') name: string): Promise<WebhookSecretDto> {
@@ -46,6 +48,7 @@ export class WebhookSecretController {
       'If there was one before, callbacks are signed with both for a while, so that receivers can change over. A tenant ' +
       'that has none when its first callback is sent gets one that nobody has seen: make another to see it.',
   })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: CreatedWebhookSecretDto })
   @ApiErrors({
     400: "Invalid 'overlap_seconds': integer above maximum value. Expected a value <= 604800, but got 700000 instead.",

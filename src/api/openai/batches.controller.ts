@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { DEFAULT_BATCH_LEVEL, parseLevel } from '../../kernel/lane.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { BatchesService } from '../../modules/batches/batches.service.js';
@@ -17,6 +17,7 @@ import {
 } from './batch.examples.js';
 import { toBatchView, type BatchView } from './batch.mapper.js';
 
+const PARAM = { name: 'id', example: NEW_BATCH_EXAMPLE.id };
 const PAGE_LIMITS = { defaultLimit: 20, maxLimit: 100 };
 
 /** Many requests in one file, worked off within a window of time. */
@@ -29,7 +30,11 @@ export class BatchesController {
   @Post()
   @HttpCode(200)
   @ApiOperation({ summary: 'Start a batch over an uploaded file' })
-  @ApiHeader({ name: 'X-Millrace-Queue', required: false, description: 'Send all lines to this queue' })
+  @ApiHeader({
+    name: 'X-Millrace-Queue',
+    required: false,
+    description: 'Send all lines to this queue; `X-BELLA-QUEUE-NAME` says the same',
+  })
   @ApiHeader({ name: 'X-Millrace-Level', required: false, description: '0 (online) to 9; 1 by default' })
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key gives the same batch, for 24 h' })
   @ApiOkResponse({ schema: { example: NEW_BATCH_EXAMPLE } })
@@ -71,6 +76,7 @@ export class BatchesController {
 
   @Get(':id')
   @ApiOperation({ summary: 'See how far a batch is' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ schema: { example: NEW_BATCH_EXAMPLE } })
   @ApiResponse({ status: 404, description: 'No such batch', schema: { example: BATCH_NOT_FOUND_EXAMPLE } })
   async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<BatchView> {
@@ -80,6 +86,7 @@ export class BatchesController {
   @Post(':id/cancel')
   @HttpCode(200)
   @ApiOperation({ summary: 'Stop a batch; finished lines are kept and come in its files' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ schema: { example: CANCELLING_BATCH_EXAMPLE } })
   @ApiResponse({ status: 404, description: 'No such batch', schema: { example: BATCH_NOT_FOUND_EXAMPLE } })
   @ApiResponse({ status: 409, description: 'It has ended already', schema: { example: NOT_CANCELLABLE_EXAMPLE } })

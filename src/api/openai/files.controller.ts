@@ -39,7 +39,8 @@ import { withUploadForm } from './upload-form.js';
 
 const PAGE = { defaultLimit: 10_000, maxLimit: 10_000 };
 const ORDERS = ['desc', 'asc'] as const;
-const UNKNOWN = 'No such File object: file-0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
+const PARAM = { name: 'id', example: 'file-0198f3a2c4d57b1e8a3f5c6d7e8f9a0b' };
+const UNKNOWN = `No such File object: ${PARAM.example}`;
 
 @ApiTags('Files')
 @Controller('v1/files')
@@ -88,7 +89,7 @@ export class FilesController {
 
   @Get(':id')
   @ApiOperation({ summary: 'Describe a file' })
-  @ApiParam({ name: 'id' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: FileDto })
   @ApiErrors({ 404: UNKNOWN })
   async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<FileDto> {
@@ -97,6 +98,7 @@ export class FilesController {
 
   @Delete(':id')
   @ApiOperation({ summary: 'Delete a file', description: 'A batch that has begun with it goes on.' })
+  @ApiParam(PARAM)
   @ApiOkResponse({ type: DeletedFileDto })
   @ApiErrors({ 404: UNKNOWN })
   async delete(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<DeletedFileDto> {
@@ -106,6 +108,7 @@ export class FilesController {
 
   @Get(':id/content')
   @ApiOperation({ summary: 'Download a file', description: 'Of purpose `batch` or `batch_output`.' })
+  @ApiParam(PARAM)
   @ApiHeader({ name: 'range', required: false, description: 'One range of bytes, such as `bytes=0-999`.' })
   @ApiProduces('application/octet-stream')
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })

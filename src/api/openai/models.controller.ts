@@ -1,5 +1,5 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { QueueModelsService, type QueueModel } from '../../modules/queues/queue-models.service.js';
@@ -38,6 +38,7 @@ export class ModelsController {
 
   @Get(':id')
   @ApiOperation({ summary: 'One model' })
+  @ApiParam({ name: 'id', example: 'demo-small' })
   @ApiOkResponse({ schema: { example: EXAMPLE.data[0] } })
   @ApiErrors({ 404: "The model 'demo-large' does not exist." })
   async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string): Promise<ModelView> {

@@ -13,7 +13,7 @@ export class ResultDto {
   @ApiProperty({ required: false, type: 'integer', default: 200, description: 'The HTTP status of the answer.' })
   status_code?: number | string;
 
-  @ApiProperty({ required: false, description: 'What the worker or its model calls this answer.' })
+  @ApiProperty({ required: false, example: 'req_7f3a', description: 'What the worker or its model calls this answer.' })
   request_id?: string;
 
   @AnyField({ about: 'The answer itself: any JSON.', example: RESULT.body, isOptional: true })

@@ -57,7 +57,7 @@ function listCommand(): Command {
       show(keys, given.json, (screen) =>
         keys.length === 0
           ? ['There are no keys but the admin key. `millrace keys create` makes one.']
-          : tableLines(['ID', 'NAME', 'TENANT', 'SCOPES', 'ENDS IN', 'STATE', 'MADE'], keys.map(toRow), screen),
+          : tableLines(['ID', 'NAME', 'TENANT', 'SCOPES', 'KEY', 'STATE', 'MADE'], keys.map(toRow), screen),
       );
     });
   });

@@ -20,7 +20,7 @@ export interface LaneStats extends Omit<LaneDepth, 'oldestReadyAt'> {
     StoredLane,
     'putCount' | 'takenCount' | 'completedCount' | 'failedCount' | 'expiredCount' | 'cancelledCount'
   >;
-  /** A sentence when ready tasks are not being taken, else null. */
+  /** A sentence when ready tasks are not being taken, else null: none is ready, or they move. */
   waitsBecause: string | null;
 }
 
@@ -39,24 +39,40 @@ export class QueueStatsService {
   /** All lanes that are wanted, by queue and level. */
   async lanes(isWanted: (lane: Lane) => boolean = () => true): Promise<LaneStats[]> {
     const stats: LaneStats[] = [];
-    for (const row of await this.queueStore.lanes()) {
+    const rows = await this.queueStore.lanes();
+    for (const row of rows) {
       const lane = this.queues.laneBySeq(row.seq);
       if (!lane || !isWanted(lane)) continue;
       const { oldestReadyAt, ...depth } = await this.tasks.laneDepth(row.seq);
       const oldestAgeMs = oldestReadyAt === null ? null : this.clock.now() - oldestReadyAt;
-      const waitsBecause = depth.ready === 0 ? null : await this.whyWaiting(lane);
       const completedPerSecond = this.rates.completedPerSecond(row);
+      const lanesOfQueue = rows.filter(({ queueSeq }) => queueSeq === row.queueSeq).map(({ seq }) => seq);
+      const waitsBecause =
+        depth.ready === 0 ? null : await this.whyWaiting(lane, depth.leased, completedPerSecond > 0, lanesOfQueue);
       stats.push({ lane, ...depth, oldestAgeMs, completedPerSecond, totals: row, waitsBecause });
     }
     return stats;
   }
 
-  private async whyWaiting({ queue, upstream }: Lane): Promise<string | null> {
+  /** `leased`: tasks of the lane that run now; `moves`: whether any of its tasks was completed of late. */
+  private async whyWaiting(
+    { queue, upstream }: Lane,
+    leased: number,
+    moves: boolean,
+    lanesOfQueue: readonly number[],
+  ): Promise<string | null> {
     if (queue.isPaused) return `the queue '${queue.name}' is paused`;
     if (queue.consumers.size === 0)
       return `nothing consumes the queue '${queue.name}': give it an upstream or a worker`;
+    if (queue.maxConcurrency !== null && (await this.leasedOf(lanesOfQueue)) >= queue.maxConcurrency)
+      return `all ${queue.maxConcurrency} tasks that the queue '${queue.name}' may run at a time are running`;
     if (upstream) return this.whyNotCalled(upstream);
-    return whyNotTaken(queue);
+    return whyNotTaken(queue, leased, moves);
+  }
+
+  private async leasedOf(laneSeqs: readonly number[]): Promise<number> {
+    const depths = await Promise.all(laneSeqs.map((seq) => this.tasks.laneDepth(seq)));
+    return depths.reduce((sum, { leased }) => sum + leased, 0);
   }
 
   private async whyNotCalled(upstream: Upstream): Promise<string | null> {
@@ -77,10 +93,13 @@ export class QueueStatsService {
 }
 
 /** The tasks of this queue are not ours to run, or not any more. */
-function whyNotTaken({ name, consumers }: Queue): string {
+function whyNotTaken({ name, consumers }: Queue, leased: number, moves: boolean): string | null {
   if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
-  if (consumers.has('pull')) return `no worker takes from the queue '${name}'`;
-  return `the functions of this server are busy, or none handles the tasks of the queue '${name}'`;
+  if (!consumers.has('pull'))
+    return `the functions of this server are busy, or none handles the tasks of the queue '${name}'`;
+  if (leased > 0) return `the workers of the queue '${name}' are busy with ${leased} tasks of this level`;
+  // Workers that come and go in an instant hold nothing at most times.
+  return moves ? null : `no worker takes from the queue '${name}'`;
 }
 
 function isoTime(at: number): string {
