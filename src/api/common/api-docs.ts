@@ -8,7 +8,8 @@ Files, batches and models speak OpenAI's API: set the base URL of any OpenAI cli
 errors, and those of the operators' routes, have OpenAI's form: \`{"error": {"message", "type", "param", "code"}}\`.
 
 The Task API, under \`/v1/queue\`, takes single pieces of work, whose answers come by callback, by waiting or as a stream, and gives
-them to workers that pull. Its errors are \`{"code", "message", "timestamp"}\`.`;
+them to workers that pull. Its errors are \`{"code": the HTTP status, "message", "timestamp"}\`; without
+a valid key it answers 401 with no body.`;
 
 /** In the order in which people come to them. */
 const CHAPTERS: Readonly<Record<string, string>> = {
