@@ -121,6 +121,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
 
   private hear(waiter: TaskWaiter, events: Parameters<TaskWaiter['hear']>[0]): void {
     if (!waiter.isListening) return;
+    waiter.checkedAt = this.clock.now(); // it runs, and what it says arrives: no need to look
     // While older ones are being read, what comes now is read with them.
     if (!waiter.isBehind) waiter.hear(events);
   }
