@@ -5,9 +5,10 @@
  *
  * Then make a queue for them and put a task into it:
  *
- *   curl -H "authorization: Bearer $KEY" -H 'content-type: application/json' localhost:8080/v1/console/queues \
+ *   KEY="Authorization: Bearer $(cat data/admin.key)"
+ *   curl -H "$KEY" -H 'content-type: application/json' localhost:8080/v1/console/queues \
  *     -d '{"name": "texts", "consumers": ["handler"]}'
- *   curl -H "authorization: Bearer $KEY" -H 'content-type: application/json' localhost:8080/v1/queue/put \
+ *   curl -H "$KEY" -H 'content-type: application/json' localhost:8080/v1/queue/put \
  *     -d '{"queue": "texts", "type": "word-count", "data": {"text": "to be or not to be"}, "response_mode": "blocking"}'
  *
  * It is plain JavaScript, which has no decorators yet, so `TaskHandler` is called. In TypeScript write it above the method.

@@ -1,5 +1,8 @@
 import { ERROR_CATALOG, type ErrorCode } from './error-catalog.js';
 
+/** A 503 passes, so it always says when to come again. */
+const USUAL_RETRY_MS = 1_000;
+
 export interface ErrorDetails {
   /** Name of the offending field in dots from the root of the request, e.g. `metadata.tags`. */
   param?: string;
@@ -31,7 +34,7 @@ export class MillraceError extends Error {
     this.name = 'MillraceError';
     this.code = code;
     this.param = details.param ?? null;
-    this.retryAfterMs = details.retryAfterMs ?? null;
+    this.retryAfterMs = details.retryAfterMs ?? (ERROR_CATALOG[code] === 503 ? USUAL_RETRY_MS : null);
   }
 
   get status(): number {

@@ -4,7 +4,7 @@ export type TaskState = 'scheduled' | 'ready' | 'leased' | 'completed' | 'failed
 
 /** What was recorded of a task. */
 export interface TaskResult<Body = unknown> {
-  /** Of the model's or worker's answer; 408, 499 or 500 when there was none. */
+  /** Of the model's or worker's answer; 400, 408, 499 or 500 when there was none. */
   statusCode: number;
   requestId: string | null;
   /** Null when there was no answer. */

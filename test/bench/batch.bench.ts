@@ -5,8 +5,8 @@
  *   npm run bench -- batch [--lines 50000] [--rounds 3]
  */
 import { parseArgs } from 'node:util';
-import { Agent, request } from 'undici';
-import { BatchClient, bodyOf, inputFile } from './batch-client.js';
+import { bareLoop } from './bare-loop.js';
+import { BatchClient, inputFile } from './batch-client.js';
 import { peakMemoryMb, printTable, rounds, rowOf, startProcess, startServer, stopProcess } from './bench-kit.js';
 
 const { values } = parseArgs({
@@ -17,32 +17,6 @@ const ROUNDS = Number(values.rounds);
 const IN_FLIGHT = 64;
 const PROMPT_BYTES = 1950;
 
-interface Bare {
-  perS: number;
-  cpuUs: number;
-}
-
-/** The limit: no file, no store, no order, only the calls. */
-async function bareLoop(baseUrl: string): Promise<Bare> {
-  const dispatcher = new Agent({ connections: IN_FLIGHT, pipelining: 1 });
-  const bodies = Array.from({ length: LINES }, (_, line) => Buffer.from(bodyOf(line, PROMPT_BYTES)));
-  let next = 0;
-  const loop = async () => {
-    for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) {
-      const headers = { 'content-type': 'application/json' };
-      const answer = await request(`${baseUrl}/chat/completions`, { method: 'POST', headers, body, dispatcher });
-      await answer.body.text();
-    }
-  };
-  const cpuBefore = process.cpuUsage();
-  const startedAt = performance.now();
-  await Promise.all(Array.from({ length: IN_FLIGHT }, loop));
-  const seconds = (performance.now() - startedAt) / 1000;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  await dispatcher.close();
-  return { perS: LINES / seconds, cpuUs: (user + system) / LINES };
-}
-
 const sim = await startProcess('sim/main.js', ['--port', '0']);
 const server = await startServer({ MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: String(IN_FLIGHT) });
 const client = new BatchClient(server);
@@ -52,7 +26,7 @@ console.log(
 );
 
 const measured = await rounds(ROUNDS, async (index) => {
-  const bare = await bareLoop(sim.url);
+  const bare = await bareLoop(sim.url, { lines: LINES, inFlight: IN_FLIGHT, promptBytes: PROMPT_BYTES });
   const file = await client.upload(input);
   const { batch, linesPerS, cpuUsPerLine } = await client.run(file.id, LINES);
   const { mbPerS } = await client.download(batch.output_file_id);

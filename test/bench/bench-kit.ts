@@ -45,8 +45,11 @@ export interface BenchServer extends Started {
   stop(): Promise<void>;
 }
 
-/** A server on a fresh folder, ready for work. */
-export async function startServer(env: Record<string, string>, script = 'main.js'): Promise<BenchServer> {
+/** Variables of a server; without any it is embedded, on a fresh folder. */
+export type BenchEnv = Readonly<Record<string, string>>;
+
+/** A server on a fresh folder, ready for work. One in distributed mode is given its admin key. */
+export async function startServer(env: BenchEnv, script = 'main.js'): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   const started = await startProcess(script, [], {
     MILLRACE_DATA_DIR: dataDir,
@@ -60,7 +63,7 @@ export async function startServer(env: Record<string, string>, script = 'main.js
     if (response.ok) break;
     await sleep(50);
   }
-  const adminKey = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+  const adminKey = env.MILLRACE_ADMIN_KEY ?? (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
   const stop = async () => {
     await stopProcess(started);
     await rm(dataDir, { recursive: true, force: true });

@@ -16,7 +16,7 @@ const ROUNDS = Number(values.rounds);
 
 const BENCHES: Record<string, () => Promise<void>> = {
   async put() {
-    const all = await rounds(ROUNDS, putRound);
+    const all = await rounds(ROUNDS, () => putRound());
     printTable('Durable put, 64 connections', [
       rowOf('bare Fastify echo, requests/s', all, ({ echo }) => echo.perS),
       rowOf('the route, storing nothing, requests/s', all, ({ nothing }) => nothing.perS),
@@ -27,7 +27,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
     ]);
   },
   async pull() {
-    const all = await rounds(ROUNDS, pullRound);
+    const all = await rounds(ROUNDS, () => pullRound());
     printTable('Take 100 and complete in bulk, 4 workers, 2 KB bodies', [
       rowOf("Bull's process loop, jobs/s", all, ({ bull }) => bull),
       rowOf('take and complete, tasks/s', all, ({ pull }) => pull),
@@ -36,7 +36,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
     ]);
   },
   async waiting() {
-    const all = await rounds(ROUNDS, waitingRound);
+    const all = await rounds(ROUNDS, () => waitingRound());
     printTable('Added to a direct call, ms', [
       rowOf('blocking, 200 in flight, upstream 500 ms: p50', all, ({ blockingP50 }) => blockingP50, 1),
       rowOf('blocking: p99', all, ({ blockingP99 }) => blockingP99, 1),
@@ -44,7 +44,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
     ]);
   },
   async held() {
-    const all = await rounds(ROUNDS, heldRound);
+    const all = await rounds(ROUNDS, () => heldRound());
     printTable('10,000 blocking calls held', [
       rowOf('errors', all, ({ errors }) => errors),
       rowOf('peak memory, MB', all, ({ memoryMb }) => memoryMb),

@@ -94,8 +94,8 @@ describe('millrace move', () => {
     const { id: next } = await runBatch(server.openai, [line('next')]);
     await server.stop();
     expect(await Remains.examine(place, (remains) => remains.problems())).toEqual([]);
-    const [numbers] = await place.examine(({ rows }) =>
-      rows<{ first: number }>(
+    const [numbers] = await place.examine((stored) =>
+      stored.rows<{ first: number }>(
         `SELECT MIN(task.seq) AS first FROM task JOIN batch ON batch.seq = batch_seq WHERE batch.id = '${next}'`,
       ),
     );

@@ -175,6 +175,7 @@ const BAD: [over: object, message: string | RegExp][] = [
   [{ endpoint: undefined }, 'endpoint cannot be null'],
   [{ endpoint: null }, 'endpoint cannot be null'],
   [{ endpoint: '' }, 'endpoint cannot be null'],
+  [{ endpoint: ' ' }, 'endpoint cannot be null'],
   [{ endpoint: 7 }, "Invalid type for 'endpoint': expected a string, but got an integer instead."],
   [{ endpoint: 'x'.repeat(201) }, "Invalid 'endpoint': expected a string of at most 200 characters."],
   [{ data: undefined }, 'data cannot be null'],
@@ -232,6 +233,16 @@ describe('what cannot be put', () => {
     Buffer.from([0x7b, 0xff]).toString('latin1'),
   ])('the body %j', async (body) => {
     expect((await client.refused('POST', 'put', body))[0]).toBe(400);
+  });
+
+  it('data that is nested deeper than the parsers of workers can read', async () => {
+    const deep = `{"queue":"chat","endpoint":"/v1/x","data":${'{"a":'.repeat(201)}1${'}'.repeat(201)}}`;
+    expect(await client.refused('POST', 'put', deep)).toEqual([400, "Invalid 'data': nested deeper than 200 levels."]);
+    const { results } = await client.post('put/bulk', `{"tasks":[${JSON.stringify(putBody({ level: 9 }))},${deep}]}`);
+    expect(results).toEqual([
+      { task_id: expect.stringMatching(TASK_ID) },
+      { error: { code: 400, message: "Invalid 'tasks.1.data': nested deeper than 200 levels." } },
+    ]);
   });
 
   it('a body that is no JSON by its type, or too large', async () => {

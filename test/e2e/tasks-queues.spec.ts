@@ -186,7 +186,9 @@ describe('a lane', () => {
       { code: 400, message: 'Access denied. You can only reset queues created by yourself' },
     ]);
     expect(await clear('clearing:1', acme)).toMatchObject([404, { message: "You have no queue named 'clearing'." }]);
-    expect(await clear('clearing:x')).toMatchObject([400, { message: NO_LANE }]);
+    for (const lane of ['clearing:x', 'clearing']) {
+      expect(await clear(lane)).toMatchObject([400, { code: 400, message: NO_LANE }]);
+    }
   });
 });
 

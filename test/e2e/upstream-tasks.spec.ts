@@ -126,8 +126,10 @@ describe('a caller who waits', () => {
 
   it('is told that his endpoint is none', async () => {
     const response = await post({ endpoint: '/v1/../../admin', data: chat(), queue: 'default' });
-    expect(response.status).toBe(500);
+    expect(response.status).toBe(400);
     expect(await response.text()).toContain('is no endpoint');
+    const id = response.headers.get('x-millrace-task-id')!;
+    expect(await endOf(id)).toMatchObject({ result: { status_code: 400, error: { code: 'invalid_endpoint' } } });
     expect((await sim.stats()).requests).toBe(0);
   });
 });

@@ -119,6 +119,11 @@ export class SharedPlace implements Place {
     await this.connected((connection) =>
       connection.query(`DROP DATABASE ${new URL(this.databaseUrl).pathname.slice(1)}`),
     );
+    await this.forget();
+  }
+
+  /** For one whose services are gone with all that they kept. */
+  async forget(): Promise<void> {
     await this.temporary.remove();
   }
 

@@ -3,7 +3,6 @@ import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestj
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
-import { findField, findItems, type JsonSpan } from '../../kernel/json-span.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { CallbackTargets } from '../../modules/callbacks/callback-targets.js';
 import type { PutRequest } from '../../modules/tasks/task-requests.js';
@@ -11,9 +10,9 @@ import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { isObject, wrongType } from '../common/field.decorators.js';
 import { idempotencyKeyOf } from '../common/idempotency-key.js';
-import { textOf } from '../common/json-body.js';
 import { ValidationPipe } from '../common/validation.pipe.js';
 import { HeldCalls } from './held-calls.js';
+import { jsonOfField, partOfBody, partsOfField, type JsonPart } from './json-part.js';
 import { BulkPutDto, BulkResultsDto, PUT_EXAMPLES, PutDto, PutReceiptDto, type BulkResultDto } from './put.dto.js';
 import { toPutRequest, waitMsOf, type PutOrigin } from './put.mapper.js';
 import { TASK_ID_HEADER } from './task-answers.js';
@@ -68,9 +67,8 @@ export class PutController {
     @Req() { body: raw }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const text = textOf(raw);
     const origin = originOf(caller, headers);
-    const request = toPutRequest(body, cut(text, findField(text, 'data')), origin, this.targets);
+    const request = toPutRequest(body, jsonOfField(partOfBody(raw as object), 'data'), origin, this.targets);
     const { mode } = request;
     if (mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
     const { id } = await this.tasks.put(request);
@@ -89,13 +87,10 @@ export class PutController {
     @Headers() headers: RequestHeaders,
     @Req() { body: raw }: FastifyRequest,
   ): Promise<BulkResultsDto> {
-    const text = textOf(raw);
-    const spans = findItems(text, findField(text, 'tasks')!.start);
+    const items = partsOfField(partOfBody(raw as object), 'tasks');
     const origin = { ...originOf(caller, headers), idempotencyKey: null };
     const read = tasks.map((task, index) =>
-      isObject(task)
-        ? this.readItem(task, text, spans[index]!, origin)
-        : wrongType(`tasks.${index}`, 'an object', task),
+      isObject(task) ? this.readItem(items[index]!, origin) : wrongType(`tasks.${index}`, 'an object', task),
     );
     const receipts = await this.tasks.putMany(
       read.filter((item): item is PutRequest => !(item instanceof MillraceError)),
@@ -109,10 +104,10 @@ export class PutController {
     };
   }
 
-  private readItem(task: unknown, text: string, { start }: JsonSpan, origin: PutOrigin): PutRequest | MillraceError {
+  private readItem(item: JsonPart, origin: PutOrigin): PutRequest | MillraceError {
     try {
-      const body = this.bodies.transform(task, { type: 'body', metatype: PutDto }) as PutDto;
-      const request = toPutRequest(body, cut(text, findField(text, 'data', start)), origin, this.targets);
+      const body = this.bodies.transform(item.value, { type: 'body', metatype: PutDto }) as PutDto;
+      const request = toPutRequest(body, jsonOfField(item, 'data'), origin, this.targets);
       const { mode } = request;
       if (mode === 'callback') return request;
       const message = `Unsupported response mode: ${mode}. Many tasks can be put in callback mode only.`;
@@ -130,11 +125,6 @@ function originOf(caller: Caller, headers: RequestHeaders): PutOrigin {
     queueName: headers['x-millrace-queue'] || headers['x-bella-queue-name'] || null,
     idempotencyKey: idempotencyKeyOf(headers),
   };
-}
-
-/** The bytes of the caller go on as they are; that there are some has been checked. */
-function cut(text: string, span: JsonSpan | null): string {
-  return text.slice(span!.start, span!.end);
 }
 
 function refused({ status, message }: MillraceError): BulkResultDto {

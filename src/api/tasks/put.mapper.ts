@@ -28,7 +28,8 @@ export function waitMsOf({ timeout }: PutDto): number {
 /** `data`: its JSON text. Refuses with `missing_required_parameter` and `invalid_value`. */
 export function toPutRequest(body: PutDto, data: string, origin: PutOrigin, targets: CallbackTargets): PutRequest {
   const { delay, not_before: notBefore, callback_url: callbackUrl } = body;
-  if (!body.endpoint && !body.type) {
+  const endpoint = body.endpoint?.trim() ? body.endpoint : null;
+  if (endpoint === null && !body.type) {
     throw new MillraceError('missing_required_parameter', 'endpoint cannot be null', { param: 'endpoint' });
   }
   if (isGiven(delay) && isGiven(notBefore)) {
@@ -42,7 +43,7 @@ export function toPutRequest(body: PutDto, data: string, origin: PutOrigin, targ
     level: body.level ?? 0,
     mode: body.response_mode ?? 'callback',
     type: body.type || null,
-    endpoint: body.endpoint || null,
+    endpoint,
     model: typeof model === 'string' ? model : null,
     body: data,
     delayMs: isGiven(delay) ? delay * 1000 : null,

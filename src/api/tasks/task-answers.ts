@@ -1,5 +1,5 @@
 /** What a caller who waited for a task gets: the answer itself with its status, or why there is none. */
-import type { TaskState } from '../../kernel/task-state.js';
+import { statusWithoutAnswer } from '../../modules/callbacks/result-object.js';
 import type { TaskDetails } from '../../modules/tasks/task-requests.js';
 
 export const TASK_ID_HEADER = 'x-millrace-task-id';
@@ -24,8 +24,6 @@ export const TIMED_OUT: TaskAnswer = {
   error: { code: 'timeout', message: 'Nobody was done with the task in time.' },
 };
 
-const STATUS_WITHOUT_ANSWER: Readonly<Partial<Record<TaskState, number>>> = { expired: 408, cancelled: 499 };
-
 export function answerOf({ state, result }: TaskDetails): TaskAnswer {
   const body = result?.body ?? null;
   if (body !== null || state === 'completed') return { status: result?.statusCode ?? 200, body, error: null };
@@ -33,5 +31,5 @@ export function answerOf({ state, result }: TaskDetails): TaskAnswer {
     code: result?.errorCode ?? state,
     message: result?.errorMessage ?? 'The task ended without an answer.',
   };
-  return { status: STATUS_WITHOUT_ANSWER[state] ?? 500, body: null, error };
+  return { status: statusWithoutAnswer(state, result?.errorCode ?? null), body: null, error };
 }

@@ -87,7 +87,7 @@ async function checkSecret({ secret }: AppConfig, inspection: MysqlInspection): 
 
 async function checkInstances(inspection: MysqlInspection, now: number): Promise<Finding> {
   const living = await inspection.livingInstances(now - SILENT_MS);
-  const said = living.map(({ role, host, pid }) => `${role} ${host}:${pid}`).join(', ');
+  const said = living.map(({ role, host, pid }) => `${role} ${host.split(' ', 1)[0]}:${pid}`).join(', ');
   const works = living.some(({ role }) => role !== 'api');
   if (living.length > 0 && !works)
     return warning('processes', `${said}: nobody does the work`, 'start a process with MILLRACE_ROLE=engine');

@@ -1,4 +1,4 @@
-import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 
 /** What was recorded of a task, its body as it is kept: JSON text, or any other text. */
 export interface RecordedResult {
@@ -12,11 +12,16 @@ export interface RecordedResult {
 }
 
 /** Statuses of tasks that ended without an answer, as a caller who waits for the answer gets them. */
-const STATUS_WITHOUT_ANSWER: Readonly<Record<number, number>> = {
-  [TASK_STATE_CODE.expired]: 408,
-  [TASK_STATE_CODE.cancelled]: 499,
-};
+const STATUS_WITHOUT_ANSWER: Readonly<Partial<Record<TaskState, number>>> = { expired: 408, cancelled: 499 };
+/** What a task failed of when it was its submitter's doing. */
+const MISTAKES: ReadonlySet<string | null> = new Set(['invalid_endpoint']);
+const MISTAKEN = 400;
 const FAILED = 500;
+
+/** `errorCode`: of a task that ended without an answer. */
+export function statusWithoutAnswer(state: TaskState, errorCode: string | null): number {
+  return STATUS_WITHOUT_ANSWER[state] ?? (MISTAKES.has(errorCode) ? MISTAKEN : FAILED);
+}
 
 /**
  * The result object of a task as JSON text: `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there
@@ -24,7 +29,7 @@ const FAILED = 500;
  */
 export function resultObject(taskId: string, result: RecordedResult): string {
   const { state, statusCode, requestId, body, errorCode, errorMessage } = result;
-  const status = statusCode ?? STATUS_WITHOUT_ANSWER[state] ?? FAILED;
+  const status = statusCode ?? statusWithoutAnswer(TASK_STATES[state]!, errorCode);
   const head = `{"status_code":${status},"request_id":${JSON.stringify(requestId ?? taskId)}`;
   if (body !== null) return `${head},"body":${body}}`;
   if (errorCode === null && statusCode !== null) return `${head}}`;

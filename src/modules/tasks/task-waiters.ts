@@ -121,6 +121,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
 
   private hear(waiter: TaskWaiter, events: Parameters<TaskWaiter['hear']>[0]): void {
     if (!waiter.isListening) return;
+    waiter.checkedAt = this.clock.now(); // it runs, and what it says arrives: no need to look
     // While older ones are being read, what comes now is read with them.
     if (!waiter.isBehind) waiter.hear(events);
   }
@@ -200,8 +201,10 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     const due = waiters.filter((waiter) => now - waiter.checkedAt >= LOOK_MS);
     for (const waiter of due) waiter.checkedAt = now;
     for (let from = 0; from < due.length; from += PAGE) {
-      const ids = new Set(due.slice(from, from + PAGE).map(({ taskId }) => taskId));
+      const page = due.slice(from, from + PAGE);
+      const ids = new Set(page.map(({ taskId }) => taskId));
       for (const id of await this.store.endedOf([...ids])) this.noteEnd(id);
+      await this.catchUpAll(page.filter(({ isListening }) => isListening));
       await nextTurn(); // others have their turn between two pages
     }
   }

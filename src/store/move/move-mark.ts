@@ -12,7 +12,7 @@ export async function refuseHalfMoved(dataSource: DataSource): Promise<void> {
 
 /** Where the move that has begun and not ended comes from; null when there is none. */
 export async function moveUnderWay(dataSource: DataSource): Promise<string | null> {
-  const rows = (await dataSource.query('SELECT value FROM setting WHERE name = ?', [NAME])) as { value: string }[];
+  const rows = await dataSource.query<{ value: string }[]>('SELECT value FROM setting WHERE name = ?', [NAME]);
   return rows[0]?.value ?? null;
 }
 

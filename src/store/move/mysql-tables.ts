@@ -66,10 +66,8 @@ export class MysqlTables {
 
   async count({ name }: MovedTable): Promise<number> {
     const where = name === 'setting' ? ` WHERE NOT (${IS_MARK})` : '';
-    const rows = (await this.dataSource.query(`SELECT COUNT(*) AS count FROM \`${name}\`${where}`)) as [
-      { count: number },
-    ];
-    return Number(rows[0].count);
+    const [row] = await this.dataSource.query<[{ count: number }]>(`SELECT COUNT(*) AS count FROM \`${name}\`${where}`);
+    return row.count;
   }
 
   /** Whether exactly these rows are there under their keys. */
@@ -78,7 +76,7 @@ export class MysqlTables {
     const wanted = rows.map((row) => places.map((place) => row[place]));
     const sql = `SELECT ${quoted(columns)} FROM \`${name}\` WHERE (${quoted(keys)}) IN (?) ORDER BY ${quoted(keys)}`;
     const one = wanted.map((key) => (key.length === 1 ? key[0] : key));
-    const found = (await this.dataSource.query(sql, [one])) as Record<string, unknown>[];
+    const found = await this.dataSource.query<Record<string, unknown>[]>(sql, [one]);
     const there = found.map((row) => columns.map((column) => row[column]));
     return JSON.stringify(there) === JSON.stringify(rows);
   }

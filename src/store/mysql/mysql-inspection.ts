@@ -53,17 +53,16 @@ export class MysqlInspection {
 
   async variables(): Promise<ServerVariables> {
     const names = ASKED.map((name) => `'${name}'`).join(', ');
-    const rows = (await this.dataSource.query(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`)) as {
-      Variable_name: string;
-      Value: string;
-    }[];
+    const rows = await this.dataSource.query<{ Variable_name: string; Value: string }[]>(
+      `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`,
+    );
     return Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]));
   }
 
   /** What its clock shows, epoch ms. */
   async now(): Promise<number> {
-    const [row] = (await this.dataSource.query('SELECT UNIX_TIMESTAMP(NOW(3)) * 1000 AS now')) as [{ now: number }];
-    return Number(row.now);
+    const [row] = await this.dataSource.query<[{ now: number }]>('SELECT FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) AS now');
+    return row.now;
   }
 
   /**
@@ -105,7 +104,7 @@ export class MysqlInspection {
 
   /** Statements that would make the schema what this version expects; empty when it is. */
   async drift(): Promise<string[]> {
-    const [row] = (await this.dataSource.query('SELECT VERSION() AS version')) as [{ version: string }];
+    const [row] = await this.dataSource.query<[{ version: string }]>('SELECT VERSION() AS version');
     const schemaOf = /mariadb/i.test(row.version) ? 'mariadb' : 'mysql';
     const source = await openMysql({ url: this.url, poolSize: 1, isForWriting: false, schemaOf });
     try {

@@ -72,10 +72,12 @@ export async function mysqlDrift(url: string): Promise<string[]> {
   }
 }
 
+/** The list of migrations is made before the first of them runs, and written to after it: an empty one is no schema yet. */
 async function hasSchema(dataSource: DataSource): Promise<boolean> {
   const runner = dataSource.createQueryRunner();
   try {
-    return await runner.hasTable('migration');
+    if (!(await runner.hasTable('migration'))) return false;
+    return ((await runner.query('SELECT 1 FROM migration LIMIT 1')) as unknown[]).length > 0;
   } finally {
     await runner.release();
   }

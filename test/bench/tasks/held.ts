@@ -1,6 +1,6 @@
 /** 10,000 blocking calls that wait at the same time, and what a cheap request takes meanwhile. */
 import { Agent, request } from 'undici';
-import { peakMemoryMb, startServer } from '../bench-kit.js';
+import { peakMemoryMb, startServer, type BenchEnv } from '../bench-kit.js';
 
 const CALLS = 10_000;
 const CHEAP = 500;
@@ -11,8 +11,8 @@ export interface HeldRound {
   cheapP99: number;
 }
 
-export async function heldRound(): Promise<HeldRound> {
-  const server = await startServer({});
+export async function heldRound(env: BenchEnv = {}): Promise<HeldRound> {
+  const server = await startServer(env);
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${server.adminKey}` };
   const post = (path: string, body: unknown, dispatcher: Agent) =>
     request(server.url + path, { method: 'POST', headers, body: JSON.stringify(body), dispatcher });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Bull from 'bull';
 import { Pool } from 'undici';
-import { cpuSeconds, startServer } from '../bench-kit.js';
+import { cpuSeconds, startServer, type BenchEnv } from '../bench-kit.js';
 
 const TASKS = 20_000;
 const WORKERS = 4;
@@ -27,12 +27,12 @@ export interface PullRound {
   cpuUs: number;
 }
 
-export async function pullRound(): Promise<PullRound> {
-  return { bull: await bullPerS(), ...(await pullPerS()) };
+export async function pullRound(env: BenchEnv = {}): Promise<PullRound> {
+  return { bull: await bullPerS(), ...(await pullPerS(env)) };
 }
 
-async function pullPerS(): Promise<{ pull: number; cpuUs: number }> {
-  const server = await startServer({});
+async function pullPerS(env: BenchEnv): Promise<{ pull: number; cpuUs: number }> {
+  const server = await startServer(env);
   const pool = new Pool(server.url, { connections: WORKERS });
   const post = async (path: string, body: unknown): Promise<unknown> => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${server.adminKey}` };

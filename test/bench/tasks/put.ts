@@ -1,6 +1,6 @@
 /** Durable `put`s from 64 connections, beside a bare Fastify echo and the same route with a store that stores nothing. */
 import autocannon from 'autocannon';
-import { cpuSeconds, startProcess, startServer, stopProcess, type BenchServer } from '../bench-kit.js';
+import { cpuSeconds, startProcess, startServer, stopProcess, type BenchEnv, type BenchServer } from '../bench-kit.js';
 
 const CONNECTIONS = 64;
 const SECONDS = 5;
@@ -48,14 +48,14 @@ async function onServer(server: BenchServer): Promise<PutRate> {
 }
 
 /** Each on a server of its own, one after the other, so that they do not share the machine. */
-export async function putRound(): Promise<PutRound> {
+export async function putRound(env: BenchEnv = {}): Promise<PutRound> {
   const echoServer = await startProcess('bench/test/bench/tasks/echo-server.js', []);
   const echo = await load(echoServer.url, '/echo', 'none', echoServer.process.pid!);
   await stopProcess(echoServer);
   const idle = await startServer({}, 'bench/test/bench/tasks/forgetful-server.js');
   const nothing = await onServer(idle);
   await idle.stop();
-  const server = await startServer({});
+  const server = await startServer(env);
   const put = await onServer(server);
   await server.stop();
   return { echo, nothing, put };

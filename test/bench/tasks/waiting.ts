@@ -1,7 +1,15 @@
 /** What Millrace adds to a call of which the caller waits for the answer: blocking, and until the first token of a stream. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { median, startProcess, startServer, stopProcess, type BenchServer, type Started } from '../bench-kit.js';
+import {
+  median,
+  startProcess,
+  startServer,
+  stopProcess,
+  type BenchEnv,
+  type BenchServer,
+  type Started,
+} from '../bench-kit.js';
 
 const CALLS = 2000;
 const IN_FLIGHT = 200;
@@ -18,9 +26,9 @@ export interface WaitingRound {
 
 const DATA = { model: 'bench', messages: [{ role: 'user', content: 'Where is the river bank?' }] };
 
-export async function waitingRound(): Promise<WaitingRound> {
+export async function waitingRound(env: BenchEnv = {}): Promise<WaitingRound> {
   const slow = await startProcess('sim/main.js', ['--port', '0', '--latency-ms', String(LATENCY_MS)]);
-  const blocking = await added(slow, (target) => blockingTimes(target));
+  const blocking = await added(env, slow, (target) => blockingTimes(target));
   await stopProcess(slow);
   const talking = await startProcess('sim/main.js', [
     '--port',
@@ -28,7 +36,7 @@ export async function waitingRound(): Promise<WaitingRound> {
     '--time-to-first-token-ms',
     String(FIRST_TOKEN_MS),
   ]);
-  const first = await added(talking, (target) => firstTokenTimes(target));
+  const first = await added(env, talking, (target) => firstTokenTimes(target));
   await stopProcess(talking);
   return {
     blockingP50: median(blocking.through) - median(blocking.direct),
@@ -43,8 +51,8 @@ interface Target {
   body: (isStream: boolean) => string;
 }
 
-async function added(sim: Started, measure: (target: Target) => Promise<number[]>) {
-  const server = await startServer({ MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '256' });
+async function added(env: BenchEnv, sim: Started, measure: (target: Target) => Promise<number[]>) {
+  const server = await startServer({ ...env, MILLRACE_UPSTREAM_URL: sim.url, MILLRACE_UPSTREAM_CONCURRENCY: '256' });
   const headers = { 'content-type': 'application/json' };
   const direct = { url: `${sim.url}/chat/completions`, headers, body: directBody };
   const times = { direct: await measure(direct), through: await measure(throughServer(server)) };

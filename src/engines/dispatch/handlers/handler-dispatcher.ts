@@ -24,6 +24,10 @@ export class HandlerDispatcher {
   private readonly taken = new Map<string, number>();
   private readonly hungry = new HungryLanes();
   private readonly rate: QueueRate;
+  /** Lanes that are being looked at. */
+  private readonly working = new Set<number>();
+  /** Of those, the ones that must be looked at once more. */
+  private readonly again = new Set<number>();
   private isStopping = false;
 
   constructor(
@@ -41,12 +45,26 @@ export class HandlerDispatcher {
     this.isStopping = true;
   }
 
-  /** Leases and starts what the free places allow, until the lane's work or the places run out. */
+  /**
+   * Leases and starts what the free places allow, until the lane's work or the places run out. A lane that is looked at
+   * already is looked at once more afterwards: two looks at a time would find the places of each other taken, give them back
+   * unused, and wake each other by that for ever.
+   */
   async workLane(laneSeq: number): Promise<void> {
-    for (let isMore = true; isMore;) {
-      const lane = this.queues.laneBySeq(laneSeq);
-      if (this.isStopping || !lane?.queue.consumers.has('handler') || lane.queue.isPaused) return;
-      isMore = await this.lease(lane);
+    if (this.working.has(laneSeq)) {
+      this.again.add(laneSeq);
+      return;
+    }
+    this.working.add(laneSeq);
+    try {
+      for (let isMore = true; isMore;) {
+        this.again.delete(laneSeq);
+        const lane = this.queues.laneBySeq(laneSeq);
+        if (this.isStopping || !lane?.queue.consumers.has('handler') || lane.queue.isPaused) return;
+        isMore = (await this.lease(lane)) || this.again.has(laneSeq);
+      }
+    } finally {
+      this.working.delete(laneSeq);
     }
   }
 

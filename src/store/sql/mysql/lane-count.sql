@@ -1,8 +1,9 @@
--- Adds to the lanes' totals.
+-- Adds to the lanes' totals. The index is forced here and wherever rows are locked: of few rows the planner reads all, and
+-- waits for those that others hold, out of order.
 UPDATE JSON_TABLE(:items, '$[*]' COLUMNS (seq BIGINT PATH '$.seq', put BIGINT PATH '$.put', taken BIGINT PATH '$.taken',
   completed BIGINT PATH '$.completed', failed BIGINT PATH '$.failed', expired BIGINT PATH '$.expired',
   cancelled BIGINT PATH '$.cancelled')) AS given
-STRAIGHT_JOIN lane ON lane.seq = given.seq
+STRAIGHT_JOIN lane FORCE INDEX (PRIMARY) ON lane.seq = given.seq
 SET lane.put_count = lane.put_count + given.put,
   lane.taken_count = lane.taken_count + given.taken,
   lane.completed_count = lane.completed_count + given.completed,

@@ -1,0 +1,144 @@
+/** Services that die, freeze, lose what they kept or refuse, while a batch runs and clients go on putting. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createBatch, upload } from '../support/batches.js';
+import { chatLines } from '../support/chat-lines.js';
+import { Deployment } from '../support/deployment.js';
+import { DeploymentBatch } from '../support/deployment-batch.js';
+import { PutLoad } from '../support/put-load.js';
+import { strikeBatch, type StruckOptions } from '../support/struck-batch.js';
+import { PullWorker } from '../support/pull-worker.js';
+import { until } from '../support/until.js';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const IS_LONG = process.env['LONG'] === '1';
+const LINES = chatLines(IS_LONG ? 5_000 : 1_200);
+const OUTAGE_MS = 3_000;
+
+let deployment: Deployment;
+let load: PutLoad;
+beforeEach(async () => {
+  deployment = await Deployment.start({ apis: 1, engines: 2, sim: { latencyMs: 80 } });
+  load = await PutLoad.prepare(deployment.apis[0]!);
+});
+afterEach(() => deployment.close());
+
+async function struck(strikes: StruckOptions['strikes'], faults: number): Promise<void> {
+  expect(await strikeBatch(deployment, load, { lines: LINES, strikes, faults })).toEqual([]);
+}
+
+it('Redis is killed and comes back empty, is flushed, and freezes', async () => {
+  const { redis } = deployment;
+  const client = redis.client();
+  await struck(
+    [
+      async () => {
+        await redis.kill();
+        await delay(OUTAGE_MS);
+        await redis.restart({ empty: true });
+      },
+      () => client.flushall(),
+      async () => {
+        redis.pause();
+        await delay(OUTAGE_MS);
+        redis.resume();
+      },
+    ],
+    0,
+  );
+  expect(Object.keys(load.answers), 'what needs no Redis is served without').toEqual(['200']);
+});
+
+it('MariaDB is killed and comes back, and freezes: 503 with Retry-After, and nothing answered is lost', async () => {
+  const { mysql } = deployment;
+  await struck(
+    [
+      async () => {
+        await mysql.kill();
+        await delay(OUTAGE_MS);
+        await mysql.restart();
+      },
+      async () => {
+        mysql.pause();
+        await delay(OUTAGE_MS);
+        mysql.resume();
+      },
+    ],
+    1,
+  );
+  expect(load.answers['503 with Retry-After']).toBeGreaterThan(0);
+  expect(Object.keys(load.answers).sort()).toEqual(['200', '503 with Retry-After']);
+});
+
+it('the database is read-only for a while: 503 with Retry-After, then all goes on', async () => {
+  await struck(
+    [
+      async () => {
+        await deployment.administer('SET GLOBAL read_only = 1');
+        const client = new PullWorker(deployment.apis[0]!);
+        const refused = await until(
+          () => client.ask('POST', 'put', { endpoint: '/v1/x', queue: 'load', data: {} }),
+          ({ status }) => status !== 200,
+        );
+        expect([refused.status, refused.headers.get('retry-after') !== null]).toEqual([503, true]);
+        await delay(OUTAGE_MS);
+        await deployment.administer('SET GLOBAL read_only = 0');
+      },
+    ],
+    1,
+  );
+  expect(Object.keys(load.answers).sort()).toEqual(['200', '503 with Retry-After']);
+});
+
+it('S3 is away while lines are worked on: uploads are refused with 503, and no line is failed for it', async () => {
+  await struck(
+    [
+      async () => {
+        await deployment.s3.down();
+        const answer = await upload(deployment.apis[0]!.openai, [LINES[0]!.text]).catch(
+          (error: { status: number }) => error.status,
+        );
+        expect(answer).toBe(503);
+        await delay(OUTAGE_MS);
+        await deployment.s3.up();
+      },
+    ],
+    0,
+  );
+});
+
+it('S3 goes away before the result files are written: the batch ends when it is back', async () => {
+  const lines = LINES.slice(0, 300);
+  const run = await DeploymentBatch.submit(deployment, lines);
+  await run.reached(lines.length - 50);
+  await deployment.s3.down();
+  const { status } = await run.until(
+    (batch) => batch.status !== 'in_progress' || batch.request_counts!.completed === 300,
+  );
+  await delay(OUTAGE_MS);
+  await run.until(() => true);
+  expect([status, run.batch.status]).not.toContain('completed');
+  await deployment.s3.up();
+  const report = await run.finish(0, () => ({ 'a batch that could not be finalized': 1 }));
+  expect([report.problems, run.batch.request_counts!.completed]).toEqual([[], 300]);
+});
+
+it('S3 is away when a batch is created: it is read in when S3 is back', async () => {
+  const client = deployment.apis[0]!.openai;
+  const file = await upload(
+    client,
+    LINES.slice(0, 20).map(({ text }) => text),
+  );
+  await deployment.s3.down();
+  const { id } = await createBatch(client, file);
+  await delay(OUTAGE_MS);
+  expect((await client.batches.retrieve(id)).status).toBe('validating');
+  await deployment.s3.up();
+  const { status } = await until(
+    () => client.batches.retrieve(id),
+    (batch) => ['completed', 'failed'].includes(batch.status),
+    60_000,
+  );
+  expect(status).toBe('completed');
+});

@@ -1,0 +1,62 @@
+/** Processes that start together on an empty database, and those that must not start. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Deployment } from '../support/deployment.js';
+import { EndedTooSoon } from '../support/child-program.js';
+import { ConsoleClient } from '../support/console.js';
+
+let deployment: Deployment;
+
+beforeAll(async () => {
+  deployment = await Deployment.start({ apis: 3, engines: 3, isStarted: false });
+});
+afterAll(() => deployment.close());
+
+/** Rejects with what the process printed; so it does when it goes on to serve, with another text. */
+async function refusal(start: Promise<unknown>): Promise<string> {
+  const error = await start.then(
+    () => new Error('it started'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof EndedTooSoon)) throw error;
+  const [line] = error.message.split('\n').filter((text) => text.includes('"level":"fatal"'));
+  return (JSON.parse(line!) as { msg: string }).msg;
+}
+
+it('six at once on a database where a migration was cut off before it had made anything make the schema once', async () => {
+  const name = new URL(deployment.place.env['MILLRACE_DATABASE_URL']!).pathname.slice(1);
+  await deployment.administer(
+    `CREATE TABLE ${name}.migration (id INT AUTO_INCREMENT PRIMARY KEY, timestamp BIGINT NOT NULL, name VARCHAR(255) NOT NULL)`,
+  );
+  await Promise.all(deployment.processes.map((one) => one.restart()));
+  expect(await deployment.value('SELECT COUNT(*) - COUNT(DISTINCT name) FROM migration')).toBe(0);
+  expect(await deployment.value("SELECT COUNT(*) FROM queue WHERE name = 'default'")).toBe(1);
+  const all = await Promise.all(deployment.apis.map((api) => new ConsoleClient(api).get('queues')));
+  expect(new Set(all.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  expect(await deployment.stop()).toEqual([]);
+});
+
+it('six at once on an empty database make the schema once', async () => {
+  await deployment.emptyDatabase();
+  await Promise.all(deployment.processes.map((one) => one.restart()));
+  expect(await deployment.value('SELECT COUNT(*) - COUNT(DISTINCT name) FROM migration')).toBe(0);
+  expect(await deployment.value("SELECT COUNT(*) FROM queue WHERE name = 'default'")).toBe(1);
+  expect(await deployment.stop()).toEqual([]);
+});
+
+it('one with another secret is refused, and the right one still starts', async () => {
+  const [api] = deployment.apis;
+  const secret = deployment.place.env['MILLRACE_SECRET']!;
+  const said = await refusal(api!.restart({ MILLRACE_SECRET: 'some-other-secret-of-tests-0123456789' }));
+  expect(said).toContain('MILLRACE_SECRET does not fit what is stored');
+  await api!.restart({ MILLRACE_SECRET: secret });
+  expect(await deployment.stop()).toEqual([]);
+});
+
+it('one whose schema was made by a newer build is refused, and says which migrations it does not know', async () => {
+  await deployment.place.alter(`INSERT INTO migration (timestamp, name) VALUES (9, 'from_the_future0000000000999')`);
+  const said = await refusal(deployment.engines[0]!.restart());
+  expect(said).toContain('newer version of Millrace (migrations from_the_future0000000000999)');
+  await deployment.place.alter(`DELETE FROM migration WHERE timestamp = 9`);
+  await deployment.engines[0]!.restart();
+  expect(await deployment.stop()).toEqual([]);
+});
