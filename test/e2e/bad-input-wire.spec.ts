@@ -87,6 +87,23 @@ describe('lies about the length of a body', () => {
     connection.destroy();
     await expect.poll(() => storedBlobs(server), PATIENCE).toEqual(blobs);
   });
+
+  it("a JSON body that breaks off is nobody's defect, as the log shows in the end", async () => {
+    const start = request(
+      'POST /v1/queue/put HTTP/1.1',
+      ['content-type: application/json', 'content-length: 100'],
+      '{"a',
+    );
+    const connection = await RawConnection.open(server.url);
+    connection.send(start);
+    await expect.poll(() => server.fetch('/livez').then(({ status }) => status), PATIENCE).toBe(200);
+    connection.destroy();
+    const chunked = request('POST /v1/queue/put HTTP/1.1', [
+      'content-type: application/json',
+      'transfer-encoding: chunked',
+    ]);
+    expect(statusesOf(await raw(`${chunked}ZZ\r\nabc`))).toEqual([400]);
+  });
 });
 
 describe('what is no HTTP', () => {

@@ -81,6 +81,10 @@ export function pathOf(request: FastifyRequest): string {
 /** By the codes of Fastify's errors, else by its status; whatever is not known to be the caller's fault is ours. */
 export function errorOfFramework(cause: unknown, status: number, request: FastifyRequest): MillraceError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  // Not only of the caller: a database or an upstream may hang up too, but then the request is here whole.
+  if (code === 'ECONNRESET' && !request.raw.complete) {
+    return new MillraceError('invalid_request', 'The request broke off before its end.', { cause });
+  }
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new MillraceError('payload_too_large', 'The request body is too large.', { cause });
