@@ -10,7 +10,7 @@ import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 import { WorkerListDto, type WorkerViewDto } from './worker.dto.js';
 
 const NO_EVENT_BUS =
-  'This server has no event bus: it needs MILLRACE_EVENTBUS_URL in distributed mode. Report with ' +
+  'This server has no event bus that workers could report over: that needs a Redis of distributed mode. Report with ' +
   'POST /v1/queue/{id}/progress and POST /v1/queue/{id}/complete instead; blocking and streaming callers get both.';
 const EVENT_BUS_EXAMPLE = { url: 'redis://127.0.0.1:6379/0', topic: 'millrace:events:' };
 
