@@ -1,6 +1,6 @@
 /**
  * Permits over all processes, counted in Redis. Each process says again every beat what it holds, so that what a dead one
- * held comes back, and a Redis that was wiped knows the whole within a beat or two; until then it grants nothing.
+ * held comes back, and a Redis that was wiped knows the whole within a few beats; until then it grants nothing.
  */
 import { Subject, type Observable } from 'rxjs';
 import type { Clock } from '../../kernel/clock.js';
@@ -11,8 +11,8 @@ import { PermitAccount } from './permit-account.js';
 import type { RedisLink } from './redis-link.js';
 
 const BEAT_MS = 500;
-/** Two beats and some: by then every living process has said what it holds. */
-const RECOUNT_MS = 1_200;
+/** Four beats: by then every living process has said what it holds, a busy one too. */
+const RECOUNT_MS = 2_000;
 /** A process that was silent for so long is dead; longer than a live one is ever held up, shorter than anybody minds. */
 const ALIVE_MS = 10_000;
 /** Whoever asks for permits waits no longer for Redis: without it there are none. */
