@@ -8,6 +8,7 @@ import { MaintenanceModule } from '../../src/engines/maintenance/maintenance.mod
 import { Clock, SystemClock } from '../../src/kernel/clock.js';
 import { newId } from '../../src/kernel/ids.js';
 import { SecretSealer } from '../../src/kernel/secret-sealer.js';
+import { InstancePolicy } from '../../src/modules/instances/instance-policy.js';
 import { QueuesService } from '../../src/modules/queues/queues.service.js';
 import { TasksModule } from '../../src/modules/tasks/tasks.module.js';
 import { AccessStore } from '../../src/store/access.store.js';
@@ -46,6 +47,7 @@ export async function startTaskApp(): Promise<TaskApp> {
   const shared = [
     { provide: Clock, useValue: clock },
     { provide: SecretSealer, useValue: new SecretSealer('a secret of a test') },
+    { provide: InstancePolicy, useValue: { isAlone: true } satisfies InstancePolicy },
   ];
   const imports = [
     ConfigModule.forRoot(config),
@@ -56,7 +58,13 @@ export async function startTaskApp(): Promise<TaskApp> {
     TasksModule,
     MaintenanceModule,
   ];
-  const app = await NestFactory.createApplicationContext({ module: TaskAppModule, imports }, { logger: false });
+  const app = await NestFactory.createApplicationContext(
+    { module: TaskAppModule, imports },
+    {
+      logger: false,
+      abortOnError: false, // else a mistake in the parts ends the whole test process without a word
+    },
+  );
   await app.init();
   const find = <T>(type: abstract new (...parts: never[]) => T): T => app.get(type as never, { strict: false });
   return {
