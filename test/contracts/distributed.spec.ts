@@ -74,6 +74,8 @@ async function makeLimiter(): Promise<LimiterSubject> {
     advance: async (ms) => {
       await link.client.ping(); // answers that are on their way must not seem to take as long
       await time.advance(ms);
+      await link.client.ping(); // what the passing of time has set off is through by then
+      await link.heard();
     },
     dispose: async () => {
       await limiter.close();
