@@ -5,7 +5,7 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crashPoint } from '../../kernel/crash-point.js';
-import type { BlobWriter } from '../../ports/blob-store.js';
+import { EndingWriter } from '../local/ending-writer.js';
 import { syncFolder } from './durable-folders.js';
 import { storageErrorOf } from './fs-errors.js';
 
@@ -21,20 +21,16 @@ export interface BlobPlace {
   onEnd: (writer: FsBlobWriter) => Promise<void>;
 }
 
-export class FsBlobWriter implements BlobWriter {
+export class FsBlobWriter extends EndingWriter {
   private readonly buffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
   private filled = 0;
-  /** All writes so far, one after the other; once rejected, it stays so and the writer is of no more use. */
-  private writes: Promise<void> = Promise.resolve();
-  private committing: Promise<void> | null = null;
-  private aborting: Promise<void> | null = null;
-  private isCommitted = false;
   private path: string;
 
   private constructor(
     private readonly file: FileHandle,
     private readonly place: BlobPlace,
   ) {
+    super();
     this.path = place.temporaryPath;
   }
 
@@ -46,24 +42,7 @@ export class FsBlobWriter implements BlobWriter {
     }
   }
 
-  write(chunk: Buffer): Promise<void> {
-    if (this.committing || this.aborting) return Promise.reject(new Error('This blob writer has ended'));
-    this.writes = this.writes.then(() => this.append(chunk));
-    return this.writes;
-  }
-
-  commit(): Promise<void> {
-    if (this.aborting && !this.committing) return Promise.reject(new Error('This blob writer was aborted'));
-    this.committing ??= this.finish();
-    return this.committing;
-  }
-
-  abort(): Promise<void> {
-    this.aborting ??= this.discard();
-    return this.aborting;
-  }
-
-  private async append(chunk: Buffer): Promise<void> {
+  protected override async append(chunk: Buffer): Promise<void> {
     if (this.filled + chunk.length > WRITE_BYTES) await this.flush();
     if (chunk.length >= WRITE_BYTES) {
       await this.writeOut(chunk);
@@ -88,8 +67,7 @@ export class FsBlobWriter implements BlobWriter {
     }
   }
 
-  private async finish(): Promise<void> {
-    await this.writes;
+  protected override async finish(): Promise<void> {
     await this.flush();
     try {
       await this.file.datasync();
@@ -103,16 +81,14 @@ export class FsBlobWriter implements BlobWriter {
     } catch (error) {
       throw storageErrorOf(error);
     }
-    this.isCommitted = true;
-    await this.place.onEnd(this);
   }
 
-  /** A commit that is under way wins; after one that failed, this takes away what it left, even at the final place. */
-  private async discard(): Promise<void> {
-    await Promise.allSettled([this.writes, this.committing]);
-    if (this.isCommitted) return;
+  protected override async discard(): Promise<void> {
     await this.file.close();
     await rm(this.path, { force: true });
-    await this.place.onEnd(this);
+  }
+
+  protected override ended(): Promise<void> {
+    return this.place.onEnd(this);
   }
 }

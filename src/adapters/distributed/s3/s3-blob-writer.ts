@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import { crashPoint } from '../../../kernel/crash-point.js';
-import type { BlobWriter } from '../../../ports/blob-store.js';
+import { EndingWriter } from '../../local/ending-writer.js';
 import { PartBuffer } from './part-buffer.js';
 import type { S3Access } from './s3-access.js';
 import { isUploadGone } from './s3-errors.js';
@@ -20,7 +20,7 @@ export interface S3BlobPlace {
   onLeftBehind: (error: unknown) => void;
 }
 
-export class S3BlobWriter implements BlobWriter {
+export class S3BlobWriter extends EndingWriter {
   private readonly id = randomUUID();
   private readonly part = new PartBuffer();
   private readonly parts: CompletedPart[] = [];
@@ -29,33 +29,12 @@ export class S3BlobWriter implements BlobWriter {
   private uploadId: string | null = null;
   /** What the first part that could not be sent has died of. */
   private failure: { error: unknown } | null = null;
-  /** All writes so far, one after the other; once rejected, it stays so and the writer is of no more use. */
-  private writes: Promise<void> = Promise.resolve();
-  private committing: Promise<void> | null = null;
-  private aborting: Promise<void> | null = null;
-  private isCommitted = false;
 
-  constructor(private readonly place: S3BlobPlace) {}
-
-  write(chunk: Buffer): Promise<void> {
-    if (this.committing || this.aborting) return Promise.reject(new Error('This blob writer has ended'));
-    this.writes = this.writes.then(() => this.append(chunk));
-    return this.writes;
+  constructor(private readonly place: S3BlobPlace) {
+    super();
   }
 
-  commit(): Promise<void> {
-    if (this.aborting && !this.committing) return Promise.reject(new Error('This blob writer was aborted'));
-    this.committing ??= this.finish();
-    return this.committing;
-  }
-
-  /** Resolves also when S3 cannot be reached: nobody will ever see what is left there, and the sweep takes it away. */
-  abort(): Promise<void> {
-    this.aborting ??= this.discard();
-    return this.aborting;
-  }
-
-  private async append(chunk: Buffer): Promise<void> {
+  protected override async append(chunk: Buffer): Promise<void> {
     for (let from = 0; from < chunk.length;) {
       // Not before more comes, because a blob of exactly one part is a small one.
       if (this.part.isFull) await this.sendPart();
@@ -81,9 +60,8 @@ export class S3BlobWriter implements BlobWriter {
     }
   }
 
-  private async finish(): Promise<void> {
+  protected override async finish(): Promise<void> {
     const { access, key } = this.place;
-    await this.writes;
     crashPoint('blob.before_commit');
     if (this.uploadId === null) {
       await access.put(key, this.part.bytes(), this.id);
@@ -94,8 +72,6 @@ export class S3BlobWriter implements BlobWriter {
       await this.complete(this.uploadId);
     }
     crashPoint('blob.after_commit');
-    this.isCommitted = true;
-    this.end();
   }
 
   /** When the answer is lost, the SDK asks again for what is done already. */
@@ -108,17 +84,13 @@ export class S3BlobWriter implements BlobWriter {
     }
   }
 
-  /** A commit that is under way wins; after one that failed, this takes away what it left, even under the final key. */
-  private async discard(): Promise<void> {
-    await Promise.allSettled([this.writes, this.committing]);
+  /** Never rejects: nobody will ever see what is left where S3 cannot be reached, and the sweep takes it away. */
+  protected override async discard(): Promise<void> {
     await this.sending;
-    if (this.isCommitted) return;
     try {
       await this.takeBack();
     } catch (error) {
       this.place.onLeftBehind(error);
-    } finally {
-      this.end();
     }
   }
 
@@ -133,10 +105,10 @@ export class S3BlobWriter implements BlobWriter {
       }
     }
     // A commit whose answer never came may have been done all the same.
-    if (this.committing && (await access.writerOf(key)) === this.id) await access.delete(key);
+    if (this.wasToBeCommitted && (await access.writerOf(key)) === this.id) await access.delete(key);
   }
 
-  private end(): void {
+  protected override ended(): void {
     this.part.clear();
     this.place.onEnd(this);
   }
