@@ -17,29 +17,14 @@ const MAX_TUPLES = 500;
 export class MysqlRunner {
   constructor(private readonly runner: Queryable) {}
 
-  async all({ steps }: MysqlStatement, params: SqlParams): Promise<unknown[]> {
-    let rows: Row[] = [];
-    for (const step of steps) {
-      if (isIdle(step, rows)) break;
-      const result = await this.send(step.with(params, seqsOf(rows)));
-      if (step.isSelect) rows = result as Row[];
-    }
-    return rows;
+  async all(statement: MysqlStatement, params: SqlParams): Promise<unknown[]> {
+    return (await this.walk(statement, params)).rows;
   }
 
   /** Rows changed by the last step. */
   async run(statement: MysqlStatement, params: SqlParams): Promise<number> {
     if (statement.isOfMany) return (await this.each(statement, [params]))[0]!;
-    let rows: Row[] = [];
-    let changed = 0;
-    for (const step of statement.steps) {
-      changed = 0;
-      if (isIdle(step, rows)) break;
-      const result = await this.send(step.with(params, seqsOf(rows)));
-      if (step.isSelect) rows = result as Row[];
-      else changed = (result as { affectedRows: number }).affectedRows;
-    }
-    return changed;
+    return (await this.walk(statement, params)).changed;
   }
 
   /** Rows changed by each item, in their order. */
@@ -50,6 +35,20 @@ export class MysqlRunner {
     const changes: number[] = [];
     for (const item of items) changes.push(await this.run(statement, item));
     return changes;
+  }
+
+  /** Step by step; `changed` is 0 where the last one did not run. */
+  private async walk({ steps }: MysqlStatement, params: SqlParams): Promise<{ rows: Row[]; changed: number }> {
+    let rows: Row[] = [];
+    let changed = 0;
+    for (const step of steps) {
+      changed = 0;
+      if (isIdle(step, rows)) break;
+      const result = await this.send(step.with(params, seqsOf(rows)));
+      if (step.isSelect) rows = result as Row[];
+      else changed = (result as { affectedRows: number }).affectedRows;
+    }
+    return { rows, changed };
   }
 
   private async changeMany({ steps }: MysqlStatement, items: readonly SqlParams[]): Promise<number[]> {
