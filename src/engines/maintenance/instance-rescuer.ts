@@ -25,14 +25,10 @@ export class InstanceRescuer extends Sweep {
   override async run(): Promise<boolean> {
     if (this.policy.isAlone) return false;
     if (this.own.steadyMs >= SILENT_MS) await this.instances.endSilent(this.own.seq, SILENT_MS);
-    for (const seq of await this.instances.unrescued()) {
-      const { tasks, callbacks } = await this.rescue.takeBack(this.own.seq, seq);
-      await this.instances.noteRescued(seq);
+    for await (const { deadSeq, tasks, callbacks } of this.rescue.takeBackEnded(this.own.seq)) {
       if (tasks + callbacks === 0) continue;
-      this.logger.info(
-        { rescued: tasks, callbacks, instance: seq },
-        'what a dead server was running goes back to its place',
-      );
+      const facts = { rescued: tasks, callbacks, instance: deadSeq };
+      this.logger.info(facts, 'what a dead server was running goes back to its place');
     }
     return false;
   }

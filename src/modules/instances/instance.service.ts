@@ -76,10 +76,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
     for (const { seq, pid } of await this.instances.neighbours(this.seq, ownHost())) {
       if (isGone(pid)) await this.instances.bury(seq);
     }
-    for (const seq of await this.instances.unrescued()) {
-      this.tellRescued(await this.rescue.takeBack(this.seq, seq));
-      await this.instances.noteRescued(seq);
-    }
+    for await (const rescued of this.rescue.takeBackEnded(this.seq)) this.tellRescued(rescued);
   }
 
   private tellRescued({ tasks, callbacks }: Rescued): void {

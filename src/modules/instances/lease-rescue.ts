@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EventBus } from '../../ports/event-bus.js';
 import { CallbackStore } from '../../store/callback.store.js';
+import { InstanceStore } from '../../store/instance.store.js';
 import { TaskStore } from '../../store/task.store.js';
 
 /** How many leases went back to their places. */
@@ -15,12 +16,22 @@ export class LeaseRescue {
   constructor(
     private readonly tasks: TaskStore,
     private readonly callbacks: CallbackStore,
+    private readonly instances: InstanceStore,
     private readonly events: EventBus,
   ) {}
 
   /** `deadSeq`: null for all instances but `ownSeq`, where those are known to be dead. */
   async takeBack(ownSeq: number, deadSeq: number | null): Promise<Rescued> {
     return { tasks: await this.takeTasks(ownSeq, deadSeq), callbacks: await this.takeCallbacks(ownSeq, deadSeq) };
+  }
+
+  /** What all that have ended still hold, one after the other; each is noted to hold nothing any more. */
+  async *takeBackEnded(ownSeq: number): AsyncGenerator<Rescued & { deadSeq: number }> {
+    for (const deadSeq of await this.instances.unrescued()) {
+      const rescued = await this.takeBack(ownSeq, deadSeq);
+      await this.instances.noteRescued(deadSeq);
+      yield { deadSeq, ...rescued };
+    }
   }
 
   private async takeTasks(ownSeq: number, deadSeq: number | null): Promise<number> {

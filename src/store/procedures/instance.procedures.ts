@@ -1,7 +1,7 @@
 /** Server processes. Each boot is a new instance, so that leases of an earlier life can be told from this one's. */
 import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 import { InstanceRow } from '../entities/instance.entity.js';
-import { procedureOfOne } from '../procedure.js';
+import { procedureOfOne, type Tx } from '../procedure.js';
 
 export interface NewInstance {
   id: string;
@@ -35,22 +35,16 @@ export const beatInstance = procedureOfOne(
   LOCKS,
 );
 
-export const endInstance = procedureOfOne(
-  'instance-end',
-  async (tx, { seq }: { seq: number }): Promise<void> => {
-    await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
-  },
-  LOCKS,
-);
+/** From then on it cannot beat any more. */
+async function end(tx: Tx, { seq }: { seq: number }): Promise<void> {
+  await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
+}
 
-/** Declares one dead of which that is known; from then on it cannot beat again. */
-export const buryInstance = procedureOfOne(
-  'instance-bury',
-  async (tx, { seq }: { seq: number }): Promise<void> => {
-    await tx.manager.update(InstanceRow, { seq, endedAt: IsNull() }, { endedAt: tx.now });
-  },
-  LOCKS,
-);
+/** Says of itself that it ends. */
+export const endInstance = procedureOfOne('instance-end', end, LOCKS);
+
+/** Declares another one dead of which that is known. */
+export const buryInstance = procedureOfOne('instance-bury', end, LOCKS);
 
 /** Declares those dead that have been silent for so long, never the one that asks; from then on they cannot beat again. */
 export const endSilentInstances = procedureOfOne(
