@@ -150,16 +150,16 @@ describe('millrace run-batch', () => {
       await admin.post('upstreams', { name: 'dead', base_url: gone.url });
       await admin.post('queues', { name: 'dead', upstream: 'dead' });
       put([counted('a'), counted('b'), counted('c')]);
-      const run = program();
-      const line = await run.printed(waiting);
-      expect(line).toMatch(/^  waiting: the upstream 'dead' has not worked since \d{4}-.*Z: .*\(ECONNREFUSED\)\.$/);
+      const command = program();
+      const note = await command.printed(waiting);
+      expect(note).toMatch(/^  waiting: the upstream 'dead' has not worked since \d{4}-.*Z: .*\(ECONNREFUSED\)\.$/);
       await admin.patch('upstreams/dead', { base_url: sim.url });
-      expect(await run.ended).toEqual({ code: 0, signal: null });
-      expect(run.lines.filter(waiting)).toEqual([line]);
-      const json = run.lines.slice(run.lines.indexOf('{'), run.lines.lastIndexOf('}') + 1).join('\n');
+      expect(await command.ended).toEqual({ code: 0, signal: null });
+      expect(command.lines.filter(waiting)).toEqual([note]);
+      const json = command.lines.slice(command.lines.indexOf('{'), command.lines.lastIndexOf('}') + 1).join('\n');
       expect(JSON.parse(json)).toMatchObject({
         status: 'completed',
-        waited_because: [line.slice('  waiting: '.length)],
+        waited_because: [note.slice('  waiting: '.length)],
       });
     });
   });
