@@ -125,6 +125,15 @@ describe('a caller who waits', () => {
   });
 });
 
+it('a queue that workers might pull from gets nothing that did not ask for it, while `default` has an upstream', async () => {
+  const headers = { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ queue: 'workers-of-chat', endpoint: ENDPOINT });
+  expect((await server.fetch('/v1/queue/register', { method: 'POST', headers, body })).status).toBe(200);
+  expect((await post({ data: chat() })).status).toBe(200);
+  const named = await post({ data: chat(), queue: 'workers-of-chat', response_mode: 'callback' });
+  expect(await taskOf(((await named.json()) as Json).data)).toMatchObject({ queue: 'workers-of-chat', state: 'ready' });
+});
+
 describe('an endpoint that no upstream has', () => {
   const BAD = [
     '/v1/../../admin',
