@@ -58,10 +58,13 @@ describe('routeTask', () => {
     const worked = (name: string, consumer: Consumer, settings: Partial<Queue> = {}) =>
       queue(name, { consumers: new Set([consumer]), ...settings });
 
-    it('does not prefer a queue that nobody works off, however it was found', () => {
-      expect(routed(queue('lists', { models: ['m'] }))).toBe('default');
-      expect(routed(queue('m'))).toBe('default');
+    it('does not prefer a queue that nobody works off because of its endpoint', () => {
       expect(routed(queue('only', { endpoint: CHAT }))).toBe('default');
+    });
+
+    it('lets a task wait in a queue for its model, unless another one for it is worked off', () => {
+      expect(routed(queue('lists', { models: ['m'] }))).toBe('lists');
+      expect(routed(queue('m'))).toBe('m');
       expect(routed(queue('lists', { models: ['m'] }), worked('m', 'pull'))).toBe('m');
     });
 

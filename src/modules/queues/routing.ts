@@ -4,8 +4,9 @@
  *   the queue of the endpoint that lists the model → the queue named like the model → the only queue of the endpoint
  *   → `default`
  *
- * A queue that nobody may work off steps back for one that somebody does. So does one that was merely found by its endpoint
- * and is for workers, of whom nobody knows whether they are there: it steps back for a `default` that has an upstream.
+ * Of the queues that are for the model, one that nobody works off steps back for another; not for `default`, whose upstream
+ * need not have the model. One that has only the endpoint in common steps back for a `default` with an upstream, unless it
+ * has one itself: its workers may be there or not.
  */
 import { DEFAULT_QUEUE } from '../../kernel/default-names.js';
 import { isDispatched, type Queue } from './queue.js';
@@ -33,8 +34,8 @@ export function routeTask(queues: readonly Queue[], query: RouteQuery): Queue | 
     ...(ofEndpoint.length === 1 ? ofEndpoint : []),
     ...visible.filter((queue) => queue.name === DEFAULT_QUEUE && takesModel(queue)),
   ];
-  const worked = named.find(({ consumers }) => consumers.size > 0) ?? others.find(isDispatched);
-  return worked ?? named[0] ?? others[0] ?? null;
+  const forModel = named.find(({ consumers }) => consumers.size > 0) ?? named[0];
+  return forModel ?? others.find(isDispatched) ?? others[0] ?? null;
 }
 
 function isDefault(queue: Queue): boolean {
