@@ -63,6 +63,9 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
 
 /** Why no route shall see this request; null if one may. */
 function refusalOf(request: FastifyRequest, { phase, isLoopbackOnly }: RequestHookOptions): MillraceError | null {
+  if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    return new MillraceError('invalid_request', 'The request has no Host header, which HTTP/1.1 wants.');
+  }
   const foreign = isLoopbackOnly ? refusalOfForeigner(request.headers) : null;
   if (foreign !== null) return foreign;
   if (request.url.includes('?') && Object.keys(request.query as object).some(isKeyParameter)) {
