@@ -132,6 +132,8 @@ describe('ids', () => {
   it('that nobody has are not found, whatever they look like', async () => {
     for (const route of routes.filter((one) => pathParametersOf(one).length > 0)) {
       for (const id of ODD_IDS) {
+        // On its way the client takes `..` out of a path, which may make it that of another route.
+        if (routes.some(({ path }) => path === new URL(fill(route, id), server.url).pathname)) continue;
         const answer = await send(route, id, JSON.stringify(exampleBodyOf(document, route)));
         const what = `${route.name} ${JSON.stringify(id.slice(0, 60))}`;
         expect([what, [400, 404]]).toEqual([what, expect.arrayContaining([answer.status])]);
