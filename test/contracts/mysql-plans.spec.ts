@@ -66,8 +66,8 @@ describe('the plan on MariaDB of', () => {
       SELECT CONCAT('c', seq), 1, seq, 'https://a/', CONCAT('https://', seq % 9), IF(seq % 10, 3, 1), seq, 1
       FROM seq_1_to_5000`);
     await source.query(`INSERT INTO lane (queue_seq, level) VALUES (1, 1), (2, 1), (3, 1), (1, 2), (1, 3)`);
-    await source.query(`INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, created_at,
-      updated_at) SELECT CONCAT('q', seq), 1, CONCAT('q', seq), 'private', '[]', '[]', 'first', 1, 1 FROM seq_1_to_3`);
+    await source.query(`INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, eventbus,
+      created_at, updated_at) SELECT CONCAT('q', seq), 1, CONCAT('q', seq), 'private', '[]', '[]', 'first', 0, 1, 1 FROM seq_1_to_3`);
     await source.query('ANALYZE TABLE task, callback, batch, lane, queue');
   });
   afterAll(async () => {
