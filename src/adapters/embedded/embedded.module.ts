@@ -5,6 +5,7 @@ import { BlobStore } from '../../ports/blob-store.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
+import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { FsBlobStore } from './fs-blob-store.js';
 import { InProcessBroker } from '../local/in-process-broker.js';
@@ -23,8 +24,9 @@ import { MemoryLimiter } from './memory-limiter.js';
     { provide: Broker, useExisting: InProcessBroker },
     { provide: EventBus, useExisting: LocalEventBus },
     { provide: Limiter, useExisting: MemoryLimiter },
+    { provide: ReportStreams, useValue: null },
   ],
-  exports: [BlobStore, Broker, EventBus, Limiter],
+  exports: [BlobStore, Broker, EventBus, Limiter, ReportStreams],
 })
 export class EmbeddedModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
