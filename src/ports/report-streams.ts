@@ -28,6 +28,8 @@ export interface StreamListener {
  * Lossy: what is written while nobody reads, or beyond what a stream holds, may be gone.
  */
 export abstract class ReportStreams {
+  /** What they want, as the end of a sentence, where there are none: then nothing is heard, and there is no address. */
+  abstract readonly missing: string | null;
   /** Of this process, for workers to write to. */
   abstract readonly instanceId: string;
   abstract addressOf(tenantSeq: number): StreamAddress;

@@ -15,6 +15,7 @@ import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
+import { NoReportStreams } from '../local/no-report-streams.js';
 import { BullBroker } from './bull-broker.js';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
@@ -54,7 +55,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     private readonly broker: BullBroker,
     private readonly events: RedisEventBus,
     private readonly limiter: RedisLimiter,
-    @Inject(ReportStreams) private readonly reports: ReportStreams | null,
+    private readonly reports: ReportStreams,
     private readonly logger: AppLogger,
   ) {}
 
@@ -115,7 +116,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
 
   private async closeAll(): Promise<void> {
     await this.broker.stop();
-    await this.reports?.close();
+    await this.reports.close();
     await this.events.close();
     await this.limiter.close();
     await this.link.close();
@@ -185,8 +186,8 @@ function makeReportStreams(
   { redisUrl, eventbus = null }: DistributedOptions,
   link: RedisLink,
   logger: AppLogger,
-): RedisReportStreams | null {
-  if (eventbus === null) return null;
+): ReportStreams {
+  if (eventbus === null) return new NoReportStreams('its operator has not set MILLRACE_EVENTBUS_URL');
   const log = logger.child('reports');
   return new RedisReportStreams({
     link,

@@ -61,6 +61,7 @@ export interface RedisReportStreamsOptions {
 }
 
 export class RedisReportStreams extends ReportStreams {
+  override readonly missing = null;
   override readonly instanceId: string;
   private readonly reader: ReaderClient;
   private readonly reading: ServiceLoop;

@@ -9,6 +9,7 @@ import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { FsBlobStore } from './fs-blob-store.js';
 import { InProcessBroker } from '../local/in-process-broker.js';
+import { NoReportStreams } from '../local/no-report-streams.js';
 import { LocalEventBus } from '../local/local-event-bus.js';
 import { MemoryLimiter } from './memory-limiter.js';
 
@@ -24,7 +25,7 @@ import { MemoryLimiter } from './memory-limiter.js';
     { provide: Broker, useExisting: InProcessBroker },
     { provide: EventBus, useExisting: LocalEventBus },
     { provide: Limiter, useExisting: MemoryLimiter },
-    { provide: ReportStreams, useValue: null },
+    { provide: ReportStreams, useValue: new NoReportStreams('that needs distributed mode') },
   ],
   exports: [BlobStore, Broker, EventBus, Limiter, ReportStreams],
 })

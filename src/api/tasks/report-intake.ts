@@ -3,7 +3,7 @@
  * Only for tasks of queues that are marked `eventbus`, and only for the tenant whose stream it is.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { MillraceError } from '../../kernel/errors.js';
@@ -29,10 +29,17 @@ const OUTCOME: Readonly<Record<HolderVerdict, ReportOutcome>> = {
   unknown: 'unknown_task',
 };
 
+const NO_EVENT_BUS = 'This server has no event bus that workers could report over';
+const UNMARKED = "None of your queues takes reports over the event bus: an operator has to set its 'eventbus' to true.";
+const OVER_HTTP =
+  'Report with POST /v1/queue/{id}/progress and POST /v1/queue/{id}/complete instead; blocking and streaming callers get both.';
+/** For the API's documentation. */
+export const NO_EVENT_BUS_EXAMPLE = `${NO_EVENT_BUS}: that needs distributed mode. ${OVER_HTTP}`;
+
 @Injectable()
 export class ReportIntake implements OnApplicationBootstrap {
   constructor(
-    @Inject(ReportStreams) private readonly streams: ReportStreams | null,
+    private readonly streams: ReportStreams,
     private readonly config: AppConfig,
     private readonly queues: QueuesService,
     private readonly pull: PullService,
@@ -41,24 +48,25 @@ export class ReportIntake implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.streams?.listen({
+    this.streams.listen({
       tenants: () => new Set(this.queues.all().flatMap((queue) => (queue.hasEventbus ? [queue.tenantSeq] : []))),
       hear: (tenantSeq, reports, signal) => this.hear(tenantSeq, reports, signal),
     });
   }
 
-  /** Where workers of this tenant report; `off` where nobody does, `unmarked` where none of its queues is for that. */
-  addressFor(tenantSeq: number): StreamAddress | 'off' | 'unmarked' {
-    if (this.streams === null) return 'off';
+  /** Where workers of this tenant report. Refuses with `not_found`, which says why and what to do instead. */
+  addressFor(tenantSeq: number): StreamAddress {
+    const { missing } = this.streams;
+    if (missing !== null) throw new MillraceError('not_found', `${NO_EVENT_BUS}: ${missing}. ${OVER_HTTP}`);
     const isMarked = this.queues.all().some((queue) => queue.tenantSeq === tenantSeq && queue.hasEventbus);
-    return isMarked ? this.streams.addressOf(tenantSeq) : 'unmarked';
+    if (!isMarked) throw new MillraceError('not_found', `${UNMARKED} ${OVER_HTTP}`);
+    return this.streams.addressOf(tenantSeq);
   }
 
   /** What a worker needs beside the topic to report on tasks of this queue; null when it cannot. */
   instanceFor(tenantSeq: number, queueName: string): string | null {
-    return this.streams !== null && this.queues.named(tenantSeq, queueName)?.hasEventbus
-      ? this.streams.instanceId
-      : null;
+    const { missing, instanceId } = this.streams;
+    return missing === null && this.queues.named(tenantSeq, queueName)?.hasEventbus ? instanceId : null;
   }
 
   private async hear(tenantSeq: number, streamed: readonly StreamedReport[], signal: AbortSignal): Promise<void> {

@@ -1,28 +1,15 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { AppConfig, type Mode } from '../../config/app-config.js';
-import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { PullService } from '../../modules/tasks/pull.service.js';
 import type { WorkerView } from '../../modules/tasks/task-requests.js';
 import type { StreamAddress } from '../../ports/report-streams.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { readText, type Query as QueryParameters } from '../common/page.js';
-import { ReportIntake } from './report-intake.js';
+import { NO_EVENT_BUS_EXAMPLE, ReportIntake } from './report-intake.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 import { WorkerListDto, type WorkerViewDto } from './worker.dto.js';
 
-const OVER_HTTP =
-  'Report with POST /v1/queue/{id}/progress and POST /v1/queue/{id}/complete instead; blocking and streaming callers get both.';
-const OFF: Readonly<Record<Mode, string>> = {
-  embedded: `This server has no event bus that workers could report over: that needs distributed mode. ${OVER_HTTP}`,
-  distributed:
-    'This server has no event bus that workers could report over: its operator has not set MILLRACE_EVENTBUS_URL. ' +
-    OVER_HTTP,
-};
-const UNMARKED =
-  "None of your queues takes reports over the event bus: an operator has to set 'eventbus' of a queue to true. " +
-  OVER_HTTP;
 const EVENT_BUS_EXAMPLE = {
   url: 'redis://reporter:password@127.0.0.1:6379/0',
   topic: '{millrace:millrace}:eventbus:pGm3xq0VtTt0oPzS4VZlbGxhLXF1ZXVl:',
@@ -35,7 +22,6 @@ export class WorkersController {
   constructor(
     private readonly pull: PullService,
     private readonly reports: ReportIntake,
-    private readonly config: AppConfig,
   ) {}
 
   @Get('workers')
@@ -68,12 +54,9 @@ export class WorkersController {
       example: EVENT_BUS_EXAMPLE,
     },
   })
-  @TaskErrors({ 404: OFF.distributed })
+  @TaskErrors({ 404: NO_EVENT_BUS_EXAMPLE })
   eventBus(@CurrentCaller() { tenantSeq }: Caller): StreamAddress {
-    const address = this.reports.addressFor(tenantSeq);
-    if (address === 'off') throw new MillraceError('not_found', OFF[this.config.mode]);
-    if (address === 'unmarked') throw new MillraceError('not_found', UNMARKED);
-    return address;
+    return this.reports.addressFor(tenantSeq);
   }
 }
 
