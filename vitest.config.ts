@@ -28,7 +28,7 @@ const ONLY_EMBEDDED = [
   'test/faults/same-folder.spec.ts',
 ];
 /** About the services themselves: there are none to test without. */
-const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/move.spec.ts'];
+const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/event-bus.spec.ts', 'test/e2e/move.spec.ts'];
 /** Fault specs that take minutes over services: there with LONG=1, as `npm run test:chaos` sets it; embedded always. */
 const LONG_OVER_SERVICES =
   process.env['LONG'] === '1' ? [] : ['test/faults/task-write-points.spec.ts', 'test/faults/write-points.spec.ts'];

@@ -19,7 +19,7 @@ type Act = [command: string, ...args: string[]];
 export async function checkReporter(client: Redis, url: string, prefix: string): Promise<RedisFinding[]> {
   const { username, hostname, pathname } = new URL(url);
   const user = decodeURIComponent(username);
-  const select = /^\/0?$/.test(pathname) ? '' : ' +select'; // before anything else in another database
+  const select = /^\/?0?$/.test(pathname) ? '' : ' +select'; // before anything else in another database
   const fix = `ACL SETUSER ${user} reset on >PASSWORD '~${reportPattern(prefix)}' +xadd${select}`;
   const reporter = new Redis(url, {
     ...commonOptions(),
