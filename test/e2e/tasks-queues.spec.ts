@@ -134,7 +134,7 @@ describe('the figures of a lane', () => {
       failed: 1,
       consumers: ['pull'],
       workers: [{ id: 'gpu-1', held: 1, last_seen_time: expect.any(Number) }],
-      reasons: ["no worker takes from the queue 'figures'"],
+      reasons: ["the workers of the queue 'figures' are busy with 1 task of this level"],
     });
     expect(stats.ctime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
     expect(stats.oldest_age_ms).toBeGreaterThan(0);

@@ -97,7 +97,10 @@ function whyNotTaken({ name, consumers }: Queue, leased: number, moves: boolean)
   if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
   if (!consumers.has('pull'))
     return `the functions of this server are busy, or none handles the tasks of the queue '${name}'`;
-  if (leased > 0) return `the workers of the queue '${name}' are busy with ${leased} tasks of this level`;
+  if (leased > 0) {
+    const held = leased === 1 ? '1 task' : `${leased} tasks`;
+    return `the workers of the queue '${name}' are busy with ${held} of this level`;
+  }
   // Workers that come and go in an instant hold nothing at most times.
   return moves ? null : `no worker takes from the queue '${name}'`;
 }
