@@ -1,4 +1,5 @@
 /** Workers that report over Redis: what they say and answer reaches callers at any process, and what they forge nobody. */
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -21,8 +22,10 @@ const workers: StreamWorker[] = [];
 let redis: Redis;
 let place: Place;
 let pattern: string;
-/** Where callers are, and where workers take. */
-let [callers, takers]: TestServer[] = [];
+/** Where callers are. */
+let callers: TestServer;
+/** Where workers take. */
+let takers: TestServer;
 let client: PullWorker;
 let worker: StreamWorker;
 
@@ -37,20 +40,20 @@ beforeAll(async () => {
     MILLRACE_MAX_BODY: String(MAX_BODY),
     MILLRACE_PORT: '0',
   };
-  [callers, takers] = [TestServer.prepare(env, place), TestServer.prepare({ ...env, MILLRACE_ROLE: 'api' }, place)];
-  await callers!.restart();
-  await takers!.restart();
-  client = new PullWorker(callers!);
+  callers = TestServer.prepare(env, place);
+  takers = TestServer.prepare({ ...env, MILLRACE_ROLE: 'api' }, place);
+  await callers.restart();
+  await takers.restart();
+  client = new PullWorker(callers);
   await client.makeQueue('plain');
-  expect(await client.refused('GET', 'eventbus')).toEqual([404, expect.stringContaining("its 'eventbus' to true")]);
   await client.makeQueue('chat', { eventbus: true });
-  worker = await started(takers!);
+  worker = await started(takers);
 });
 
 afterAll(async () => {
   for (const one of workers) one.close();
-  for (const server of [callers, takers]) if (server!.isRunning) await server!.stop();
-  expect(await redis.keys(pattern)).toEqual([]);
+  for (const server of [callers, takers]) if (server.isRunning) await server.stop();
+  assert.deepEqual(await redis.keys(pattern), []);
   await redis.acl('DELUSER', user);
   redis.disconnect();
   await place.remove();
@@ -66,16 +69,16 @@ const call = (queue: string): Promise<TaskAnswer> =>
   client.ask('POST', 'put', { endpoint: '/v1/x', queue, data: { n: 1 }, response_mode: 'blocking' });
 
 async function stream(queue: string): Promise<StreamReader> {
-  const response = await callers!.fetch('/v1/queue/put', {
+  const response = await callers.fetch('/v1/queue/put', {
     method: 'POST',
-    headers: { authorization: `Bearer ${callers!.adminKey}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${callers.adminKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({ endpoint: '/v1/x', queue, data: { n: 1 }, response_mode: 'streaming' }),
   });
   return new StreamReader(response);
 }
 
 /** How many reports came to this, at the process that reads them. */
-async function reported(outcome: string, server = takers!): Promise<number> {
+async function reported(outcome: string, server = takers): Promise<number> {
   const text = await (await server.fetch('/metrics')).text();
   return Number(
     new RegExp(`^millrace_streamed_reports_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0,
@@ -95,14 +98,14 @@ async function expectPassedOver(outcome: string, count: number, act: () => Promi
 
 describe('a worker that reports over Redis', () => {
   it('learns the address with a key of the scope `worker` only, and each tenant its own', async () => {
-    const admin = new ConsoleClient(callers!);
+    const admin = new ConsoleClient(callers);
     const keyOf = async (tenant: string, scopes: string[]): Promise<string> =>
       (await admin.post('keys', { name: 'x', tenant, scopes })).token;
     const others = ['files', 'batches', 'tasks', 'queues', 'metrics', 'admin'];
-    const [none, message] = await new PullWorker(callers!, await keyOf('acme', others)).refused('GET', 'eventbus');
+    const [none, message] = await new PullWorker(callers, await keyOf('acme', others)).refused('GET', 'eventbus');
     expect([none, message]).toEqual([403, expect.stringContaining('Missing scopes: worker')]);
-    const acme = new PullWorker(callers!, await keyOf('acme', ['worker']));
-    expect((await acme.refused('GET', 'eventbus'))[0]).toBe(404);
+    const acme = new PullWorker(callers, await keyOf('acme', ['worker']));
+    expect(await acme.refused('GET', 'eventbus')).toEqual([404, expect.stringContaining("its 'eventbus' to true")]);
     await admin.post('queues', { name: 'ours', tenant: 'acme', consumers: ['pull'], eventbus: true });
     const address = await until(
       () => acme.ask('GET', 'eventbus'),
@@ -140,7 +143,7 @@ describe('a worker that reports over Redis', () => {
       const payload = `{"taskId":"${task.task_id}","result":{"status_code":404,"body":{ "big": 12345678901234567890 }}}`;
       await worker.add(task['instance_id'], 'task-completion-event', payload);
       expect((await answered).status).toBe(404);
-      const stored = await callers!.fetch(`/v1/queue/${task.task_id}`);
+      const stored = await callers.fetch(`/v1/queue/${task.task_id}`);
       expect(await stored.text()).toContain('{ "big": 12345678901234567890 }');
     }
   });
@@ -178,12 +181,12 @@ describe('a report that does not count', () => {
 
   async function expectUntouched({ task_id: id }: HeldTask): Promise<void> {
     expect(await client.task(id)).toMatchObject({ state: 'leased', status: 'queued' });
-    const seen = await place.examine(({ rows }) =>
-      rows<{ n: number }>(
+    const seen = await place.examine((stored) =>
+      stored.rows<{ n: number }>(
         `SELECT COUNT(*) AS n FROM task_event WHERE task_seq = (SELECT seq FROM task WHERE id = '${id}')`,
       ),
     );
-    expect(Number(seen[0]!.n)).toBe(0);
+    expect(seen[0]!.n).toBe(0);
   }
 
   it.each([
@@ -209,14 +212,14 @@ describe('a report that does not count', () => {
   });
 
   it("nor does one on another tenant's task, or on one of a queue that is not marked", async () => {
-    const admin = new ConsoleClient(callers!);
+    const admin = new ConsoleClient(callers);
     const { token } = await admin.post('keys', { name: 'x', tenant: 'rival', scopes: ['worker'] });
     await admin.post('queues', { name: 'theirs', tenant: 'rival', consumers: ['pull'], eventbus: true });
     await until(
-      () => new PullWorker(takers!, token).ask('GET', 'eventbus'),
+      () => new PullWorker(takers, token).ask('GET', 'eventbus'),
       ({ status }) => status === 200,
     );
-    const rival = await started(takers!, token);
+    const rival = await started(takers, token);
     await expectPassedOver('unknown_task', 2, async () => {
       await rival.progress(task, { eventData: 'forged' });
       await rival.complete(task, { body: 'forged' });
@@ -245,7 +248,7 @@ describe('a report that does not count', () => {
       await worker.progress(task, { eventData: 'too late' });
     });
     expect((await client.task(task.task_id)).result.body).toBe('the first');
-    const warning = await takers!.logged(({ msg }) => msg === "workers' reports over Redis changed nothing");
+    const warning = await takers.logged(({ msg }) => msg === "workers' reports over Redis changed nothing");
     expect(warning['passedOver']).toEqual({ malformed: 1 }); // the first one; what follows is told of every ten seconds
   });
 });
@@ -269,7 +272,7 @@ describe('a server', () => {
   it('ends its streams when it ends, and a worker that goes on writing changes nothing elsewhere', async () => {
     const answered = call('chat');
     const task = await worker.takeOne('chat:0');
-    await takers!.stop();
+    await takers.stop();
     expect(await redis.keys(`*${task['instance_id']}*`)).toEqual([]);
     await worker.complete(task, { body: 'nobody reads it' });
     expect(await client.task(task.task_id)).toMatchObject({ state: 'leased' });

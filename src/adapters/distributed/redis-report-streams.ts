@@ -137,11 +137,9 @@ export class RedisReportStreams extends ReportStreams {
     if (this.reader.status !== 'ready' || streams.length === 0) return false;
     const names = streams.map(({ stream }) => stream);
     const tenants = new Map(streams.map(({ stream, tenantSeq }) => [stream, tenantSeq]));
-    const read = (await this.reader.callBuffer(
-      'XREAD',
-      ...['COUNT', READ_COUNT, 'BLOCK', WAIT_MS],
-      ...['STREAMS', ...names, ...names.map(() => '0')],
-    )) as Read[] | null;
+    const limits = ['COUNT', READ_COUNT, 'BLOCK', WAIT_MS];
+    const args = [...limits, 'STREAMS', ...names, ...names.map(() => '0')]; // from the beginning: what was heard is gone
+    const read = (await this.reader.callBuffer('XREAD', args)) as Read[] | null;
     const passed = await Promise.allSettled(
       (read ?? []).map(([name, entries]) => this.pass(tenants.get(name.toString())!, name.toString(), entries)),
     );

@@ -116,7 +116,13 @@ export const ensureLane = procedureOfOne(
 );
 
 async function insertQueue(tx: Tx, columns: NewQueue & Partial<QueueRules>): Promise<void> {
-  await tx.manager.insert(QueueRow, { completionRule: 'first', eventbus: 0, ...columns, createdAt: tx.now, updatedAt: tx.now });
+  await tx.manager.insert(QueueRow, {
+    completionRule: 'first',
+    eventbus: 0,
+    ...columns,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+  });
 }
 
 async function queueOf(tx: Tx, seq: number): Promise<QueueRow> {
