@@ -12,7 +12,7 @@ import { RedisService } from '../support/services/redis.js';
 import { until } from '../support/until.js';
 
 const TENANT = 1;
-const TIMES = { beatMs: 50, aliveMs: 300, sweepMs: 100 };
+const TIMES = { beatMs: 50, aliveMs: 300, sweepMs: 500 };
 /** From the moment that Redis can be reached again. */
 const BACK_MS = 5_000;
 const closing: Array<() => Promise<void>> = [];
@@ -111,6 +111,26 @@ describe('a hostile writer', () => {
       () => client.exists(stream),
       (count) => count === 0,
     );
+  });
+
+  it('cannot keep Redis full, with streams that are read or with others', async () => {
+    const redis = await RedisService.start({ config: ['--maxmemory', '40mb', '--maxmemory-policy', 'noeviction'] });
+    closing.push(() => redis.stop());
+    const gate = new Gate();
+    const reading = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    const payload = 'x'.repeat(1_000_000);
+    const flood = async (stream: string): Promise<void> => {
+      for (;;) await client.xadd(stream, '*', 'payload', payload);
+    };
+    await expect(flood(`${reading.streams.addressOf(TENANT).topic}nobody`)).rejects.toThrow('OOM');
+    await until(
+      () => client.xadd(reading.stream, '*', 'payload', 'there is room').catch(() => null),
+      (id) => id !== null,
+    );
+    await expect(flood(reading.stream)).rejects.toThrow('OOM');
+    gate.open();
+    await expectHeard(reading, client);
   });
 
   it('cannot close a stream by the highest id there is', async () => {

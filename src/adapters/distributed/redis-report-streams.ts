@@ -30,8 +30,8 @@ const MAX_WAITING = 10_000;
 const BEAT_MS = 5_000;
 /** Silent for so long, a reader is taken for dead, and its streams go. */
 const ALIVE_MS = 4 * BEAT_MS;
-/** What the dead have left behind is looked for so often, by one process. */
-const SWEEP_MS = 30_000;
+/** Each reader looks so often for what others have left behind: longer than it takes them to say that they live. */
+const SWEEP_MS = 60_000;
 /** Keys looked at in one step of a sweep. */
 const SCAN_COUNT = 1_000;
 /** Longer than any name that says something. */
@@ -69,7 +69,7 @@ export class RedisReportStreams extends ReportStreams {
   private readonly closing = new AbortController();
   /** Ids of entries that were heard and perhaps not deleted, by stream. */
   private readonly heard = new Map<string, ReadonlySet<string>>();
-  private connectedSince = performance.now();
+  private sweptAt = performance.now();
   private listener: StreamListener | null = null;
 
   constructor(private readonly options: RedisReportStreamsOptions) {
@@ -104,7 +104,7 @@ export class RedisReportStreams extends ReportStreams {
   override listen(listener: StreamListener): void {
     this.listener = listener;
     this.options.link.events.on('ready', () => {
-      this.connectedSince = performance.now();
+      this.sweptAt = performance.now(); // Redis may be empty: first let all say that they live
       this.beating.wake();
     });
     this.reader.on('error', () => {}); // the link tells of an outage, and both go to the same Redis
@@ -158,14 +158,19 @@ export class RedisReportStreams extends ReportStreams {
     this.heard.delete(stream);
   }
 
+  /** What makes room comes first, and needs none: Redis may be full. */
   private async beat(): Promise<void> {
     const { link, keys, aliveMs = ALIVE_MS, sweepMs = SWEEP_MS } = this.options;
     if (!link.isReady) return;
-    await link.client.set(keys.signOfLife(this.instanceId), '1', 'PX', aliveMs);
     for (const { stream } of this.streams()) await link.client.xtrim(stream, 'MAXLEN', MAX_WAITING);
-    // Where Redis has just come back, perhaps empty, other readers have not all said yet that they live.
-    if (performance.now() - this.connectedSince < aliveMs) return;
-    if (await link.client.set(keys.broom, this.instanceId, 'PX', sweepMs, 'NX')) await this.sweep();
+    const sign = keys.signOfLife(this.instanceId);
+    const isKnown = (await link.client.pexpire(sign, aliveMs)) === 1;
+    const now = performance.now();
+    if (now - this.sweptAt >= sweepMs) {
+      this.sweptAt = now;
+      await this.sweep();
+    }
+    if (!isKnown) await link.client.set(sign, '1', 'PX', aliveMs);
   }
 
   /** Drops all streams but those that somebody reads. */

@@ -30,11 +30,6 @@ export class ReportKeys {
     return `${this.prefix}:report-reader:${instanceId}`;
   }
 
-  /** Held by who has looked for what others left behind not long ago. */
-  get broom(): string {
-    return `${this.prefix}:report-broom`;
-  }
-
   /** The token and the instance in the name of a stream; null when it is not the name of one. */
   partsOf(stream: string): { token: string; instanceId: string } | null {
     const [token, instanceId, ...rest] = stream.slice(reportPrefix(this.prefix).length).split(':');
