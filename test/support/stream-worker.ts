@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { PullWorker, type HeldTask } from './pull-worker.js';
 import type { TestServer } from './server.js';
+import { until } from './until.js';
 
 /** How long such workers keep what they have written, ms. */
 const KEPT_MS = 600_000;
@@ -14,10 +15,14 @@ export class StreamWorker {
     readonly topic: string,
   ) {}
 
-  /** Asks the server where to report, as it does when it starts. */
+  /** Asks the server where to report, as it does when it starts: again and again until it is told. */
   static async start(server: TestServer, key?: string): Promise<StreamWorker> {
     const http = new PullWorker(server, key);
-    const { url, topic } = await http.get('eventbus');
+    const { body } = await until(
+      () => http.ask('GET', 'eventbus'),
+      ({ status }) => status === 200,
+    );
+    const { url, topic } = body;
     // The look at INFO before the first command is not for such a user.
     return new StreamWorker(http, new Redis(url, { enableReadyCheck: false, retryStrategy: null }), topic);
   }
