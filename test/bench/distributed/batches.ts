@@ -97,7 +97,9 @@ async function watchRedis(services: BenchServices) {
     most = Math.max(most, await services.redisBytes());
   };
   let last = Promise.resolve();
-  const timer = setInterval(() => (last = look()), SAMPLE_MS);
+  const timer = setInterval(() => {
+    last = look();
+  }, SAMPLE_MS);
   return {
     async stop(): Promise<number> {
       clearInterval(timer);
