@@ -74,9 +74,9 @@ describe('workers that die and freeze', () => {
     const lane = `${queue}:0`;
     let alive = Array.from({ length: WORKERS }, () => startWorker(lane));
     const put: string[] = [];
-    let tormented = false;
+    const torture = { isOver: false };
     const produce = async () => {
-      for (let n = 0; n < TASKS_EACH || !tormented; n += 1) {
+      for (let n = 0; n < TASKS_EACH || !torture.isOver; n += 1) {
         put.push(await api.put(queue, { data: { n } }));
         // Whoever is to die or freeze must find a task to do it with, to the end; no flood of them.
         if (n >= TASKS_EACH) await delay(20);
@@ -94,7 +94,7 @@ describe('workers that die and freeze', () => {
       }
       return frozenLate;
     };
-    const tormenting = torment().finally(() => (tormented = true));
+    const tormenting = torment().finally(() => (torture.isOver = true));
     const [frozenLate] = await Promise.all([tormenting, ...Array.from({ length: PRODUCERS }, produce)]);
     await until(
       () => endedTasks(put),
