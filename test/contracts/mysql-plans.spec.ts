@@ -98,7 +98,9 @@ describe('the plan of', () => {
   });
 
   it('a statement that has no index for it is told apart', async () => {
-    const [plan] = await source.query<[{ type: string }]>('EXPLAIN FORMAT=TRADITIONAL SELECT seq FROM task WHERE losses = 7');
+    const [plan] = await source.query<[{ type: string }]>(
+      'EXPLAIN FORMAT=TRADITIONAL SELECT seq FROM task WHERE losses = 7',
+    );
     expect(plan.type).toBe('ALL');
   });
 });
