@@ -9,7 +9,7 @@ import { MysqlDatabase } from '../../src/store/mysql/mysql-database.js';
 import { openMysql } from '../../src/store/mysql/mysql-data-source.js';
 import { procedureOfMany } from '../../src/store/procedure.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { makeDatabase } from '../support/mysql-store.js';
+import { makeDatabase, numbersTo } from '../support/mysql-store.js';
 import { startMariadb, type MariadbServer } from '../support/services/mariadb.js';
 
 const addTenants = procedureOfMany('outage-add', async (tx, names: readonly string[]): Promise<null[]> => {
@@ -193,7 +193,7 @@ describe('MysqlConnection', () => {
     const other = bystander.createQueryRunner();
     await other.query('START TRANSACTION');
     // Of more rows than the group, so that the server chooses the group to give way.
-    await other.query(`INSERT INTO leader SELECT seq, 1, 1, 1 FROM seq_1_to_500`);
+    await other.query(`INSERT INTO leader SELECT seq, 1, 1, 1 FROM ${numbersTo(500)}`);
     await other.query(`UPDATE tenant SET max_files = 2 WHERE name = 'y'`);
     let blocked: Promise<unknown> = Promise.resolve();
     const crossed = async () => {

@@ -13,6 +13,12 @@ import { NoReportStreams } from '../local/no-report-streams.js';
 import { LocalEventBus } from '../local/local-event-bus.js';
 import { MemoryLimiter } from './memory-limiter.js';
 
+/**
+ * The lease that a call leads to takes longer than this, so calls merge by themselves under load. More would only be added to
+ * the time of those who wait for an answer.
+ */
+const CALL_SPACING_MS = 1;
+
 /** The ports of the mode in which one process does everything and needs no other service. Wants AppConfig, Clock and AppLogger. */
 @Global()
 @Module({
@@ -59,6 +65,7 @@ function makeBroker(clock: Clock, logger: AppLogger): InProcessBroker {
   const log = logger.child('broker');
   return new InProcessBroker({
     clock,
+    spacingMs: CALL_SPACING_MS,
     onError: (err, { laneId, level }) => log.error({ err, laneId, level }, 'A call failed; its lane goes on'),
   });
 }
