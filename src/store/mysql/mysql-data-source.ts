@@ -5,7 +5,7 @@ import { MysqlPool, type PooledConnection } from './mysql-pool.js';
 
 /** How long connecting may take, and how long one answer. A server that is silent for longer is taken to be down. */
 const CONNECT_MS = 5_000;
-const READ_MS = 15_000;
+const READ_MS = 10_000;
 /**
  * The server ends a connection that has been silent for so long, and what its transaction had locked is free. It is all that
  * ends the transaction of a process that was halted in it, or cut off without a word.

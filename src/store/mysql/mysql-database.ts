@@ -18,6 +18,9 @@ import { ServerClock } from './server-clock.js';
 const WRITE_CONNECTIONS = 3;
 /** One migrates; another holds the lock meanwhile. */
 const SCHEMA_CONNECTIONS = 3;
+/** Statements of a migration take as long as their tables are large, and the lock is held in silence. */
+const SCHEMA_READ_MS = 3_600_000;
+const SCHEMA_LIFE_MS = 2 * SCHEMA_READ_MS;
 /** Others stand still for so long when a process is halted in the midst of a transaction. */
 const WRITE_LIFE_MS = 6_000;
 const READ_CONNECTIONS = 8;
@@ -96,9 +99,10 @@ export class MysqlDatabase extends Database {
   }
 }
 
-/** On connections of its own: one of them is silent for as long as a migration takes. */
+/** On patient connections of its own. */
 async function checkSchema(url: string, mayMigrate: boolean): Promise<void> {
-  const source = await openMysql({ url, poolSize: SCHEMA_CONNECTIONS, isForWriting: true });
+  const patience = { readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS };
+  const source = await openMysql({ url, poolSize: SCHEMA_CONNECTIONS, isForWriting: true, ...patience });
   try {
     await (mayMigrate ? migrateMysql(source) : prepareMysqlSchema(source));
     await refuseHalfMoved(source);

@@ -136,10 +136,11 @@ export class TcpProxy {
     from.on('end', () => deliver(() => to.end()));
     from.on('error', () => {}); // a reset; `close` follows
     from.on('close', () => {
+      // A dead link does not even tell that the other side has gone.
+      if (link.isDead && !to.closed) return;
       this.links.delete(link);
-      // A dead link tells the other side nothing, but what is left of it must not stay open for ever.
-      if (link.isDead || !from.errored) to.destroy();
-      else to.resetAndDestroy();
+      if (from.errored) to.resetAndDestroy();
+      else to.destroy();
     });
   }
 }
