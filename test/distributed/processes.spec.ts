@@ -59,8 +59,8 @@ const tasksOf = (name: string, which: 'all' | 'ready' = 'all') =>
 it('an engine that leads and is frozen: another leads, its leases go back, its late answers change nothing, it goes on as a new one', async () => {
   await atA.makeQueue('brief');
   // Slow enough that both have work until the end.
-  await deployment.sim.control.change({ latencyMs: 400 });
-  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 2_000 : 700));
+  await deployment.sim.control.change({ latencyMs: 500 });
+  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 2_000 : 500));
   const isFirst = await until(
     () => Promise.all(deployment.engines.map(leads)),
     (found) => found.includes(true),
@@ -108,7 +108,7 @@ it('an engine that leads and is frozen: another leads, its leases go back, its l
 });
 
 it('an engine that is killed, and that nobody starts again, loses its leases after its silence', async () => {
-  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 1_500 : 400));
+  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 1_500 : 200));
   await run.reached(50);
   await (await deployment.busiestEngine()).kill();
   const report = await run.judge(1, ({ losses }) => ({ 'leases that went back': losses }));
@@ -172,7 +172,7 @@ it('an api process that is asked to end sends its callers away with 503, Retry-A
 });
 
 it('an engine that is asked to end under load gives back what it has not begun, and no line is tried or lost for it', async () => {
-  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 1_200 : 400));
+  const run = await DeploymentBatch.submit(deployment, chatLines(IS_LONG ? 1_200 : 300));
   await run.reached(50);
   const leaving = await deployment.busiestEngine();
   expect(await leaving.stop()).toEqual({ code: 0, signal: null });
