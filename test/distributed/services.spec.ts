@@ -23,7 +23,7 @@ beforeAll(async () => {
   await PutLoad.prepare(deployment.apis[0]!);
 });
 afterEach(() => deployment.heal());
-afterAll(async () => expect(await deployment.end()).toEqual([]));
+afterAll(() => deployment.end());
 
 /** The answers that clients got to their puts meanwhile. */
 async function struck(strikes: StruckOptions['strikes'], faults: number): Promise<Readonly<Record<string, number>>> {

@@ -132,11 +132,11 @@ export class Deployment {
     await Promise.all(this.processes.filter((one) => !isUp(one)).map((one) => one.restart()));
   }
 
-  /** Ends all, the processes as an operator would; returns how those ended that did not end well. */
-  async end(): Promise<string[]> {
+  /** Ends all, the processes as an operator would; rejects when one of them did not end well. */
+  async end(): Promise<void> {
     const ends = await this.stop();
     await this.close();
-    return ends;
+    if (ends.length > 0) throw new Error(ends.join(', '));
   }
 
   /** Ends those that run as an operator would; returns how those ended that did not end well. */
