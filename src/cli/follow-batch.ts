@@ -5,6 +5,7 @@ import { showProgress } from './progress.js';
 import { patiently, type ApiClient } from './server/api-client.js';
 import type { WireBatch } from './server/wire.js';
 import type { Screen } from './terminal.js';
+import { WaitNotes } from './wait-notes.js';
 
 const POLL_PAUSE_MS = 500;
 const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'expired', 'cancelled']);
@@ -20,25 +21,33 @@ export interface FollowOptions {
   signal: AbortSignal;
 }
 
+/** A batch as it ended, with all that it has waited for meanwhile. */
+export type FollowedBatch = WireBatch & { waited_because: string[] };
+
 /**
- * Draws the progress until the batch has ended, and returns it as it is then. Bears with a server that is away for some
+ * Draws the progress until the batch has ended, and returns it as it is then. Says why it does not move, if it does not. Bears with a server that is away for some
  * minutes; rejects with the reason of `signal`.
  */
-export async function followBatch(client: ApiClient, id: string, options: FollowOptions): Promise<WireBatch> {
+export async function followBatch(client: ApiClient, id: string, options: FollowOptions): Promise<FollowedBatch> {
   const { screen, lines, signal } = options;
   const look = () => client.get<WireBatch>(`/v1/batches/${encodeURIComponent(id)}`, signal);
-  const onSilence = () => screen.print(screen.colors.yellow('  The server does not answer; trying again.'));
+  let print = screen.print;
+  const warn = (line: string) => print(screen.colors.yellow(line));
+  const onSilence = () => warn('  The server does not answer; trying again.');
+  const waits = new WaitNotes(client, warn);
   let batch = await patiently(look, { signal, onSilence });
   const totalOf = ({ request_counts: { total } }: WireBatch) => total || lines || 0;
   while (totalOf(batch) === 0 && !hasEnded(batch)) batch = await next(); // not counted yet, so there is no bar to draw
   const progress = showProgress(screen, totalOf(batch));
+  print = progress.note;
   try {
     progress.show(batch.request_counts);
     while (!hasEnded(batch)) {
       batch = await next();
       progress.show(batch.request_counts);
+      await waits.look(batch, signal);
     }
-    return batch;
+    return { ...batch, waited_because: waits.reasons };
   } finally {
     progress.stop();
   }

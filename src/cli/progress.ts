@@ -12,6 +12,8 @@ export interface LineCounts {
 
 export interface Progress {
   show: (counts: LineCounts) => void;
+  /** Prints a line above the bar. */
+  note: (line: string) => void;
   /** Leaves the terminal as it was, and what was drawn last on it. */
   stop: () => void;
 }
@@ -26,6 +28,7 @@ export interface ProgressState {
 }
 
 const STEP_PERCENT = 10;
+const CLEARED_LINE = '\r\u001b[K';
 const LONGEST_BAR = 40;
 const SHORTEST_BAR = 6;
 
@@ -45,6 +48,7 @@ function barOn(screen: Screen, total: number, stateOf: StateOf): Progress {
   const bar = new cliProgress.SingleBar({
     stream: screen.stream,
     hideCursor: true,
+    forceRedraw: true, // a note may stand where it was drawn
     gracefulExit: false, // Ctrl-C is the matter of the command, which calls stop().
     format: (_options, _params, payload: { line: string }) => payload.line,
   });
@@ -52,6 +56,11 @@ function barOn(screen: Screen, total: number, stateOf: StateOf): Progress {
   bar.start(total, 0, drawn({ total, completed: 0, failed: 0 }));
   return {
     show: (counts) => bar.update(counts.completed + counts.failed, drawn(counts)),
+    note: (line) => {
+      screen.stream.write(CLEARED_LINE);
+      screen.print(line);
+      bar.render();
+    },
     stop: () => bar.stop(),
   };
 }
@@ -65,6 +74,7 @@ function linesOn(screen: Screen, stateOf: StateOf): Progress {
       if (reached > step) screen.print(`  ${figures(state)}`);
       step = reached;
     },
+    note: screen.print,
     stop: () => {},
   };
 }

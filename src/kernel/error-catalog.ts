@@ -33,6 +33,7 @@ export const ERROR_CATALOG = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
+  expectation_failed: 417,
   idempotency_key_reused: 422,
   quota_exceeded: 429,
   queue_full: 429,

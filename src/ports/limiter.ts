@@ -26,6 +26,8 @@ export abstract class Limiter {
   abstract pause(key: string, until: number): void;
   /** When the pause of this key ends (epoch ms), or null. */
   abstract pausedUntil(key: string): Promise<number | null>;
+  /** When a rate of `perMinute` (at least 1) allows more permits of this key (epoch ms), or null if it does now. */
+  abstract rateOpensAt(key: string, perMinute: number): Promise<number | null>;
   /** Permits out now, over all processes. */
   abstract inUse(key: string): Promise<number>;
   /** Emits a key when permits of it may be had again, after somebody got fewer than asked for or a pause ended. Lossy. */

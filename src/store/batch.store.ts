@@ -37,6 +37,9 @@ const TO_FINALIZE = statement<{ limit: number }, { seq: number }>('batch-to-fina
 const TO_INGEST = statement<{ limit: number }, { seq: number }>('batch-to-ingest');
 const OVERDUE = statement<{ now: number; limit: number }, { seq: number }>('batch-overdue');
 const ENDED_LINES = statement<{ batchSeq: number; after: number; until: number }, EndedLine>('batch-ended-lines');
+const READY_LANES = statement<{ batchSeq: number; after: number; until: number }, { laneSeq: number }>(
+  'batch-ready-lanes',
+);
 
 /** Rough bytes of one task row, for bounding a group. */
 const LINE_ROW_BYTES = 200;
@@ -118,6 +121,13 @@ export class BatchStore {
   endedLines(batchSeq: number, after: number, until: number): Promise<EndedLine[]> {
     return this.database.all(ENDED_LINES, { batchSeq, after, until });
   }
+
+  /** Lanes in which lines after `after` up to and including `until` are ready. */
+  async readyLanes(batchSeq: number, after: number, until: number): Promise<number[]> {
+    const rows = await this.database.all(READY_LANES, { batchSeq, after, until });
+    return rows.map(({ laneSeq }) => laneSeq);
+  }
+
   /** Two steps, because TypeORM binds constants, and a bound one tells SQLite nothing about a partial index. */
   private async bySeqs<P extends Record<string, number>>(
     query: Statement<P, { seq: number }>,

@@ -31,6 +31,7 @@ export function exerciseLimiter(makeSubject: () => Promise<LimiterSubject>): voi
   describe('levels', () => exerciseLevels(fixture));
   describe('pauses', () => exercisePauses(fixture));
   describe('rates', () => exerciseRates(fixture));
+  describe('looks at a rate', () => exerciseLooksAtRates(fixture));
   describe('freed', () => exerciseFreed(fixture));
 }
 
@@ -257,6 +258,39 @@ function exerciseRates(fixture: LimiterSubject): void {
   it('are counted for each key by itself', async () => {
     await fixture.limiter.acquire(KEY, 0, 10, perMinute(10));
     expect(await fixture.limiter.acquire(OTHER_KEY, 0, 10, perMinute(10))).toBe(10);
+  });
+}
+
+function exerciseLooksAtRates(fixture: LimiterSubject): void {
+  it('tell when the rate allows more, and nothing while it does', async () => {
+    const { limiter, clock } = fixture;
+    expect(await limiter.rateOpensAt(KEY, 10)).toBeNull();
+    await limiter.acquire(KEY, 0, 9, perMinute(10));
+    expect(await limiter.rateOpensAt(KEY, 10)).toBeNull();
+    await fixture.advance(1_000);
+    const spentAt = clock.now();
+    expect(await limiter.acquire(KEY, 0, 9, perMinute(10))).toBe(1);
+    expect(await limiter.rateOpensAt(KEY, 10)).toBe(spentAt - 1_000 + MINUTE_MS);
+    await fixture.advance(MINUTE_MS - 1_000);
+    expect(await limiter.rateOpensAt(KEY, 10)).toBeNull();
+    expect(await limiter.acquire(KEY, 0, 100, perMinute(10))).toBe(9);
+  });
+
+  it('go by the rate that is asked after', async () => {
+    const givenAt = fixture.clock.now();
+    await fixture.limiter.acquire(KEY, 0, 10, perMinute(10));
+    expect(await fixture.limiter.rateOpensAt(KEY, 11)).toBeNull();
+    expect(await fixture.limiter.rateOpensAt(KEY, 1)).toBe(givenAt + MINUTE_MS);
+    expect(await fixture.limiter.rateOpensAt(OTHER_KEY, 1)).toBeNull();
+  });
+
+  it('do not count permits that came back unused, and do not count as asking', async () => {
+    await fixture.limiter.acquire(KEY, 0, 10, perMinute(10));
+    fixture.limiter.release(KEY, 4, 4);
+    await fixture.limiter.inUse(KEY); // what was given back has arrived
+    expect(await fixture.limiter.rateOpensAt(KEY, 10)).toBeNull();
+    expect(await fixture.limiter.rateOpensAt(KEY, 6)).not.toBeNull();
+    expect(await fixture.limiter.acquire(KEY, 9, 100, perMinute(10))).toBe(4);
   });
 }
 

@@ -12,6 +12,7 @@ import { startMariadb, type MariadbServer } from '../support/services/mariadb.js
 const PLANS: Readonly<Record<string, readonly string[]>> = {
   'batch-line-seqs': ['ux_task_line'],
   'batch-live-lines': ['ux_task_line'],
+  'batch-ready-lanes': ['ux_task_line'],
   'batch-settle': ['ux_task_line'],
   'callback-due-targets': ['ix_callback_target:callback'],
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],

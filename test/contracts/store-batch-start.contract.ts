@@ -328,6 +328,23 @@ function exerciseReads(store: TestStore): void {
     expect(await page(lane.tenantSeq, last!.seq, 2)).toEqual([]);
   });
 
+  it('tells in which lanes lines of a window are ready', async () => {
+    const [lane, other, strange] = [await seedLane(store), await seedLane(store), await seedLane(store)];
+    const batch = await seedBatch(store, lane, 0);
+    await insertLines(store, await seedBatch(store, strange, 0), strange, 0, 4);
+    const lines = newLines(lane, 0, 4).map((line, index) => ({ ...line, laneSeq: [lane, other][index % 2]!.laneSeq }));
+    const { seq: batchSeq, tenantSeq } = batch;
+    await store.batches.insertLines({ batchSeq, tenantSeq, from: 0, total: 4, model: null, lines });
+    const readyLanes = async (after: number, until: number) =>
+      new Set(await store.batches.readyLanes(batchSeq, after, until));
+    expect(await readyLanes(0, 4)).toEqual(new Set([lane.laneSeq, other.laneSeq]));
+    expect(await readyLanes(0, 1)).toEqual(new Set([lane.laneSeq]));
+    expect(await readyLanes(1, 2)).toEqual(new Set([other.laneSeq]));
+    expect(await readyLanes(4, 8)).toEqual(new Set());
+    await lease(store, lane, 10);
+    expect(await readyLanes(0, 4)).toEqual(new Set([other.laneSeq]));
+  });
+
   it('does not find those of another tenant', async () => {
     const [lane, other] = [await seedLane(store), await seedLane(store)];
     const [id] = await seedSome(lane, 1);

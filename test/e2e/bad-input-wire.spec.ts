@@ -106,6 +106,39 @@ describe('lies about the length of a body', () => {
   });
 });
 
+describe('what HTTP does not allow is refused with words', () => {
+  const BODY = '{"queue":"default","endpoint":"/v1/x","data":{}}';
+  const put = (headers: readonly string[]) =>
+    request(
+      'POST /v1/queue/put HTTP/1.1',
+      ['connection: close', 'content-type: application/json', `content-length: ${BODY.length}`, ...headers],
+      BODY,
+    );
+  /** Of the only answer. */
+  const bodyOf = (answer: string) =>
+    JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1)) as object;
+
+  it('a request without a Host header', async () => {
+    const answer = await raw(put([]).replace('host: x\r\n', ''));
+    expect(statusesOf(answer)).toEqual([400]);
+    expect(bodyOf(answer)).toMatchObject({
+      code: 400,
+      message: 'The request has no Host header, which HTTP/1.1 wants.',
+    });
+    expect(statusesOf(await raw(put([]).replace('host: x\r\n', '').replace('HTTP/1.1', 'HTTP/1.0')))).toEqual([200]);
+  });
+
+  it('an expectation that nobody knows', async () => {
+    const answer = await raw(put(['expect: banana']));
+    expect(statusesOf(answer)).toEqual([417]);
+    expect(answer).toMatch(/\r\nx-request-id: \S+\r\n/);
+    expect(bodyOf(answer)).toMatchObject({ code: 417, message: expect.stringContaining("asks for: 'banana'") });
+    const ofFiles = await raw(request('GET /v1/files HTTP/1.1', ['expect: banana']));
+    expect(bodyOf(ofFiles)).toMatchObject({ error: { type: 'invalid_request_error', param: 'Expect' } });
+    expect(statusesOf(await raw(put(['expect: 100-continue'])))).toEqual([100, 200]);
+  });
+});
+
 describe('what is no HTTP', () => {
   it.each([
     ['a header that goes on in the next line', request('GET /v1/files HTTP/1.1', ['x-long: a', ' b'])],

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { line, simLine } from '../support/batches.js';
+import { ConsoleClient } from '../support/console.js';
 import { cli, startCli, towards, type CliResult } from '../support/cli.js';
 import { TestServer } from '../support/server.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
@@ -136,6 +137,31 @@ describe('millrace run-batch', () => {
     await server.restart();
     expect(await program.ended).toEqual({ code: 0, signal: null });
     await expectAllOnce();
+  });
+
+  describe('while nothing moves', () => {
+    const program = () => startCli([...COMMAND, '--queue', 'dead', '--json', '--overwrite'], options());
+    const waiting = (text: string) => (text.startsWith('  waiting: ') ? text : null);
+
+    it('says why, once, and in its JSON', async () => {
+      const gone = await startTestSim();
+      await gone.close();
+      const admin = new ConsoleClient(server);
+      await admin.post('upstreams', { name: 'dead', base_url: gone.url });
+      await admin.post('queues', { name: 'dead', upstream: 'dead' });
+      put([counted('a'), counted('b'), counted('c')]);
+      const command = program();
+      const note = await command.printed(waiting);
+      expect(note).toMatch(/^  waiting: the upstream 'dead' has not worked since \d{4}-.*Z: .*\(ECONNREFUSED\)\.$/);
+      await admin.patch('upstreams/dead', { base_url: sim.url });
+      expect(await command.ended).toEqual({ code: 0, signal: null });
+      expect(command.lines.filter(waiting)).toEqual([note]);
+      const json = command.lines.slice(command.lines.indexOf('{'), command.lines.lastIndexOf('}') + 1).join('\n');
+      expect(JSON.parse(json)).toMatchObject({
+        status: 'completed',
+        waited_because: [note.slice('  waiting: '.length)],
+      });
+    });
   });
 
   it('refuses what it would have to guess', async () => {

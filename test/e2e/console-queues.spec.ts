@@ -118,6 +118,8 @@ describe('a queue', () => {
     [{ name: 7 }, 'invalid_type', 'name', expect.any(String)],
     [{ name: 'x', tenant: 'a b' }, 'invalid_value', 'tenant', expect.any(String)],
     [{ name: 'x', endpoint: 'chat' }, 'invalid_value', 'endpoint', expect.any(String)],
+    [{ name: 'x', endpoint: '/v1/../x' }, 'invalid_value', 'endpoint', expect.any(String)],
+    [{ name: 'x', endpoint: '/v1/x/' }, 'invalid_value', 'endpoint', expect.any(String)],
     [{ name: 'x', models: 'm' }, 'invalid_type', 'models', expect.any(String)],
     [{ name: 'x', models: ['a', 7] }, 'invalid_type', 'models.1', expect.any(String)],
     [{ name: 'x', models: [null] }, 'invalid_type', 'models.0', expect.any(String)],

@@ -94,6 +94,14 @@ describe('a quota of files', () => {
     await add();
   });
 
+  it('of one is told in words for one', async () => {
+    await limit({ max_files: 1 });
+    await add();
+    expect(await refusalOf(add())).toMatchObject({
+      text: expect.stringContaining(`may have 1 file; 1 is used, 0 are left, and this needs 1.`),
+    });
+  });
+
   it('holds for all at once', async () => {
     await limit({ max_files: 3 });
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => add()));

@@ -66,7 +66,7 @@ describe('a take', () => {
     ['wait_seconds', '5', 'expected an integer'],
     ['worker', 'me', 'expected an object'],
     ['worker.id', 5, 'expected a string'],
-    ['worker.id', '', 'expected a string of at least 1 characters'],
+    ['worker.id', '', 'expected a string of at least 1 character'],
     ['worker.id', 'x'.repeat(101), 'expected a string of at most 100 characters'],
     ['worker.id', 'a\0b', 'it holds a NUL character'],
     ['worker.capacity', -1, 'integer below minimum value'],

@@ -53,6 +53,12 @@ describe('a queue', () => {
     expect((await admin.get('audit')).data[0]).toMatchObject({ action: 'queue.create' });
   });
 
+  it('is registered for whatever its workers call their work', async () => {
+    expect(await client.post('register', { queue: 'named-work', endpoint: 'embed' })).toBe('named-work');
+    const id = (await client.post('put', { endpoint: 'embed', data: {} })).data;
+    expect(await client.get(id)).toMatchObject({ queue: 'named-work', endpoint: 'embed' });
+  });
+
   it.each([
     [undefined, '/v1/x', 'queue cannot be empty'],
     [null, '/v1/x', 'queue cannot be empty'],
@@ -66,6 +72,8 @@ describe('a queue', () => {
     ['q', ' ', 'endpoint cannot be empty'],
     ['q', ['/v1/x'], "Invalid type for 'endpoint': expected a string, but got an array instead."],
     ['q', 'x'.repeat(201), 'endpoint cannot exceed 200 characters'],
+    ['q', '/v1/a b', "endpoint holds white space: expected a path such as '/v1/chat/completions'"],
+    ['q', '/v1/x\n', "endpoint holds white space: expected a path such as '/v1/chat/completions'"],
     ['q', 'a\0b', 'endpoint holds a NUL character or half of a surrogate pair'],
   ])('is not registered as %j for %j', async (queue, endpoint, message) => {
     expect(await client.refused('POST', 'register', { queue, endpoint })).toEqual([400, message]);

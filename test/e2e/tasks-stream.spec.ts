@@ -200,8 +200,28 @@ describe('the events of a task', () => {
     await client.complete(task);
     const live = query === '?after=99' ? '' : 'id:4\ndata:d\n\n';
     expect(await reader.end()).toBe(before + live);
+    if (query === '?after=99') return;
     const again = await events(task.task_id, query, headers);
     expect(await again.end()).toBe(before + live);
+  });
+
+  it.each(['?after=5', '?after=99', '?after=999999', '?after=999999999'])(
+    'are refused after one that a completed task has never said: %s',
+    async (query) => {
+      const task = await talkative();
+      await say(task, { event_data: 'd' });
+      await client.complete(task);
+      const text = "Invalid 'after': the task has ended, and its last event is 4.";
+      expect(await client.refused('GET', `${task.task_id}/events${query}`)).toEqual([400, text]);
+      expect(await (await events(task.task_id, '?after=4')).end()).toBe('');
+    },
+  );
+
+  it.each(['', '?after=0', '?after=999999'])('are its answer where it has said nothing, also %s', async (query) => {
+    await client.put('chat');
+    const task = await takenOnce();
+    await client.complete(task);
+    expect(await (await events(task.task_id, query)).end()).toBe('data:{"a":1}\n\n');
   });
 
   it('are heard by many, and nothing happens to the task when they hang up', async () => {

@@ -123,14 +123,71 @@ describe('a caller who waits', () => {
       ({ inFlight }) => inFlight === 0,
     );
   });
+});
 
-  it('is told that his endpoint is none', async () => {
-    const response = await post({ endpoint: '/v1/../../admin', data: chat(), queue: 'default' });
-    expect(response.status).toBe(400);
-    expect(await response.text()).toContain('is no endpoint');
-    const id = response.headers.get('x-millrace-task-id')!;
-    expect(await endOf(id)).toMatchObject({ result: { status_code: 400, error: { code: 'invalid_endpoint' } } });
+it('a queue that workers might pull from gets nothing that did not ask for it, while `default` has an upstream', async () => {
+  const headers = { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ queue: 'workers-of-chat', endpoint: ENDPOINT });
+  expect((await server.fetch('/v1/queue/register', { method: 'POST', headers, body })).status).toBe(200);
+  expect((await post({ data: chat() })).status).toBe(200);
+  const named = await post({ data: chat(), queue: 'workers-of-chat', response_mode: 'callback' });
+  expect(await taskOf(((await named.json()) as Json).data)).toMatchObject({ queue: 'workers-of-chat', state: 'ready' });
+});
+
+describe('an endpoint that no upstream has', () => {
+  const BAD = [
+    '/v1/../../admin',
+    'v1/chat/completions',
+    'https://api.example.com/v1/chat/completions',
+    '/v1/x?a=b',
+    '//x',
+  ];
+  const refusalOf = (endpoint: string, queue = 'default') =>
+    `Invalid 'endpoint': it is '${endpoint}'. The upstream of the queue '${queue}' needs a path such as '/v1/chat/completions'.`;
+
+  it.each(['blocking', 'streaming', 'callback'])('is refused before there is a task, in %s mode', async (mode) => {
+    for (const queue of ['default', undefined]) {
+      for (const endpoint of BAD) {
+        const response = await post({ endpoint, data: chat(), queue, response_mode: mode });
+        expect([response.status, response.headers.get('x-millrace-task-id')]).toEqual([400, null]);
+        expect(((await response.json()) as Json).message).toBe(refusalOf(endpoint));
+      }
+    }
     expect((await sim.stats()).requests).toBe(0);
+  });
+
+  it('is refused among many tasks, without the others', async () => {
+    const tasks = [...BAD, ENDPOINT].map((endpoint) => ({ endpoint, data: chat() }));
+    const { results } = (await (
+      await server.fetch('/v1/queue/put/bulk', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ tasks }),
+      })
+    ).json()) as Json;
+    expect(results.slice(0, -1)).toEqual(
+      BAD.map((endpoint) => ({ error: { code: 400, message: refusalOf(endpoint) } })),
+    );
+    expect(await endOf(results.at(-1).task_id)).toMatchObject({ state: 'completed' });
+  });
+
+  it('of none at all is refused where the queue has none either', async () => {
+    const response = await post({ endpoint: undefined, type: 'x', data: chat(), queue: 'default' });
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as Json).message).toContain("Invalid 'endpoint': there is none.");
+  });
+
+  it('is the business of workers in a queue that has no upstream, and ends the task once that has one', async () => {
+    const admin = new ConsoleClient(server);
+    await admin.post('queues', { name: 'pulled', consumers: ['pull'] });
+    const response = await post({ endpoint: 'my-work', data: chat(), queue: 'pulled', response_mode: 'callback' });
+    expect(response.status).toBe(200);
+    const { data: id } = (await response.json()) as { data: string };
+    await admin.patch('queues/pulled', { consumers: ['pull', 'upstream'], upstream: 'default' });
+    expect(await endOf(id)).toMatchObject({ state: 'failed', result: { error: { code: 'invalid_endpoint' } } });
+    expect((await sim.stats()).requests).toBe(0);
+    const late = await post({ endpoint: 'my-work', data: chat(), queue: 'pulled', response_mode: 'callback' });
+    expect([late.status, ((await late.json()) as Json).message]).toEqual([400, refusalOf('my-work', 'pulled')]);
   });
 });
 

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
 const KEYS = 4;
+/** What the scripts are told in place of a rate. */
+const NO_LIMIT = -1;
 export const FREED_CHANNEL = 'freed';
 
 /** What every operation is told; see `scripts/permits.lua`. */
@@ -13,6 +15,16 @@ export interface Statement {
   held: number;
   unused: number;
   pauseMs: number;
+}
+
+/** What a look at a key shows. */
+export interface PermitFigures {
+  /** Permits out now, over all processes. */
+  inUse: number;
+  /** How long the key is paused still, ms. */
+  pausedMs: number;
+  /** How long until the rate allows more, ms. */
+  rateMs: number;
 }
 
 export interface ScriptOptions {
@@ -38,7 +50,7 @@ export class LimiterScripts {
     ask: { level: number; want: number; concurrency: number; perMinute: number | null },
   ): Promise<{ granted: number; opensIn: number }> {
     const { level, want, concurrency, perMinute } = ask;
-    const asked = [level, want, concurrency, perMinute ?? -1];
+    const asked = [level, want, concurrency, perMinute ?? NO_LIMIT];
     const reply = await this.scripts.acquire(...this.common(statement), ...asked);
     const [granted, opensIn] = reply as [number, number];
     return { granted, opensIn };
@@ -50,9 +62,11 @@ export class LimiterScripts {
     return (await this.scripts.announce(...this.common(statement), channel, statement.key)) as number;
   }
 
-  async look(statement: Statement): Promise<{ inUse: number; pausedMs: number }> {
-    const [inUse, pausedMs] = (await this.scripts.look(...this.common(statement))) as [number, number];
-    return { inUse, pausedMs };
+  /** `perMinute`: the rate that is asked after; null for none. */
+  async look(statement: Statement, perMinute: number | null): Promise<PermitFigures> {
+    const reply = await this.scripts.look(...this.common(statement), perMinute ?? NO_LIMIT);
+    const [inUse, pausedMs, rateMs] = reply as [number, number, number];
+    return { inUse, pausedMs, rateMs };
   }
 
   private define(name: string): Script {

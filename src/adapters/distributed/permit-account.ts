@@ -4,7 +4,7 @@
  * right by the next one. For that the operations of a key go one after another.
  */
 import type { PermitLimits } from '../../ports/limiter.js';
-import type { LimiterScripts, Statement } from './limiter-scripts.js';
+import type { LimiterScripts, PermitFigures, Statement } from './limiter-scripts.js';
 
 export interface AccountOptions {
   scripts: LimiterScripts;
@@ -48,8 +48,9 @@ export class PermitAccount {
     this.unused += unused;
   }
 
-  look(): Promise<{ inUse: number; pausedMs: number }> {
-    return this.next(() => this.options.scripts.look(this.statement()));
+  /** `perMinute`: the rate that is asked after. Rejects when Redis is not there. */
+  look(perMinute: number | null = null): Promise<PermitFigures> {
+    return this.next(() => this.options.scripts.look(this.statement(), perMinute));
   }
 
   /** Says what is held, once for all that changes before it is said. Resolves with false when Redis was not there. */

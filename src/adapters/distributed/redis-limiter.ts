@@ -106,6 +106,13 @@ export class RedisLimiter extends Limiter {
     return until > now ? until : null;
   }
 
+  /** Without Redis nobody knows: null. */
+  override async rateOpensAt(key: string, perMinute: number): Promise<number | null> {
+    const account = this.accountOf(key);
+    const seen = await this.answered(account, account.look(perMinute));
+    return seen && seen.rateMs > 0 ? this.options.clock.now() + seen.rateMs : null;
+  }
+
   /** Without Redis: what this process holds. */
   override async inUse(key: string): Promise<number> {
     const account = this.accountOf(key);

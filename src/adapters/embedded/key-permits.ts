@@ -42,8 +42,13 @@ export class KeyPermits {
   opensAt(now: number): number | null {
     if (this.inUse >= this.limits.concurrency) return null;
     const { perMinute } = this.limits;
-    const rateOpensAt = perMinute === null ? now : this.given.opensAt(perMinute, now);
+    const rateOpensAt = perMinute === null ? now : this.rateOpensAt(perMinute, now);
     return rateOpensAt === null ? null : Math.max(now, rateOpensAt, this.pausedUntil);
+  }
+
+  /** When a rate allows more: `now` or later; null for never. */
+  rateOpensAt(perMinute: number, now: number): number | null {
+    return this.given.opensAt(perMinute, now);
   }
 
   /** Until when `level` must wait for a lower one that was refused; null if it need not. */

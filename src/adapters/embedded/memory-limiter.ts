@@ -64,6 +64,12 @@ export class MemoryLimiter extends Limiter {
     return until > this.options.clock.now() ? until : null;
   }
 
+  override async rateOpensAt(key: string, perMinute: number): Promise<number | null> {
+    const now = this.options.clock.now();
+    const opensAt = this.keys.get(key)?.rateOpensAt(perMinute, now) ?? now;
+    return opensAt > now ? opensAt : null;
+  }
+
   override async inUse(key: string): Promise<number> {
     return this.keys.get(key)?.inUse ?? 0;
   }

@@ -5,6 +5,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { IsOptional, ValidateBy, ValidateNested } from 'class-validator';
+import { counted } from '../../kernel/counted.js';
 import { MillraceError } from '../../kernel/errors.js';
 import type { ErrorCode } from '../../kernel/error-catalog.js';
 
@@ -42,8 +43,12 @@ export function TextField({
     if (typeof value !== 'string') return wrongType(path, 'a string', value);
     if (!isStorable(value)) return unstorable(path);
     if (value.length >= minLength && value.length <= maxLength) return null;
-    const bound = value.length < minLength ? `at least ${minLength}` : `at most ${maxLength}`;
-    return refuse('invalid_value', `Invalid '${path}': expected a string of ${bound} characters.`, path);
+    const [word, bound] = value.length < minLength ? ['least', minLength] : ['most', maxLength];
+    return refuse(
+      'invalid_value',
+      `Invalid '${path}': expected a string of at ${word} ${counted(bound, 'character')}.`,
+      path,
+    );
   });
 }
 
@@ -73,7 +78,8 @@ export function TextListField({
   };
   return field(documentation, schema, (value, path) => {
     if (!Array.isArray(value)) return wrongType(path, 'an array', value);
-    if (value.length > maxItems) return refuse('invalid_value', `Invalid '${path}': at most ${maxItems} items.`, path);
+    if (value.length > maxItems)
+      return refuse('invalid_value', `Invalid '${path}': at most ${counted(maxItems, 'item')}.`, path);
     for (const [index, item] of value.entries()) {
       const place = `${path}.${index}`;
       if (typeof item !== 'string') return wrongType(place, 'a string', item ?? null);
@@ -171,7 +177,8 @@ export function ObjectListField(
 ): PropertyDecorator {
   return field(documentation, { type: () => type, isArray: true, maxItems }, (value, path) => {
     if (!Array.isArray(value)) return wrongType(path, 'an array', value);
-    if (value.length > maxItems) return refuse('invalid_value', `Invalid '${path}': at most ${maxItems} items.`, path);
+    if (value.length > maxItems)
+      return refuse('invalid_value', `Invalid '${path}': at most ${counted(maxItems, 'item')}.`, path);
     const wrong = value.findIndex((item) => !isObject(item));
     return wrong < 0 ? null : wrongType(`${path}.${wrong}`, 'an object', value[wrong] ?? null);
   });
@@ -283,7 +290,7 @@ function unstorable(path: string): MillraceError {
 }
 
 function tooLong(path: string, what: string, maxLength: number): MillraceError {
-  return refuse('invalid_value', `Invalid '${path}': ${what} has at most ${maxLength} characters.`, path);
+  return refuse('invalid_value', `Invalid '${path}': ${what} has at most ${counted(maxLength, 'character')}.`, path);
 }
 
 function refuse(code: ErrorCode, message: string, param: string): MillraceError {

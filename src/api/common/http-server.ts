@@ -1,6 +1,6 @@
 /** The HTTP server itself: Fastify, with limits on everything that a client can send. */
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import multipart from '@fastify/multipart';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -48,6 +48,7 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false, // Node would refuse it without a word; the hooks say what is missing
     },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     genReqId: requestIdOf,
@@ -62,6 +63,9 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
     options.routes.add(route.method, route.url);
     if (SETTINGS_ROUTE.test(route.url)) route.bodyLimit = Math.min(options.maxBodyBytes, MAX_SETTINGS_BYTES);
   });
+  instance.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    answerExpectation(options, request, response),
+  );
   readJsonBodies(instance);
   void instance.register(multipart);
   addRequestHooks(instance, options);
@@ -89,6 +93,20 @@ function answerBadPath(options: HttpServerOptions, error: Error, request: Fastif
     .code(status)
     .headers({ ...headers, 'x-request-id': request.id, 'content-type': 'application/json' })
     .send(Buffer.from(JSON.stringify(body)));
+}
+
+/** `Expect` with anything but `100-continue`: no route sees it. */
+function answerExpectation({ dialects }: HttpServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const text = `The server cannot do what the Expect header asks for: '${request.headers.expect}'. Leave it out.`;
+  const error = new MillraceError('expectation_failed', text, { param: 'Expect' });
+  const { status, headers, body } = dialects.render(error, request.url ?? '');
+  response.writeHead(status, {
+    ...headers,
+    'x-request-id': requestIdOf(request),
+    'content-type': 'application/json',
+    connection: 'close', // its body is not read
+  });
+  response.end(JSON.stringify(body));
 }
 
 /** What is no HTTP, too long or too slow. There is no request yet, so the answer is written by hand. */

@@ -1,12 +1,13 @@
 import { MillraceError } from '../../kernel/errors.js';
+import { givenHeader, type RequestHeaders } from './given-header.js';
 
+const NAME = 'Idempotency-Key';
 const MAX_LENGTH = 255;
 
 /** The `Idempotency-Key` of a request, under which its repetition is known; null when it has none. */
-export function idempotencyKeyOf(headers: Readonly<Record<string, string | undefined>>): string | null {
-  const key = headers['idempotency-key'];
-  if (!key) return null;
-  if (key.length <= MAX_LENGTH) return key;
-  const message = `Invalid 'Idempotency-Key': expected at most ${MAX_LENGTH} characters.`;
-  throw new MillraceError('invalid_value', message, { param: 'Idempotency-Key' });
+export function idempotencyKeyOf(headers: RequestHeaders): string | null {
+  const key = givenHeader(headers['idempotency-key'], NAME);
+  if (key === null || key.length <= MAX_LENGTH) return key;
+  const message = `Invalid '${NAME}': expected at most ${MAX_LENGTH} characters.`;
+  throw new MillraceError('invalid_value', message, { param: NAME });
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import type { AppLogger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
+import { refusalOfEncoding } from './content-encoding.js';
 import { pathOf } from './error.filter.js';
 import { refusalOfForeigner } from './loopback-only.js';
 import type { ServerPhase } from './server-phase.js';
@@ -38,7 +39,7 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
   instance.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id).headers(securityHeadersOf(request.url));
     request.watchedBody = slowBodies.add(request.raw);
-    done(refusalOf(request, options) ?? undefined);
+    done(refusalOf(request, options) ?? refusalOfEncoding(request, reply) ?? undefined);
   });
   instance.addHook('onSend', (_request, reply, payload, done) => {
     // Some clients compare the whole value; JSON is UTF-8 without being told.
@@ -62,6 +63,9 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
 
 /** Why no route shall see this request; null if one may. */
 function refusalOf(request: FastifyRequest, { phase, isLoopbackOnly }: RequestHookOptions): MillraceError | null {
+  if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    return new MillraceError('invalid_request', 'The request has no Host header, which HTTP/1.1 wants.');
+  }
   const foreign = isLoopbackOnly ? refusalOfForeigner(request.headers) : null;
   if (foreign !== null) return foreign;
   if (request.url.includes('?') && Object.keys(request.query as object).some(isKeyParameter)) {

@@ -82,7 +82,7 @@ describe('a refusal', () => {
     [null, 'invalid_type', "Invalid type for 'body': expected an object, but got null instead.", 'body'],
     [{ dish: 7 }, 'invalid_type', "Invalid type for 'dish': expected a string, but got an integer instead.", 'dish'],
     [{ dish: null }, 'invalid_type', "Invalid type for 'dish': expected a string, but got null instead.", 'dish'],
-    [{ dish: '' }, 'invalid_value', "Invalid 'dish': expected a string of at least 1 characters.", 'dish'],
+    [{ dish: '' }, 'invalid_value', "Invalid 'dish': expected a string of at least 1 character.", 'dish'],
     [{ dish: 'a stew' }, 'invalid_value', "Invalid 'dish': expected a string of at most 5 characters.", 'dish'],
     [{ dish: 'soup', how: 'raw' }, 'invalid_value', `Invalid value: 'raw'. ${WORDS}`, 'how'],
     [

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { isEndpoint } from '../../kernel/endpoint.js';
 import { COMPLETION_RULES, type CompletionRule } from '../../kernel/pull.js';
 import { CONSUMERS, type Consumer } from '../../modules/queues/queue.js';
 import {
@@ -93,7 +94,7 @@ const FIELDS = {
 function EndpointField(documentation: FieldDocumentation): PropertyDecorator {
   return FormField({
     ...documentation,
-    isFit: (text) => /^\/[\w./-]{1,199}$/.test(text),
+    isFit: isEndpoint,
     expected: `a path such as '${ENDPOINT}'`,
   });
 }

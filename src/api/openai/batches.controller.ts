@@ -4,8 +4,10 @@ import { DEFAULT_BATCH_LEVEL, parseLevel } from '../../kernel/lane.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { BatchesService } from '../../modules/batches/batches.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
+import { givenHeader, type RequestHeaders } from '../common/given-header.js';
 import { idempotencyKeyOf } from '../common/idempotency-key.js';
 import { readPageRequest, toPage, type Page, type Query as QueryParameters } from '../common/page.js';
+import { queueNameOf } from '../common/queue-header.js';
 import { Scopes } from '../common/scopes.decorator.js';
 import { CreateBatchDto } from './batch.dto.js';
 import {
@@ -18,6 +20,7 @@ import {
 import { toBatchView, type BatchView } from './batch.mapper.js';
 
 const PARAM = { name: 'id', example: NEW_BATCH_EXAMPLE.id };
+const LEVEL_HEADER = 'X-Millrace-Level';
 const PAGE_LIMITS = { defaultLimit: 20, maxLimit: 100 };
 
 /** Many requests in one file, worked off within a window of time. */
@@ -35,7 +38,7 @@ export class BatchesController {
     required: false,
     description: 'Send all lines to this queue; `X-BELLA-QUEUE-NAME` says the same',
   })
-  @ApiHeader({ name: 'X-Millrace-Level', required: false, description: '0 (online) to 9; 1 by default' })
+  @ApiHeader({ name: LEVEL_HEADER, required: false, description: '0 (online) to 9; 1 by default' })
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key gives the same batch, for 24 h' })
   @ApiOkResponse({ schema: { example: NEW_BATCH_EXAMPLE } })
   @ApiResponse({
@@ -46,9 +49,9 @@ export class BatchesController {
   async create(
     @CurrentCaller() { tenantSeq }: Caller,
     @Body() body: CreateBatchDto,
-    @Headers() headers: Record<string, string | undefined>,
+    @Headers() headers: RequestHeaders,
   ): Promise<BatchView> {
-    const level = headers['x-millrace-level'];
+    const level = givenHeader(headers['x-millrace-level'], LEVEL_HEADER);
     const batch = await this.batches.create({
       tenantSeq,
       inputFileId: body.input_file_id,
@@ -56,8 +59,8 @@ export class BatchesController {
       completionWindow: body.completion_window,
       metadata: body.metadata ?? null,
       outputTtlMs: body.output_expires_after ? body.output_expires_after.seconds * 1000 : null,
-      queueName: headers['x-millrace-queue'] || headers['x-bella-queue-name'] || null,
-      level: level ? parseLevel(level, 'X-Millrace-Level') : DEFAULT_BATCH_LEVEL,
+      queueName: queueNameOf(headers),
+      level: level === null ? DEFAULT_BATCH_LEVEL : parseLevel(level, LEVEL_HEADER),
       idempotencyKey: idempotencyKeyOf(headers),
     });
     return toBatchView(batch);

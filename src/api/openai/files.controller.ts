@@ -25,6 +25,7 @@ import {
 } from '@nestjs/swagger';
 import contentDisposition from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { counted } from '../../kernel/counted.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { FilesService } from '../../modules/files/files.service.js';
@@ -134,7 +135,7 @@ export class FilesController {
     void reply.header('accept-ranges', 'bytes');
     if (range === 'unsatisfiable') {
       void reply.header('content-range', `bytes */${file.bytes}`);
-      throw new MillraceError('range_not_satisfiable', `The file has only ${file.bytes} bytes.`);
+      throw new MillraceError('range_not_satisfiable', `The file has only ${counted(file.bytes, 'byte')}.`);
     }
     if (range !== null) {
       void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${file.bytes}`);

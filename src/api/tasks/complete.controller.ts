@@ -5,10 +5,12 @@ import type { Caller } from '../../modules/access/caller.js';
 import { PullService } from '../../modules/tasks/pull.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { isObject, wrongType } from '../common/field.decorators.js';
+import { givenHeader } from '../common/given-header.js';
 import { CompletionOutcomesDto, CompletionsDto, ResultDto, TASK_ID } from './completion.dto.js';
 import { toCompletion, toListedCompletion, toOutcome } from './completion.mapper.js';
 import { partOfBody, partsOfField } from './json-part.js';
 import { refuseUnheld, UNHELD_EXAMPLES } from './lease-errors.js';
+import { LEASE_TOKEN_HEADER } from './lease-token.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
 /** Where workers bring their answers. */
@@ -27,19 +29,19 @@ export class CompleteController {
       'the answer is always 200.',
   })
   @ApiParam({ name: 'id', example: TASK_ID })
-  @ApiHeader({ name: 'X-Millrace-Lease-Token', required: false, description: 'As it came with the task' })
+  @ApiHeader({ name: LEASE_TOKEN_HEADER, required: false, description: 'As it came with the task' })
   @ApiBody({ type: ResultDto })
   @ApiOkResponse({ description: 'The id of the task', schema: { type: 'string', example: TASK_ID } })
   @TaskErrors({ 400: "Invalid 'status_code': expected an HTTP status from 200 to 599.", ...UNHELD_EXAMPLES })
   async complete(
     @CurrentCaller() { tenantSeq }: Caller,
     @Param('id') id: string,
-    @Headers('x-millrace-lease-token') token: string | undefined,
+    @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() result: unknown,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     if (!isObject(result)) throw wrongType('body', 'an object', result);
-    const call = toCompletion(id, partOfBody(result), token || null);
+    const call = toCompletion(id, partOfBody(result), givenHeader(token, LEASE_TOKEN_HEADER));
     const [verdict] = await this.pull.complete(tenantSeq, [call]);
     if (call.epoch !== null) refuseUnheld(id, verdict!);
     void reply.header('content-type', 'application/json').send(JSON.stringify(id));

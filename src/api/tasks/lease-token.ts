@@ -6,6 +6,9 @@ const TAIL = 8;
 /** No lease has this epoch: the first lease of a task raises it to 1. */
 const NO_LEASE = 0;
 
+/** The header that carries it. */
+export const LEASE_TOKEN_HEADER = 'X-Millrace-Lease-Token';
+
 export function leaseTokenOf(taskId: string, epoch: number): string {
   return `${taskId.slice(-TAIL)}-${epoch}`;
 }

@@ -7,6 +7,7 @@ import { PullService } from '../../modules/tasks/pull.service.js';
 import { TaskReader } from '../../modules/tasks/task-reader.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { isGiven, isObject, wrongType } from '../common/field.decorators.js';
+import { givenHeader } from '../common/given-header.js';
 import { TASK_ID } from './completion.dto.js';
 import { partOfBody, partsOfField } from './json-part.js';
 import { refuseUnheld, UNHELD_EXAMPLES } from './lease-errors.js';
@@ -24,13 +25,13 @@ import {
   ReturnedTaskDto,
   type KeptLeaseDto,
 } from './lease.dto.js';
-import { epochOfToken } from './lease-token.js';
+import { epochOfToken, LEASE_TOKEN_HEADER } from './lease-token.js';
 import { toProgressEvents } from './progress.mapper.js';
 import { workerOf } from './take.mapper.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
 const TASK = { name: 'id', example: TASK_ID };
-const TOKEN = { name: 'X-Millrace-Lease-Token', required: false, description: 'Instead of `lease_token` in the body' };
+const TOKEN = { name: LEASE_TOKEN_HEADER, required: false, description: 'Instead of `lease_token` in the body' };
 const DEFAULT_FAILURE = { code: 'worker_error', message: 'The worker could not do it, and did not say why.' };
 
 /** What workers say between taking a task and answering for it, and when they cannot. */
@@ -89,7 +90,7 @@ export class LeaseController {
   async progress(
     @CurrentCaller() { tenantSeq }: Caller,
     @Param('id') id: string,
-    @Headers('x-millrace-lease-token') token: string | undefined,
+    @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() body: ProgressDto,
     @Req() { body: raw }: FastifyRequest,
   ): Promise<ProgressedDto> {
@@ -114,7 +115,7 @@ export class LeaseController {
   async fail(
     @CurrentCaller() { tenantSeq }: Caller,
     @Param('id') id: string,
-    @Headers('x-millrace-lease-token') token: string | undefined,
+    @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() body: FailDto,
   ): Promise<ReturnedTaskDto> {
     const epoch = epochOf(id, token, body);
@@ -142,7 +143,7 @@ export class LeaseController {
   async release(
     @CurrentCaller() { tenantSeq }: Caller,
     @Param('id') id: string,
-    @Headers('x-millrace-lease-token') token: string | undefined,
+    @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() body: ReleaseDto,
   ): Promise<ReturnedTaskDto> {
     const epoch = epochOf(id, token, body);
@@ -173,7 +174,7 @@ function epochOf(
   header: string | undefined,
   { lease_token: token }: { lease_token?: string | null },
 ): number | null {
-  return epochOfToken(id, header || (token ?? null));
+  return epochOfToken(id, givenHeader(header, LEASE_TOKEN_HEADER) ?? token ?? null);
 }
 
 function toMs(seconds: number | null | undefined): number | null {

@@ -9,7 +9,9 @@ import type { PutRequest } from '../../modules/tasks/task-requests.js';
 import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { isObject, wrongType } from '../common/field.decorators.js';
+import type { RequestHeaders } from '../common/given-header.js';
 import { idempotencyKeyOf } from '../common/idempotency-key.js';
+import { queueNameOf } from '../common/queue-header.js';
 import { ValidationPipe } from '../common/validation.pipe.js';
 import { HeldCalls } from './held-calls.js';
 import { jsonOfField, partOfBody, partsOfField, type JsonPart } from './json-part.js';
@@ -17,8 +19,6 @@ import { BulkPutDto, BulkResultsDto, PUT_EXAMPLES, PutDto, PutReceiptDto, type B
 import { toPutRequest, waitMsOf, type PutOrigin } from './put.mapper.js';
 import { TASK_ID_HEADER } from './task-answers.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
-
-type RequestHeaders = Readonly<Record<string, string | undefined>>;
 
 const QUEUE_FULL = "The queue 'chat' is full: 1000 tasks wait in it, and it takes 1000. Try again later.";
 
@@ -122,7 +122,7 @@ export class PutController {
 function originOf(caller: Caller, headers: RequestHeaders): PutOrigin {
   return {
     caller,
-    queueName: headers['x-millrace-queue'] || headers['x-bella-queue-name'] || null,
+    queueName: queueNameOf(headers),
     idempotencyKey: idempotencyKeyOf(headers),
   };
 }

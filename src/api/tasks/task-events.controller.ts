@@ -65,18 +65,29 @@ export class TaskEventsController {
     }
   }
 
-  /** An event is known by the id that its maker gave it, else by its number. */
+  /**
+   * An event is known by the id that its maker gave it, else by its number. One that is not stored may have been said all the
+   * same, except of a task that is completed. 0 for a task that has said nothing yet.
+   */
   private async numberOf(tenantSeq: number, taskId: string, eventId: string): Promise<number> {
+    const state = await this.tasks.stateOf(tenantSeq, taskId); // first: what it says later is no matter then
     let found: number | null = null;
-    for (let after = 0; ;) {
-      const events = await this.tasks.events(tenantSeq, taskId, after);
+    let last = 0;
+    for (;;) {
+      const events = await this.tasks.events(tenantSeq, taskId, last);
       found = events.findLast(({ id }) => id === eventId)?.n ?? found;
       if (events.length === 0) break;
-      after = events.at(-1)!.n;
+      last = events.at(-1)!.n;
     }
     if (found !== null) return found;
-    if (/^\d{1,9}$/.test(eventId)) return Number(eventId);
-    const text = `Invalid 'after': the task has no event '${eventId.slice(0, 100)}'.`;
-    throw new MillraceError('invalid_value', text, { param: 'after' });
+    const number = /^\d{1,9}$/.test(eventId) ? Number(eventId) : null;
+    if (number === null) throw noSuchEvent(`the task has no event '${eventId.slice(0, 100)}'`);
+    if (state !== 'completed' || number <= last) return number;
+    if (last === 0) return 0; // it said nothing, or that is forgotten: its answer is all there is
+    throw noSuchEvent(`the task has ended, and its last event is ${last}`);
   }
+}
+
+function noSuchEvent(what: string): MillraceError {
+  return new MillraceError('invalid_value', `Invalid 'after': ${what}.`, { param: 'after' });
 }

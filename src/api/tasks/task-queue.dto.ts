@@ -22,8 +22,11 @@ const judgeEndpoint: Judge = (value, path) => {
   if (typeof value !== 'string') return wrongType(path, 'a string', value);
   if (value.trim() === '') return refuse('endpoint cannot be empty');
   if (value.length > MAX_ENDPOINT) return refuse(`endpoint cannot exceed ${MAX_ENDPOINT} characters`);
-  if (value.isWellFormed() && !value.includes('\0')) return null;
-  return refuse('endpoint holds a NUL character or half of a surrogate pair');
+  if (!value.isWellFormed() || value.includes('\0')) {
+    return refuse('endpoint holds a NUL character or half of a surrogate pair');
+  }
+  // Its workers know what it means, so any name will do, and need not be a path; white space in it is a slip.
+  return /[\s\p{Cc}]/u.test(value) ? refuse(`endpoint holds white space: expected a path such as '${ENDPOINT}'`) : null;
 };
 
 export class RegisterQueueDto {

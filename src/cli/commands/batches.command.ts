@@ -53,14 +53,19 @@ function showCommand(): Command {
     .option(...JSON_OPTION);
   return addServerOptions(command).action(async (id: string, given: JsonOption) => {
     await withServer(given, async (client) => {
-      const { faultLines, outcomeOf } = await import('../follow-batch.js');
+      const [{ faultLines, outcomeOf }, { reasonsOf }] = await Promise.all([
+        import('../follow-batch.js'),
+        import('../wait-notes.js'),
+      ]);
       const batch = await client.get<WireBatch>(pathOf(id));
-      show(batch, given.json, (screen) => [
+      const reasons = batch.status === 'in_progress' ? await reasonsOf(client, id) : [];
+      show({ ...batch, waits_because: reasons }, given.json, (screen) => [
         ...pairLines(
           [
             ['batch', batch.id],
             ['status', batch.status],
             ['lines', outcomeOf(batch)],
+            ...reasons.map((reason): [string, string] => ['waits because', reason]),
             ['endpoint', batch.endpoint],
             ['made', showAge(batch.created_at)],
             ['window', `${batch.completion_window}, until ${new Date(batch.expires_at * 1000).toISOString()}`],

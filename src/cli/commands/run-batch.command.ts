@@ -8,6 +8,8 @@ const MORE = `
 The batch runs on the server. Stop this command when you like, or lose it: what it has done is noted in <output>.run,
 and the same command goes on from there, with nothing uploaded or run twice.
 
+While nothing moves it says why, as far as the server knows; with --json that is in "waited_because" in the end, too.
+
 Without --errors, lines that failed come in the output behind the others, so that every custom_id is in it once.
 
 Exit codes: 0 all lines completed, 1 failed, 2 wrong command line, 3 no server or wrong key, 4 some lines failed or were

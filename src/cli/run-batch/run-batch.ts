@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { CliError, EXIT } from '../cli-error.js';
 import type { RunBatchOptions } from '../commands/run-batch.command.js';
 import { counted } from '../figures.js';
-import { faultLines, followBatch, outcomeOf } from '../follow-batch.js';
+import { faultLines, followBatch, outcomeOf, type FollowedBatch } from '../follow-batch.js';
 import { patiently, type ApiClient } from '../server/api-client.js';
 import type { WireBatch, WireFile } from '../server/wire.js';
 import { untilStopped } from '../stop-signal.js';
@@ -16,7 +16,7 @@ import { checkPaths, fetchResults, STANDARD_OUTPUT } from './result-files.js';
 import { differences, StateFile, type RunRequest, type RunState } from './run-state.js';
 
 /** Resolves with the batch when its results are in their places; see the command for what the exit codes say. */
-export async function runBatch(client: ApiClient, options: RunBatchOptions): Promise<WireBatch> {
+export async function runBatch(client: ApiClient, options: RunBatchOptions): Promise<FollowedBatch> {
   const run = new BatchRun(client, options, openErrorScreen());
   return untilStopped(
     () => new CliError(run.howToGoOn(), EXIT.interrupted),
@@ -36,7 +36,7 @@ class BatchRun {
     this.stateFile = new StateFile(statePathOf(options));
   }
 
-  async run(signal: AbortSignal): Promise<WireBatch> {
+  async run(signal: AbortSignal): Promise<FollowedBatch> {
     const { options, screen } = this;
     const kept = options.isFresh ? null : this.stateFile.read();
     if (options.isResume && kept === null) {
@@ -100,7 +100,7 @@ class BatchRun {
     return id;
   }
 
-  private async finish(batch: WireBatch, signal: AbortSignal): Promise<WireBatch> {
+  private async finish(batch: FollowedBatch, signal: AbortSignal): Promise<FollowedBatch> {
     if (batch.status === 'failed') {
       this.stateFile.remove(); // what comes next is another input
       throw new CliError(['The server refused the batch; no line was run.', ...faultLines(batch)].join('\n'));

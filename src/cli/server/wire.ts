@@ -27,6 +27,13 @@ export interface WireBatch {
   expires_at: number;
 }
 
+/** How a batch gets on. */
+export interface WireBatchStats {
+  id: string;
+  status: string;
+  waits_because: string[];
+}
+
 export interface WireKey {
   id: string;
   name: string;

@@ -1,5 +1,6 @@
 /** What the call of a single task has that the call of a batch line has not: an endpoint of its own, a caller, a stream. */
 import { Injectable } from '@nestjs/common';
+import { isEndpoint } from '../../kernel/endpoint.js';
 import { EventRelays } from './event-relays.js';
 import type { EventRelay } from './event-relay.js';
 import { EventStreamReader } from './event-stream-reader.js';
@@ -8,10 +9,6 @@ import { isStreaming, type SingleTask } from './single-task.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import type { UpstreamGate } from './upstream-gate.js';
 import { usageOf } from '../../modules/tasks/usage.js';
-
-/** A path below the upstream's base: no way up and out of it, no query, nothing that a server could read in another way. */
-const ENDPOINT = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~:@-]+)+$/;
-const LONGEST_ENDPOINT = 200;
 
 /** The way of a stream's events to its caller. */
 export interface StreamedCall {
@@ -33,10 +30,10 @@ export class SingleCalls {
     return { relay, reader: new EventStreamReader((events) => relay.say(events)) };
   }
 
-  /** Where the task goes: its own endpoint, else that of its queue. */
+  /** Where the task goes: its own endpoint, else that of its queue, which had no upstream when what is none was let in. */
   endpointOf({ single, lane }: Held): string {
     const endpoint = single?.endpoint ?? lane.queue.endpoint;
-    if (endpoint !== null && endpoint.length <= LONGEST_ENDPOINT && ENDPOINT.test(endpoint)) return endpoint;
+    if (endpoint !== null && isEndpoint(endpoint)) return endpoint;
     const text =
       endpoint === null ? 'Neither the task nor its queue names an endpoint.' : `'${endpoint}' is no endpoint.`;
     throw new UpstreamFailure('no_endpoint', text);

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, type Dispatcher } from 'undici';
+import { counted } from '../../kernel/counted.js';
 import type { Slotted } from '../../kernel/slot-list.js';
 import { isEventStream, type EventStreamReader } from './event-stream-reader.js';
 import { retryAfterMsOf, UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
@@ -75,7 +76,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, Slotted {
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length;
     if (this.bytes > this.maxBytes) {
-      const message = `The answer of the upstream was larger than the ${this.maxBytes} bytes allowed.`;
+      const message = `The answer of the upstream was larger than the ${counted(this.maxBytes, 'byte')} allowed.`;
       this.abort(new UpstreamFailure('too_large', message));
       return;
     }

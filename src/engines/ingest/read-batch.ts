@@ -3,6 +3,7 @@
  * itself only one line at a time is in memory; of each line its custom id, its lane and where its body stands.
  */
 import type { BlobStore } from '../../ports/blob-store.js';
+import { counted } from '../../kernel/counted.js';
 import { readLines, type RawLine } from '../../kernel/json-lines.js';
 import { Turn } from '../../kernel/turn.js';
 import type { Limits } from '../../config/app-config.js';
@@ -144,12 +145,12 @@ function tooManyBytes(limits: Limits): LineError {
 }
 
 function tooManyLines(limits: Limits): LineError {
-  const message = `The batch input file has more than the ${limits.maxLines} requests a batch may have. Please split it.`;
+  const message = `The batch input file has more than the ${counted(limits.maxLines, 'request')} a batch may have. Please split it.`;
   return { code: 'too_many_tasks', message, param: null, line: null };
 }
 
 function tooLongLine(limits: Limits): Problem {
-  const message = `This line is longer than the ${limits.maxLineBytes} bytes a line may have.`;
+  const message = `This line is longer than the ${counted(limits.maxLineBytes, 'byte')} a line may have.`;
   return { code: 'line_too_long', message, param: null };
 }
 

@@ -4,11 +4,10 @@ import { Clock } from '../../kernel/clock.js';
 import { Limiter } from '../../ports/limiter.js';
 import { QueueStore, type StoredLane } from '../../store/queue.store.js';
 import { TaskStore, type LaneDepth } from '../../store/task.store.js';
-import { permitKeyOf, type Upstream } from '../upstreams/upstream.js';
 import { UpstreamHealth } from '../upstreams/upstream-health.js';
 import { LaneRates } from './lane-rates.js';
-import type { Queue } from './queue.js';
 import { QueuesService, type Lane } from './queues.service.js';
+import { WaitReasons } from './wait-reasons.js';
 
 /** Counts are tasks; `oldestAgeMs` is how long the task at the head has been in the lane. */
 export interface LaneStats extends Omit<LaneDepth, 'oldestReadyAt'> {
@@ -38,73 +37,32 @@ export class QueueStatsService {
 
   /** All lanes that are wanted, by queue and level. */
   async lanes(isWanted: (lane: Lane) => boolean = () => true): Promise<LaneStats[]> {
-    const stats: LaneStats[] = [];
-    const rows = await this.queueStore.lanes();
-    for (const row of rows) {
+    const seen = (await this.queueStore.lanes()).flatMap((row) => {
       const lane = this.queues.laneBySeq(row.seq);
-      if (!lane || !isWanted(lane)) continue;
-      const { oldestReadyAt, ...depth } = await this.tasks.laneDepth(row.seq);
+      return lane ? [this.look(lane, row)] : [];
+    });
+    const reasons = new WaitReasons(seen, this.limiter, this.health);
+    const stats: LaneStats[] = [];
+    for (const one of seen) {
+      if (!isWanted(one.lane)) continue;
+      const { lane, totals, completedPerSecond } = one;
+      const { oldestReadyAt, ...depth } = await one.depth();
       const oldestAgeMs = oldestReadyAt === null ? null : this.clock.now() - oldestReadyAt;
-      const completedPerSecond = this.rates.completedPerSecond(row);
-      const lanesOfQueue = rows.filter(({ queueSeq }) => queueSeq === row.queueSeq).map(({ seq }) => seq);
-      const waitsBecause =
-        depth.ready === 0 ? null : await this.whyWaiting(lane, depth.leased, completedPerSecond > 0, lanesOfQueue);
-      stats.push({ lane, ...depth, oldestAgeMs, completedPerSecond, totals: row, waitsBecause });
+      const waitsBecause = depth.ready === 0 ? null : await reasons.of(one);
+      stats.push({ lane, ...depth, oldestAgeMs, completedPerSecond, totals, waitsBecause });
     }
     return stats;
   }
 
-  /** `leased`: tasks of the lane that run now; `moves`: whether any of its tasks was completed of late. */
-  private async whyWaiting(
-    { queue, upstream }: Lane,
-    leased: number,
-    moves: boolean,
-    lanesOfQueue: readonly number[],
-  ): Promise<string | null> {
-    if (queue.isPaused) return `the queue '${queue.name}' is paused`;
-    if (queue.consumers.size === 0)
-      return `nothing consumes the queue '${queue.name}': give it an upstream or a worker`;
-    if (queue.maxConcurrency !== null && (await this.leasedOf(lanesOfQueue)) >= queue.maxConcurrency)
-      return `all ${queue.maxConcurrency} tasks that the queue '${queue.name}' may run at a time are running`;
-    if (upstream) return this.whyNotCalled(upstream);
-    return whyNotTaken(queue, leased, moves);
+  private look(lane: Lane, row: StoredLane) {
+    const completedPerSecond = this.rates.completedPerSecond(row);
+    let depth: Promise<LaneDepth> | null = null;
+    return {
+      lane,
+      totals: row,
+      completedPerSecond,
+      moves: completedPerSecond > 0,
+      depth: () => (depth ??= this.tasks.laneDepth(row.seq)),
+    };
   }
-
-  private async leasedOf(laneSeqs: readonly number[]): Promise<number> {
-    const depths = await Promise.all(laneSeqs.map((seq) => this.tasks.laneDepth(seq)));
-    return depths.reduce((sum, { leased }) => sum + leased, 0);
-  }
-
-  private async whyNotCalled(upstream: Upstream): Promise<string | null> {
-    const { name } = upstream;
-    const condition = this.health.of(upstream);
-    if (condition?.broken) {
-      const { since, reason } = condition.broken;
-      return `the upstream '${name}' has not worked since ${isoTime(since)}: ${reason}`;
-    }
-    const pausedUntil = await this.limiter.pausedUntil(permitKeyOf(upstream));
-    if (pausedUntil !== null) return `the upstream '${name}' asked not to be called before ${isoTime(pausedUntil)}`;
-    const inUse = await this.limiter.inUse(permitKeyOf(upstream));
-    const allowed = condition?.allowed ?? upstream.concurrency;
-    if (inUse < allowed) return null;
-    if (allowed === upstream.concurrency) return `all ${allowed} permits of the upstream '${name}' are in use`;
-    return `all ${allowed} permits of the upstream '${name}' are in use; it said that ${upstream.concurrency} are too many`;
-  }
-}
-
-/** The tasks of this queue are not ours to run, or not any more. */
-function whyNotTaken({ name, consumers }: Queue, leased: number, moves: boolean): string | null {
-  if (consumers.has('upstream')) return `the queue '${name}' has lost its upstream`;
-  if (!consumers.has('pull'))
-    return `the functions of this server are busy, or none handles the tasks of the queue '${name}'`;
-  if (leased > 0) {
-    const held = leased === 1 ? '1 task' : `${leased} tasks`;
-    return `the workers of the queue '${name}' are busy with ${held} of this level`;
-  }
-  // Workers that come and go in an instant hold nothing at most times.
-  return moves ? null : `no worker takes from the queue '${name}'`;
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

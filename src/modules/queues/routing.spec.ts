@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { retryPolicyOf } from '../../kernel/retry-policy.js';
-import type { Queue } from './queue.js';
+import type { Consumer, Queue } from './queue.js';
 import { queueNamed, routeTask } from './routing.js';
 
 const CHAT = '/v1/chat/completions';
@@ -50,6 +50,49 @@ describe('routeTask', () => {
   it('then default, with or without a model', () => {
     expect(route([])).toBe('default');
     expect(route([], null)).toBe('default');
+  });
+
+  describe('where `default` has an upstream', () => {
+    const served = { ...DEFAULT, consumers: new Set(['upstream'] as const) };
+    const routed = (...queues: Queue[]) =>
+      routeTask([...queues, served], { tenantSeq: 1, endpoint: CHAT, model: 'm' })?.name;
+    const worked = (name: string, consumer: Consumer, settings: Partial<Queue> = {}) =>
+      queue(name, { consumers: new Set([consumer]), ...settings });
+
+    it('does not prefer a queue that nobody works off because of its endpoint', () => {
+      expect(routed(queue('only', { endpoint: CHAT }))).toBe('default');
+    });
+
+    it('lets a task wait in a queue for its model, unless another one for it is worked off', () => {
+      expect(routed(queue('lists', { models: ['m'] }))).toBe('lists');
+      expect(routed(queue('m'))).toBe('m');
+      expect(routed(queue('lists', { models: ['m'] }), worked('m', 'pull'))).toBe('m');
+    });
+
+    it('prefers a queue for workers that says what it is for, but not one that has the endpoint only', () => {
+      expect(routed(worked('lists', 'pull', { models: ['m'] }))).toBe('lists');
+      expect(routed(worked('m', 'pull'))).toBe('m');
+      expect(routed(worked('only', 'pull', { endpoint: CHAT }))).toBe('default');
+    });
+
+    it.each(['upstream', 'handler'] as const)(
+      'prefers the only queue of the endpoint, worked off by its %s',
+      (kind) => {
+        expect(routed(worked('only', kind, { endpoint: CHAT }))).toBe('only');
+      },
+    );
+
+    it("takes a shared queue that is worked off before the caller's own that is not", () => {
+      const shared = worked('shared', 'upstream', { tenantSeq: 2, isShared: true, models: ['m'] });
+      expect(routed(shared, queue('own', { models: ['m'] }))).toBe('shared');
+      expect(routed(shared, worked('own', 'pull', { models: ['m'] }))).toBe('own');
+    });
+
+    it('falls back on the queue for workers when `default` is for other models', () => {
+      const strict = { ...served, models: ['other'] };
+      const only = worked('only', 'pull', { endpoint: CHAT });
+      expect(routeTask([only, strict], { tenantSeq: 1, endpoint: CHAT, model: 'm' })?.name).toBe('only');
+    });
   });
 
   it('never takes a queue of another endpoint', () => {

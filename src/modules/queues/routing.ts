@@ -3,9 +3,13 @@
  *
  *   the queue of the endpoint that lists the model → the queue named like the model → the only queue of the endpoint
  *   → `default`
+ *
+ * Of the queues that are for the model, one that nobody works off steps back for another; not for `default`, whose upstream
+ * need not have the model. One that has only the endpoint in common steps back for a `default` with an upstream, unless it
+ * has one itself: its workers may be there or not.
  */
 import { DEFAULT_QUEUE } from '../../kernel/default-names.js';
-import type { Queue } from './queue.js';
+import { isDispatched, type Queue } from './queue.js';
 
 export interface RouteQuery {
   tenantSeq: number;
@@ -22,13 +26,16 @@ export function routeTask(queues: readonly Queue[], query: RouteQuery): Queue | 
   const visible = [...own, ...shared].sort((a, b) => Number(isDefault(a)) - Number(isDefault(b)));
   const takesModel = (queue: Queue) => queue.models.length === 0 || (model !== null && queue.models.includes(model));
 
-  const listing = visible.find((queue) => model !== null && queue.models.includes(model));
-  if (listing) return listing;
-  const namesake = visible.find((queue) => queue.name === model && takesModel(queue));
-  if (namesake) return namesake;
+  const listing = visible.filter((queue) => model !== null && queue.models.includes(model));
+  const namesakes = visible.filter((queue) => queue.name === model && takesModel(queue));
   const ofEndpoint = visible.filter((queue) => queue.endpoint === endpoint && takesModel(queue));
-  if (ofEndpoint.length === 1) return ofEndpoint[0]!;
-  return visible.find((queue) => queue.name === DEFAULT_QUEUE && takesModel(queue)) ?? null;
+  const named = [...listing, ...namesakes];
+  const others = [
+    ...(ofEndpoint.length === 1 ? ofEndpoint : []),
+    ...visible.filter((queue) => queue.name === DEFAULT_QUEUE && takesModel(queue)),
+  ];
+  const forModel = named.find(({ consumers }) => consumers.size > 0) ?? named[0];
+  return forModel ?? others.find(isDispatched) ?? others[0] ?? null;
 }
 
 function isDefault(queue: Queue): boolean {

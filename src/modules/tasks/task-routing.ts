@@ -1,5 +1,6 @@
 /** Where a task that comes in belongs: its lane, and its type where functions of this server work the queue off. */
 import { Injectable } from '@nestjs/common';
+import { isEndpoint } from '../../kernel/endpoint.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { HandledTypes } from '../instances/handled-types.js';
 import type { Queue } from '../queues/queue.js';
@@ -15,10 +16,11 @@ export class TaskRouting {
     private readonly handled: HandledTypes,
   ) {}
 
-  /** Refuses with `queue_not_found`, `no_route` and `no_handler`. */
+  /** Refuses with `queue_not_found`, `no_route`, `no_handler`, and `invalid_value` for an endpoint that no upstream has. */
   async route(request: Routed): Promise<{ lane: Lane; type: string | null }> {
     const queue = this.queueOf(request);
     const type = await this.typeIn(queue, request.type);
+    if (isForUpstream(queue, type)) checkEndpoint(request.endpoint ?? queue.endpoint, queue);
     return { lane: await this.queues.lane(queue, request.level), type };
   }
 
@@ -56,4 +58,16 @@ export class TaskRouting {
     const text = `No function of this server handles tasks of the type '${type}'. There are handlers for ${known}.`;
     throw new MillraceError('no_handler', text, { param: 'type' });
   }
+}
+
+/** Tasks with a type are for the functions of a queue that has both. */
+function isForUpstream({ consumers }: Queue, type: string | null): boolean {
+  return consumers.has('upstream') && !(consumers.has('handler') && type !== null);
+}
+
+function checkEndpoint(endpoint: string | null, { name }: Queue): void {
+  if (endpoint !== null && isEndpoint(endpoint)) return;
+  const given = endpoint === null ? 'there is none' : `it is '${endpoint}'`;
+  const text = `Invalid 'endpoint': ${given}. The upstream of the queue '${name}' needs a path such as '/v1/chat/completions'.`;
+  throw new MillraceError('invalid_value', text, { param: 'endpoint' });
 }

@@ -4,10 +4,10 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
-import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { TASK_STATE_CODE, TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
 import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
-import { SingleTaskStore, type TaskFilter } from '../../store/single-task.store.js';
+import { SingleTaskStore, type StoredTask, type TaskFilter } from '../../store/single-task.store.js';
 import { Spill } from './spill.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskRouting } from './task-routing.js';
@@ -109,9 +109,18 @@ export class TasksService {
 
   /** The row of a task of this tenant; refuses with `not_found`. */
   async seqOf(tenantSeq: number, id: string): Promise<number> {
+    return (await this.rowOf(tenantSeq, id)).seq;
+  }
+
+  /** Refuses with `not_found`. */
+  async stateOf(tenantSeq: number, id: string): Promise<TaskState> {
+    return TASK_STATES[(await this.rowOf(tenantSeq, id)).state]!;
+  }
+
+  private async rowOf(tenantSeq: number, id: string): Promise<StoredTask> {
     const [task] = await this.reader.storedByIds([id], tenantSeq, false);
     if (!task) throw noSuchTask(id);
-    return task.seq;
+    return task;
   }
 
   private async toTask(request: PutRequest, id: string): Promise<NewTask> {

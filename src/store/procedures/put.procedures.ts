@@ -1,4 +1,5 @@
 /** Single tasks come in: each with its body and its Idempotency-Key in one transaction, many at once. */
+import { counted } from '../../kernel/counted.js';
 import { MillraceError, type PlainError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { procedureOfMany, type Tx } from '../procedure.js';
@@ -139,7 +140,7 @@ class Intake {
       this.depths.set(queueSeq, depth + 1);
       return null;
     }
-    const text = `The queue '${queueName}' is full: ${depth} tasks wait in it, and it takes ${maxDepth}. Try again later.`;
+    const text = `The queue '${queueName}' is full: ${counted(depth, 'task waits', 'tasks wait')} in it, and it takes ${maxDepth}. Try again later.`;
     return new MillraceError('queue_full', text, { retryAfterMs: FULL_RETRY_MS }).toPlain();
   }
 

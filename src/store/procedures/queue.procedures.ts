@@ -1,5 +1,6 @@
 /** Queues and their lanes. */
 import { In } from 'typeorm';
+import { counted } from '../../kernel/counted.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { LaneRow } from '../entities/lane.entity.js';
 import { QueueRow } from '../entities/queue.entity.js';
@@ -84,11 +85,11 @@ export const deleteQueue = procedureOfOne(
     const { tenantSeq, id, name } = await queueOf(tx, seq);
     const [live] = await tx.all(LIVE, { queueSeq: seq });
     if (live!.tasks > 0) {
-      const text = `The queue '${name}' still holds ${count(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
+      const text = `The queue '${name}' still holds ${counted(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
       throw new MillraceError('conflict', text);
     }
     if (live!.batches > 0) {
-      const text = `${count(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
+      const text = `${counted(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
       throw new MillraceError('conflict', `${text} Try again in a moment.`);
     }
     await tx.manager.delete(LaneRow, { queueSeq: seq });
@@ -162,8 +163,4 @@ async function toDetail(tx: Tx, columns: QueueChanges & { name: string }): Promi
     ...(eventbus === undefined ? {} : { eventbus: eventbus === 1 }),
     ...(retryPolicy === undefined ? {} : { retryPolicy: JSON.parse(retryPolicy ?? 'null') as unknown }),
   };
-}
-
-function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
 }

@@ -1,4 +1,5 @@
 /** What a tenant may have at most, checked in the transaction that would give it more. */
+import { counted } from '../../kernel/counted.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { BatchRow } from '../entities/batch.entity.js';
 import { TenantRow } from '../entities/tenant.entity.js';
@@ -30,8 +31,8 @@ export function checkFileRoom(
   bytes: number | null,
 ): void {
   const refusal =
-    refusalOf({ tenant, what: 'files', max: maxFiles, used: used.files, more: 1 }) ??
-    refusalOf({ tenant, what: 'bytes of files', max: maxBytes, used: used.bytes, more: bytes });
+    refusalOf({ tenant, what: ['file', 'files'], max: maxFiles, used: used.files, more: 1 }) ??
+    refusalOf({ tenant, what: ['byte of files', 'bytes of files'], max: maxBytes, used: used.bytes, more: bytes });
   if (refusal !== null) throw new MillraceError('quota_exceeded', `${refusal} Delete files that are not needed.`);
 }
 
@@ -62,7 +63,7 @@ export async function failsForLineQuota(tx: Tx, { tenantSeq, batchSeq, total }: 
     await tx.locks.row('tenant', tenantSeq);
     [quota] = await tx.all(LINE_QUOTA, { tenantSeq });
   }
-  const refusal = quota ? refusalOf({ ...quota, what: 'queued lines', more: total }) : null;
+  const refusal = quota ? refusalOf({ ...quota, what: ['queued line', 'queued lines'], more: total }) : null;
   if (refusal === null) return false;
   const message = `${refusal} Wait for other batches to end, or split the file.`;
   const errors = { object: 'list', data: [{ code: 'quota_exceeded', message, param: null, line: null }] };
@@ -76,7 +77,8 @@ export async function failsForLineQuota(tx: Tx, { tenantSeq, batchSeq, total }: 
 
 interface Demand {
   tenant: string;
-  what: string;
+  /** One and many. */
+  what: [string, string];
   max: number | null;
   used: number;
   /** Null: more than is left, but nobody knows how much. */
@@ -87,7 +89,11 @@ function refusalOf({ tenant, what, max, used, more }: Demand): string | null {
   if (max === null || (more !== null && used + more <= max)) return null;
   const left = Math.max(0, max - used);
   return (
-    `You exceeded your current quota: the tenant '${tenant}' may have ${max} ${what}; ${used} are used, ${left} are left, ` +
+    `You exceeded your current quota: the tenant '${tenant}' may have ${counted(max, ...what)}; ${areCounted(used)} used, ${areCounted(left)} left, ` +
     `and this needs ${more ?? 'more'}.`
   );
+}
+
+function areCounted(count: number): string {
+  return counted(count, 'is', 'are');
 }
