@@ -17,7 +17,12 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-function send(method: string, path: string, headers: Record<string, string>, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+function send(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: string | Uint8Array<ArrayBuffer>,
+): Promise<Response> {
   const always = { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' };
   return server.fetch(path, { method, headers: { ...always, ...headers }, ...(body === undefined ? {} : { body }) });
 }

@@ -1,7 +1,9 @@
 /** Blocking calls: answered, timed out, hung up on, joined, and held by a server that stops or dies. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConsoleClient } from '../support/console.js';
 import { PullWorker, type HeldTask, type TaskAnswer } from '../support/pull-worker.js';
+import { RawConnection } from '../support/raw-request.js';
 import { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
@@ -131,6 +133,31 @@ describe('a blocking call', () => {
 });
 
 describe('a caller who hangs up', () => {
+  it.each(['streaming', 'blocking'])('at once is no defect, and his %s task is cancelled', async (mode) => {
+    await client.makeQueue(`brief-${mode}`);
+    const body = JSON.stringify({ queue: `brief-${mode}`, endpoint: '/v1/x', data: {}, response_mode: mode });
+    const head = [
+      'POST /v1/queue/put HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${server.adminKey}`,
+      'content-type: application/json',
+      `content-length: ${body.length}`,
+    ];
+    for (let delayMs = 0; delayMs < 40; delayMs += 1) {
+      const connection = await RawConnection.open(server.url);
+      connection.send([...head, '', body].join('\r\n'));
+      await delay(delayMs / 4);
+      connection.destroy();
+    }
+    const { put, cancelled } = await until(
+      async () =>
+        (await new ConsoleClient(server).lanes())[`brief-${mode}:0`].totals as { put: number; cancelled: number },
+      (totals) => totals.put > 0 && totals.put === totals.cancelled,
+    );
+    expect(cancelled).toBe(put);
+    expect(server.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
   it('takes his task with him, whether it waits or runs', async () => {
     const [one, two] = [new AbortController(), new AbortController()];
     const first = call({ level: 5 }, { signal: one.signal });

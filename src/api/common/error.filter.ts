@@ -85,6 +85,10 @@ export function errorOfFramework(cause: unknown, status: number, request: Fastif
   if (code === 'ECONNRESET' && !request.raw.complete) {
     return new MillraceError('invalid_request', 'The request broke off before its end.', { cause });
   }
+  // A stream that was to be the answer of a caller who has gone; where he has not, it is the stream that broke.
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE' && request.raw.socket.destroyed) {
+    return new MillraceError('invalid_request', 'The caller hung up before the answer was out.', { cause });
+  }
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new MillraceError('payload_too_large', 'The request body is too large.', { cause });

@@ -82,7 +82,10 @@ export class HeldCalls {
   }
 }
 
-/** Resolves when the caller has hung up; also, harmlessly, when his answer is out. */
+/** Resolves when the caller has hung up, if he has not already; also, harmlessly, when his answer is out. */
 export function goneOf(reply: FastifyReply): Promise<'gone'> {
-  return new Promise((resolve) => reply.raw.once('close', () => resolve('gone')));
+  return new Promise((resolve) => {
+    if (reply.raw.destroyed) resolve('gone');
+    else reply.raw.once('close', () => resolve('gone'));
+  });
 }
