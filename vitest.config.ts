@@ -4,10 +4,11 @@ const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as 
 /** Specs that run what is compiled: the server, or the store, whose writer is a thread of its own. */
 const NEEDS_BUILD = ['test/e2e/**/*.spec.ts', 'test/contracts/sqlite*.spec.ts'];
 const KILLS = ['test/faults/**/*.spec.ts'];
-/** Deployments of many processes, over services that each spec starts for itself, because it will kill them. */
+/**
+ * Deployments of many processes, over services that each spec starts for itself, because it will kill them. With LONG=1, as
+ * `npm run test:chaos` sets it, faults and batches are longer.
+ */
 const DEPLOYMENTS = ['test/distributed/**/*.spec.ts'];
-/** Those that kill services and cut wires take minutes each: with LONG=1, as `npm run test:chaos` sets it. */
-const SHORT_DEPLOYMENTS = ['events', 'random-kills', 'start'].map((name) => `test/distributed/${name}.spec.ts`);
 /** About the folder of an embedded server, or about no server: there is nothing of it to test over services. */
 const ONLY_EMBEDDED = [
   'test/e2e/cli-backup.spec.ts',
@@ -28,7 +29,7 @@ const ONLY_EMBEDDED = [
   'test/faults/same-folder.spec.ts',
 ];
 /** About the services themselves: there are none to test without. */
-const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/move.spec.ts'];
+const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/event-bus.spec.ts', 'test/e2e/move.spec.ts'];
 /** Fault specs that take minutes over services: there with LONG=1, as `npm run test:chaos` sets it; embedded always. */
 const LONG_OVER_SERVICES =
   process.env['LONG'] === '1' ? [] : ['test/faults/task-write-points.spec.ts', 'test/faults/write-points.spec.ts'];
@@ -94,7 +95,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'distributed',
-          include: process.env['LONG'] === '1' ? DEPLOYMENTS : SHORT_DEPLOYMENTS,
+          include: DEPLOYMENTS,
           globalSetup: './test/support/global-setup.ts',
           retry: VACUOUS,
         },

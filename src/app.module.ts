@@ -156,7 +156,7 @@ async function openEmbedded(config: AppConfig, { metrics, logger }: Foundation):
 
 async function openDistributed(
   config: AppConfig,
-  { databaseUrl, redisUrl, s3Url }: ServicesConfig,
+  { databaseUrl, redisUrl, s3Url, eventbusUrl }: ServicesConfig,
   { metrics, logger }: Foundation,
 ): Promise<OpenMode> {
   const [{ DistributedModule }, { S3BlobStore }, { MysqlDatabase }] = await Promise.all([
@@ -184,6 +184,7 @@ async function openDistributed(
     instanceId: newId('instance'),
     blobStore,
     deployment,
+    eventbus: eventbusUrl === null ? null : { url: eventbusUrl, secret: config.secret! },
   });
   const close = async () => {
     await blobStore.close();

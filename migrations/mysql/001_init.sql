@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS upstream (
   UNIQUE INDEX ux_upstream_name (name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object.
+-- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object; `eventbus` is 0 or 1.
 CREATE TABLE IF NOT EXISTS queue (
   seq BIGINT NOT NULL AUTO_INCREMENT,
   id VARCHAR(255) NOT NULL,
@@ -100,6 +100,7 @@ CREATE TABLE IF NOT EXISTS queue (
   retry_policy LONGTEXT NULL,
   completion_rule LONGTEXT NOT NULL,
   result_ttl_ms BIGINT NULL,
+  eventbus BIGINT NOT NULL,
   paused_at BIGINT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,

@@ -82,7 +82,7 @@ CREATE TABLE upstream (
 CREATE UNIQUE INDEX ux_upstream_id ON upstream (id);
 CREATE UNIQUE INDEX ux_upstream_name ON upstream (name);
 
--- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object.
+-- `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object; `eventbus` is 0 or 1.
 CREATE TABLE queue (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   id TEXT NOT NULL,
@@ -99,6 +99,7 @@ CREATE TABLE queue (
   retry_policy TEXT,
   completion_rule TEXT NOT NULL,
   result_ttl_ms INTEGER,
+  eventbus INTEGER NOT NULL,
   paused_at INTEGER,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL

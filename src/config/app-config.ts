@@ -36,6 +36,8 @@ export interface ServicesConfig {
   databaseUrl: string;
   redisUrl: string;
   s3Url: string;
+  /** Redis as a user who may only add to streams of workers' reports; told to workers. Null: no reports over Redis. */
+  eventbusUrl: string | null;
 }
 
 /** The upstream of the `default` queue. */

@@ -52,6 +52,7 @@ describe('configReport', () => {
       'MILLRACE_SECRET',
       'MILLRACE_DATABASE_URL',
       'MILLRACE_REDIS_URL',
+      'MILLRACE_EVENTBUS_URL',
       'MILLRACE_S3_URL',
       'MILLRACE_UPSTREAM_KEY',
     ]);

@@ -77,6 +77,13 @@ export class EnvDto {
   @ServiceUrl(['redis', 'rediss'], { about: 'Distributed mode: Redis, e.g. `redis://:password@host:6379`.' })
   MILLRACE_REDIS_URL: string | null;
 
+  @ServiceUrl(['redis', 'rediss'], {
+    about:
+      'Distributed mode: the same Redis as a user who may only XADD, for workers that report over Redis; they are told it. ' +
+      'Not set: they report over HTTP.',
+  })
+  MILLRACE_EVENTBUS_URL: string | null;
+
   @ServiceUrl(['s3', 'http', 'https'], {
     about:
       'Distributed mode: the bucket, `s3://bucket/prefix?region=…` at AWS or `https://key:secret@host/bucket/prefix` elsewhere.',

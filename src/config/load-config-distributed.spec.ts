@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigProblem } from './config-error.js';
+import { toldUrl } from './eventbus-url.js';
 import { loadConfig } from './load-config.js';
 
 type Values = Record<string, string | undefined>;
@@ -43,7 +44,30 @@ describe('a server', () => {
       databaseUrl: DISTRIBUTED.MILLRACE_DATABASE_URL,
       redisUrl: DISTRIBUTED.MILLRACE_REDIS_URL,
       s3Url: DISTRIBUTED.MILLRACE_S3_URL,
+      eventbusUrl: null,
     });
+  });
+
+  it.each([
+    ['redis://cache:6379', 'names no user of its own'],
+    ['redis://:p@cache:6379', 'names no user of its own'],
+    ['redis://default:p@cache:6379', 'names no user of its own'],
+    ['redis://reporter@cache:6379', 'names no user of its own'],
+    ['redis://server:p@cache:6379', 'names the user of MILLRACE_REDIS_URL'],
+    ['redis://reporter:p@cache:6379/2', 'names database 2, but MILLRACE_REDIS_URL names database 0'],
+    ['http://reporter:p@cache:6379', 'has a value that is not allowed (environment)'],
+  ])('tells workers of no user who may do what it may itself: %s', (url, wrong) => {
+    const env = { ...DISTRIBUTED, MILLRACE_REDIS_URL: 'redis://server:p@cache:6379', MILLRACE_EVENTBUS_URL: url };
+    expect(problemsOf(env)).toMatchObject([{ variable: 'MILLRACE_EVENTBUS_URL', wrong }]);
+  });
+
+  it('tells workers of a user of their own', () => {
+    const url = 'rediss://reporter:p%40@cache.example';
+    expect(load({ ...DISTRIBUTED, MILLRACE_EVENTBUS_URL: url }).services).toMatchObject({ eventbusUrl: url });
+    expect(toldUrl(url)).toBe('rediss://reporter:p%40@cache.example:6379/0');
+    expect(problemsOf({ MILLRACE_EVENTBUS_URL: url })).toMatchObject([
+      { variable: 'MILLRACE_EVENTBUS_URL', wrong: 'is set, but MILLRACE_MODE is embedded' },
+    ]);
   });
 
   it('does not let an embedded server believe that it uses other services', () => {

@@ -75,6 +75,7 @@ const BAD: Record<string, string[]> = {
   MILLRACE_SECRET: ['s'.repeat(15)],
   MILLRACE_DATABASE_URL: ['db:3306', 'postgres://db/millrace', 'mysql://'],
   MILLRACE_REDIS_URL: ['cache:6379', 'http://cache:6379'],
+  MILLRACE_EVENTBUS_URL: ['cache:6379', 'http://u:p@cache:6379'],
   MILLRACE_S3_URL: ['bucket', 'ftp://store/bucket'],
   MILLRACE_UPSTREAM_URL: [
     'localhost:8000/v1',

@@ -5,6 +5,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { AppConfig } from './app-config.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
+import { eventbusProblem } from './eventbus-url.js';
 import { EnvDto, VARIABLES } from './env.dto.js';
 import { gatherSettings, type Environment, type Setting } from './env-sources.js';
 
@@ -75,14 +76,19 @@ function contradictions(env: EnvDto, refused: ReadonlySet<string>): ConfigProble
       if (refused.has(name)) continue;
       if (mode === 'distributed' && env[name] === null)
         add(name, 'is needed when MILLRACE_MODE is distributed', 'set it');
-      if (mode === 'embedded' && env[name] !== null) {
-        add(name, 'is set, but MILLRACE_MODE is embedded', 'set MILLRACE_MODE to `distributed`, or take it away');
-      }
+    }
+    for (const name of [...SERVICES, 'MILLRACE_EVENTBUS_URL'] as const) {
+      if (mode !== 'embedded' || env[name] === null || refused.has(name)) continue;
+      add(name, 'is set, but MILLRACE_MODE is embedded', 'set MILLRACE_MODE to `distributed`, or take it away');
     }
     for (const name of SHARED_SECRETS) {
       if (mode !== 'distributed' || env[name] !== null || refused.has(name)) continue;
       add(name, 'is needed when MILLRACE_MODE is distributed', 'set it, to the same value for every process');
     }
+  }
+  if (!refused.has('MILLRACE_EVENTBUS_URL') && !refused.has('MILLRACE_REDIS_URL')) {
+    const problem = eventbusProblem(env.MILLRACE_EVENTBUS_URL, env.MILLRACE_REDIS_URL);
+    if (problem !== null) add('MILLRACE_EVENTBUS_URL', problem.wrong, problem.allowed);
   }
   if (mode === 'embedded' && role !== 'all' && !refused.has('MILLRACE_ROLE')) {
     add('MILLRACE_ROLE', `cannot be '${role}' when MILLRACE_MODE is embedded`, 'it takes `all`');
@@ -156,7 +162,8 @@ function toConfig(env: EnvDto, { cwd, isTerminal }: ConfigInput): AppConfig {
 /** The checks before have made sure that there are all of them or none. */
 function servicesOf(env: EnvDto): AppConfig['services'] {
   const { MILLRACE_DATABASE_URL: databaseUrl, MILLRACE_REDIS_URL: redisUrl, MILLRACE_S3_URL: s3Url } = env;
-  return databaseUrl === null || redisUrl === null || s3Url === null ? null : { databaseUrl, redisUrl, s3Url };
+  if (databaseUrl === null || redisUrl === null || s3Url === null) return null;
+  return { databaseUrl, redisUrl, s3Url, eventbusUrl: env.MILLRACE_EVENTBUS_URL };
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeTime } from '../../test/support/fake-time.js';
 import { Gate, Inbox, settle } from '../../test/support/inbox.js';
-import { ServiceLoop } from './service-loop.js';
+import { ServiceLoop, type ServiceLoopOptions } from './service-loop.js';
 
 const INTERVAL_MS = 1_000;
 
@@ -18,7 +18,11 @@ describe('ServiceLoop', () => {
     steps = new Inbox();
     errors = new Inbox();
     step = async () => false;
-    loop = new ServiceLoop({
+    loop = makeLoop();
+  });
+
+  const makeLoop = (options: Partial<ServiceLoopOptions> = {}): ServiceLoop =>
+    new ServiceLoop({
       name: 'test',
       intervalMs: INTERVAL_MS,
       step: () => {
@@ -26,8 +30,8 @@ describe('ServiceLoop', () => {
         return step();
       },
       onError: errors.add,
+      ...options,
     });
-  });
 
   afterEach(async () => {
     await loop.stop();
@@ -200,6 +204,14 @@ describe('ServiceLoop', () => {
       await time.advance(60_000);
       const pauses = steps.items.slice(1).map((at, index) => at - steps.items[index]!);
       expect(pauses).toEqual([2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
+    });
+
+    it('may be told never to pause for longer than that', async () => {
+      loop = makeLoop({ maxFailurePauseMs: INTERVAL_MS });
+      step = () => Promise.reject(new Error('no'));
+      loop.start();
+      await time.advance(5 * INTERVAL_MS);
+      expect(steps.items).toHaveLength(6);
     });
 
     it('is not hurried by a wake, but by a stop', async () => {

@@ -11,6 +11,8 @@ export interface ServiceLoopOptions {
   /** Does the work; true asks to be run again at once because there is more. */
   step: () => Promise<boolean | void>;
   onError: (error: unknown) => void;
+  /** Longest pause after failures, for a loop that others count on to be back as soon as the store is. */
+  maxFailurePauseMs?: number;
 }
 
 const MAX_FAILURE_PAUSE_MS = 10_000;
@@ -61,9 +63,10 @@ export class ServiceLoop {
   private pause(): Promise<void> {
     const isFailing = this.failures > 0;
     if (this.isWoken && !isFailing) return Promise.resolve();
+    const { intervalMs, maxFailurePauseMs = MAX_FAILURE_PAUSE_MS } = this.options;
     const base = isFailing
-      ? Math.min(MAX_FAILURE_PAUSE_MS, Math.max(this.options.intervalMs, 100) * 2 ** Math.min(this.failures, 10))
-      : this.options.intervalMs;
+      ? Math.min(maxFailurePauseMs, Math.max(intervalMs, 100) * 2 ** Math.min(this.failures, 10))
+      : intervalMs;
     return new Promise((resolve) => {
       const finish = () => {
         clearTimeout(timer);

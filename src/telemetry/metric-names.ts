@@ -163,6 +163,12 @@ export const METRICS = {
     help: 'Answers that came with an old epoch and changed nothing.',
     labels: [],
   },
+  streamedReports: {
+    type: 'counter',
+    name: 'millrace_streamed_reports_total',
+    help: 'What workers reported over Redis: counted, or why it changed nothing.',
+    labels: ['outcome'],
+  },
   webhookDeliveries: {
     type: 'counter',
     name: 'millrace_webhook_deliveries_total',

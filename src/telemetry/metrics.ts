@@ -35,6 +35,7 @@ export class Metrics {
   readonly upstreamInFlight = this.gauge(METRICS.upstreamInFlight);
   readonly leasesExpired = this.plainCounter(METRICS.leasesExpired);
   readonly staleCompletionsRejected = this.plainCounter(METRICS.staleCompletionsRejected);
+  readonly streamedReports = this.counter(METRICS.streamedReports);
   readonly webhookDeliveries = this.counter(METRICS.webhookDeliveries);
   readonly webhookPending = this.gauge(METRICS.webhookPending);
   readonly leader = this.gauge(METRICS.leader);

@@ -1,14 +1,12 @@
 /**
- * Distributed mode over a MariaDB, a Redis and a stand-in for S3 of its own, one process with all roles. A batch beside a bare
- * undici loop and beside Bull's own add and process; then the Task API as in `tasks`.
+ * Distributed mode over a MariaDB, a Redis and a stand-in for S3 of its own. A batch on one process with all roles, beside a
+ * bare undici loop and beside Bull's own add and process; growth from one engine to two; then the Task API as in `tasks`.
  *
- *   npm run bench -- distributed [--only batch|put|pull|waiting|held] [--lines 50000] [--rounds 3]
+ *   npm run bench -- distributed [--only batch|growth|put|pull|waiting|held] [--lines 50000] [--rounds 3]
  */
 import { parseArgs } from 'node:util';
-import { bareLoop } from './bare-loop.js';
-import { BatchClient, inputFile } from './batch-client.js';
-import { peakMemoryMb, printTable, rounds, rowOf, startProcess, startServer, stopProcess } from './bench-kit.js';
-import { bullPerS } from './distributed/bull-jobs.js';
+import { printTable, rounds, rowOf } from './bench-kit.js';
+import { batchRounds, growthRounds } from './distributed/batches.js';
 import { startServices } from './distributed/services.js';
 import { heldRound } from './tasks/held.js';
 import { pullRound } from './tasks/pull.js';
@@ -24,48 +22,32 @@ const { values } = parseArgs({
 });
 const LINES = Number(values.lines);
 const ROUNDS = Number(values.rounds);
-const IN_FLIGHT = 64;
-const PROMPT_BYTES = 1950;
 
 const services = await startServices();
 const titled = (title: string) => `${title}, distributed, ${services.versions}`;
 
-/** One batch on a server of its own. */
-async function batchRound(upstreamUrl: string, input: Buffer) {
-  const bare = await bareLoop(upstreamUrl, { lines: LINES, inFlight: IN_FLIGHT, promptBytes: PROMPT_BYTES });
-  const bull = await bullPerS(services.redis, { jobs: LINES, inFlight: IN_FLIGHT, payloadBytes: PROMPT_BYTES });
-  const env = await services.freshEnv();
-  const server = await startServer({
-    ...env,
-    MILLRACE_UPSTREAM_URL: upstreamUrl,
-    MILLRACE_UPSTREAM_CONCURRENCY: String(IN_FLIGHT),
-  });
-  const client = new BatchClient(server);
-  const rowsBefore = await services.countRows();
-  const { id } = await client.upload(input);
-  const { batch, linesPerS, cpuUsPerLine } = await client.run(id, LINES);
-  const rows = (await services.countRows()) - rowsBefore;
-  await client.download(batch.output_file_id);
-  const memoryMb = peakMemoryMb(server.process.pid!);
-  await server.stop();
-  return { bare, bull, linesPerS, cpuUsPerLine, memoryMb, rowsPerLine: rows / LINES };
-}
-
 const BENCHES: Record<string, () => Promise<void>> = {
   async batch() {
-    const sim = await startProcess('sim/main.js', ['--port', '0']);
-    const input = inputFile(LINES, PROMPT_BYTES);
-    const all = await rounds(ROUNDS, () => batchRound(sim.url, input));
-    await stopProcess(sim);
+    const all = await batchRounds(services, { lines: LINES, rounds: ROUNDS });
     printTable(titled(`Batch of ${LINES} lines`), [
-      rowOf('bare undici loop, requests/s', all, ({ bare }) => bare.perS),
+      rowOf('bare undici loop, requests/s', all, ({ bare }) => bare),
       rowOf("Bull's add and process, jobs/s", all, ({ bull }) => bull),
       rowOf('batch, lines/s', all, ({ linesPerS }) => linesPerS),
-      rowOf('batch : bare loop', all, ({ linesPerS, bare }) => linesPerS / bare.perS, 2),
+      rowOf('batch : bare loop', all, ({ linesPerS, bare }) => linesPerS / bare, 2),
       rowOf('batch : Bull', all, ({ linesPerS, bull }) => linesPerS / bull, 2),
       rowOf('server CPU a line, µs', all, ({ cpuUsPerLine }) => cpuUsPerLine),
       rowOf('rows in MySQL a line, when it has ended', all, ({ rowsPerLine }) => rowsPerLine, 2),
+      rowOf('bytes in Redis a line, at most', all, ({ redisBytesPerLine }) => redisBytesPerLine, 1),
       rowOf('peak memory of the server, MB', all, ({ memoryMb }) => memoryMb),
+    ]);
+  },
+  async growth() {
+    const all = await growthRounds(services, { lines: LINES, rounds: ROUNDS });
+    printTable(titled(`Batch of ${LINES} lines, one api process`), [
+      rowOf('one engine, lines/s', all, ({ one }) => one),
+      rowOf('two engines, lines/s', all, ({ two }) => two),
+      rowOf('growth', all, ({ one, two }) => two / one, 2),
+      rowOf('CPU of the three processes a line, µs', all, ({ cpuUsPerLine }) => cpuUsPerLine),
     ]);
   },
   async put() {

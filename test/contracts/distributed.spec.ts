@@ -2,6 +2,8 @@
 import { afterAll, describe } from 'vitest';
 import { BullBroker } from '../../src/adapters/distributed/bull-broker.js';
 import { RedisEventBus } from '../../src/adapters/distributed/redis-event-bus.js';
+import { RedisReportStreams } from '../../src/adapters/distributed/redis-report-streams.js';
+import { reportPattern, ReportKeys } from '../../src/adapters/distributed/report-keys.js';
 import { RedisLimiter } from '../../src/adapters/distributed/redis-limiter.js';
 import { SystemClock } from '../../src/kernel/clock.js';
 import { FakeTime } from '../support/fake-time.js';
@@ -9,12 +11,14 @@ import { Inbox } from '../support/inbox.js';
 import { openLink, sharedRedis, stopSharedRedis } from '../support/services/redis-links.js';
 import { exerciseBroker, type BrokerSubject } from './broker.contract.js';
 import { exerciseEventBus, type EventBusSubject } from './event-bus.contract.js';
+import { exerciseReportStreams, type ReportStreamsSubject } from './report-streams.contract.js';
 import { exerciseLimiter, type LimiterSubject } from './limiter.contract.js';
 
 afterAll(stopSharedRedis);
 
 describe('BullBroker', () => exerciseBroker(makeBroker));
 describe('RedisEventBus', () => exerciseEventBus(makeEventBus));
+describe('RedisReportStreams', () => exerciseReportStreams(makeReportStreams));
 describe('RedisLimiter', () => exerciseLimiter(makeLimiter));
 
 async function makeBroker(): Promise<BrokerSubject> {
@@ -55,6 +59,34 @@ async function makeEventBus(): Promise<EventBusSubject> {
     reported,
     dispose: async () => {
       await Promise.all([bus.close(), peer.close()]);
+      await Promise.all([first.close(), second.close()]);
+    },
+  };
+}
+
+async function makeReportStreams(): Promise<ReportStreamsSubject> {
+  const redis = await sharedRedis();
+  const first = await openLink(redis.url);
+  const second = await openLink(redis.url, { prefix: first.prefix });
+  const keys = new ReportKeys(first.prefix, 'a-secret-of-this-test');
+  const [streams, peer] = [first, second].map(
+    (link) =>
+      new RedisReportStreams({
+        link,
+        redisUrl: redis.url,
+        keys,
+        toldUrl: 'redis://told:it@host:6379/0',
+        onError: () => {},
+      }),
+  ) as [RedisReportStreams, RedisReportStreams];
+  const client = redis.client();
+  return {
+    streams,
+    peer,
+    write: async (stream, fields) => void (await client.xadd(stream, '*', ...Object.entries(fields).flat())),
+    names: () => client.keys(reportPattern(first.prefix)),
+    dispose: async () => {
+      await Promise.all([streams.close(), peer.close()]);
       await Promise.all([first.close(), second.close()]);
     },
   };

@@ -38,7 +38,7 @@ async function makeBlobStore(): Promise<BlobStoreSubject> {
 
 async function makeBroker(): Promise<BrokerSubject> {
   const time = FakeTime.start();
-  const broker = new InProcessBroker({ clock: time.clock, onError: () => {} });
+  const broker = new InProcessBroker({ spacingMs: 1, clock: time.clock, onError: () => {} });
   return {
     broker,
     advance: (ms) => time.advance(ms),

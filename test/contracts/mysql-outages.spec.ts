@@ -9,7 +9,8 @@ import { MysqlDatabase } from '../../src/store/mysql/mysql-database.js';
 import { openMysql } from '../../src/store/mysql/mysql-data-source.js';
 import { procedureOfMany } from '../../src/store/procedure.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { makeDatabase } from '../support/mysql-store.js';
+import { makeDatabase, numbersTo } from '../support/mysql-store.js';
+import { TcpProxy } from '../support/services/tcp-proxy.js';
 import { startMariadb, type MariadbServer } from '../support/services/mariadb.js';
 
 const addTenants = procedureOfMany('outage-add', async (tx, names: readonly string[]): Promise<null[]> => {
@@ -32,6 +33,15 @@ beforeEach(async () => {
 
 const committed = async () =>
   (await bystander.query<{ name: string }[]>('SELECT name FROM tenant ORDER BY seq')).map(({ name }) => name);
+
+/** Of a user without the right to write to a server that takes no writes. */
+async function plainUrl(): Promise<string> {
+  await bystander.query(`CREATE OR REPLACE USER plain@'127.0.0.1' IDENTIFIED BY 'secret'`);
+  await bystander.query(`GRANT ALL ON ${new URL(url).pathname.slice(1)}.* TO plain@'127.0.0.1'`);
+  const plain = new URL(url);
+  plain.username = 'plain';
+  return plain.href;
+}
 
 describe('MysqlDatabase', () => {
   let database: MysqlDatabase;
@@ -87,12 +97,7 @@ describe('MysqlDatabase', () => {
   });
 
   it('refuses on a server that takes no writes, and heals when it does', async () => {
-    // A user without the right to write in spite of it.
-    await bystander.query(`CREATE OR REPLACE USER plain@'127.0.0.1' IDENTIFIED BY 'secret'`);
-    await bystander.query(`GRANT ALL ON ${new URL(url).pathname.slice(1)}.* TO plain@'127.0.0.1'`);
-    const plain = new URL(url);
-    plain.username = 'plain';
-    const asPlain = await MysqlDatabase.open({ url: plain.href, mayMigrate: false });
+    const asPlain = await MysqlDatabase.open({ url: await plainUrl(), mayMigrate: false });
     await asPlain.write(addTenants, 'a');
     await bystander.query('SET GLOBAL read_only = 1');
     await expect(asPlain.write(addTenants, 'refused')).rejects.toMatchObject(UNAVAILABLE);
@@ -111,6 +116,46 @@ describe('MysqlDatabase', () => {
     for (const { id } of own) await bystander.query(`KILL ${id}`);
     await database.write(addTenants, 'b');
     expect(await committed()).toEqual(['a', 'b']);
+  });
+
+  it('uses no connection again on which the server fell silent, also not the idle ones, and none that began so', async () => {
+    const wire = await TcpProxy.start(server.port);
+    const wired = new URL(url);
+    wired.port = String(wire.port);
+    const cutOff = await MysqlDatabase.open({ url: wired.href, mayMigrate: false, readMs: 500 });
+    // Several connections lie idle then.
+    await Promise.all([1, 2, 3].map(() => cutOff.reader.find(TenantRow)));
+    await cutOff.write(addTenants, 'a');
+    wire.halfOpen();
+    await Promise.all([
+      expect(cutOff.write(addTenants, 'lost')).rejects.toMatchObject(UNAVAILABLE),
+      expect(cutOff.reader.find(TenantRow)).rejects.toMatchObject(UNAVAILABLE),
+    ]);
+    await cutOff.write(addTenants, 'b');
+    expect((await cutOff.reader.find(TenantRow)).map(({ name }) => name)).toEqual(['a', 'b']);
+    // Greeted and let in, but what a new connection begins with is not answered.
+    wire.halfOpen({ newOnesToo: true, after: 2 });
+    wire.cut();
+    await expect.poll(() => wire.counters.open).toBe(0);
+    const { accepted } = wire.counters;
+    await expect(cutOff.reader.find(TenantRow)).rejects.toMatchObject(UNAVAILABLE);
+    expect(wire.counters.accepted).toBe(accepted + 1);
+    wire.resume();
+    await cutOff.write(addTenants, 'c');
+    expect(await committed()).toEqual(['a', 'b', 'c']);
+    await cutOff.close();
+    await wire.close();
+  });
+
+  it('ends the transaction of a client that has fallen silent in it, and frees what it has locked', async () => {
+    await database.write(addTenants, 'a');
+    const halted = await openMysql({ url, poolSize: 1, isForWriting: true, lifeMs: 1_000 });
+    const runner = halted.createQueryRunner();
+    await runner.query(`START TRANSACTION; UPDATE tenant SET max_files = 7 WHERE name = 'a'`);
+    await bystander.query(`UPDATE tenant SET max_files = 8 WHERE name = 'a'`);
+    await expect(runner.query('COMMIT')).rejects.toMatchObject(UNAVAILABLE);
+    expect(await bystander.query('SELECT max_files AS n FROM tenant')).toEqual([{ n: 8 }]);
+    await halted.destroy();
   });
 
   it('forgets its mark when it is closed', async () => {
@@ -162,6 +207,26 @@ describe('MysqlConnection', () => {
     expect(await committed()).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('knows at once that a commit which the server refused is none, though it took the writes before', async () => {
+    const plain = await openMysql({ url: await plainUrl(), poolSize: 3, isForWriting: true });
+    const become = (readOnly: 0 | 1) => bystander.query(`SET GLOBAL read_only = ${readOnly}`);
+    const refused = new GroupExecutor(new MysqlConnection(plain, new FakeClock()));
+    await refused.execute(adding('a'), 0);
+    const turning = procedureOfMany('outage-turn', async (tx, names: readonly string[]): Promise<null[]> => {
+      for (const name of names) await tx.manager.insert(TenantRow, { id: `ten_${name}`, name, createdAt: tx.now });
+      await become(1);
+      return names.map(() => null);
+    });
+    const startedAt = performance.now();
+    const [outcome] = await refused.execute([{ procedure: turning.name, args: 'b' }], 0);
+    await become(0);
+    expect(outcome).toMatchObject({ refused: { code: 'store_unavailable' } });
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(await refused.execute(adding('c'), 0)).toEqual([{ ok: null }]);
+    expect(await committed()).toEqual(['a', 'c']);
+    await plain.destroy();
+  });
+
   it('waits for the end of a commit that is cut off before it reads what became of it', async () => {
     const connection = new MysqlConnection(source, new FakeClock());
     const settling = new GroupExecutor(connection);
@@ -193,7 +258,7 @@ describe('MysqlConnection', () => {
     const other = bystander.createQueryRunner();
     await other.query('START TRANSACTION');
     // Of more rows than the group, so that the server chooses the group to give way.
-    await other.query(`INSERT INTO leader SELECT seq, 1, 1, 1 FROM seq_1_to_500`);
+    await other.query(`INSERT INTO leader SELECT seq, 1, 1, 1 FROM ${numbersTo(500)}`);
     await other.query(`UPDATE tenant SET max_files = 2 WHERE name = 'y'`);
     let blocked: Promise<unknown> = Promise.resolve();
     const crossed = async () => {

@@ -22,7 +22,7 @@ let deployment: Deployment;
 beforeAll(async () => {
   deployment = await Deployment.start({ sim: { latencyMs: 60 } });
 });
-afterAll(() => deployment.close());
+afterAll(() => deployment.end());
 
 it(`completes ${LINES.length} lines in spite of ${KILLS} kills of engines and an api (SEED=${SEED})`, async () => {
   const run = await DeploymentBatch.submit(deployment, LINES);
@@ -37,7 +37,7 @@ it(`completes ${LINES.length} lines in spite of ${KILLS} kills of engines and an
     if (run.batch.status === 'in_progress') midway += 1;
     await victim.restart();
   }
-  const report = await run.finish(engineKills, ({ losses }) => ({
+  const report = await run.judge(engineKills, ({ losses }) => ({
     'kills in the middle of the work': midway,
     'lost leases that went back': losses,
   }));

@@ -84,6 +84,7 @@ describe('the audit log', () => {
       upstream: 'u',
       retry_policy: null,
       completion_rule: 'first',
+      eventbus: false,
       max_concurrency: null,
       max_depth: null,
       per_minute: null,

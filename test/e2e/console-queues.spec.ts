@@ -75,6 +75,7 @@ describe('a queue', () => {
       max_depth: null,
       result_ttl_seconds: null,
       completion_rule: 'first',
+      eventbus: false,
       paused_at: null,
       created_at: expect.any(Number),
       updated_at: made.created_at,
@@ -85,6 +86,7 @@ describe('a queue', () => {
       consumers: ['upstream', 'pull'],
       upstream: 'second',
       visibility: 'shared',
+      eventbus: true,
       retry_policy: { max_tries: 2, first_backoff_ms: 5, max_backoff_ms: null },
     };
     const changed = await admin.patch('queues/crud', all);

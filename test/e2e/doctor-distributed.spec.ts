@@ -127,6 +127,28 @@ describe('millrace doctor of a deployment', () => {
     }
   });
 
+  it('finds a user of the event bus who may do more than add reports', async () => {
+    await makeSchema();
+    const redis = await RedisService.start();
+    try {
+      const { hostname, port } = new URL(redis.url);
+      const reported = {
+        MILLRACE_REDIS_URL: redis.url,
+        MILLRACE_EVENTBUS_URL: `redis://reporter:it@${hostname}:${port}`,
+      };
+      const [unknown] = await complaints(reported);
+      expect(unknown).toMatchObject({ check: 'eventbus', status: 'failed' });
+      const { fix } = unknown!;
+      const rules = fix!.replace('PASSWORD', 'it').replaceAll("'", '').split(' ').slice(3);
+      await redis.client().acl('SETUSER', 'reporter', ...rules);
+      expect(await complaints(reported)).toEqual([]);
+      await redis.client().acl('SETUSER', 'reporter', '+get', '~*');
+      expect(await complaints(reported)).toMatchObject([{ check: 'eventbus-rights', status: 'failed', fix }]);
+    } finally {
+      await redis.stop();
+    }
+  });
+
   it('finds migrations that are to run, and tables that were changed by hand', async () => {
     expect(await complaints()).toMatchObject([{ check: 'schema', fix: 'millrace migrate' }]);
     await makeSchema();

@@ -79,11 +79,15 @@ describe('a worker of old, without tokens', () => {
     expect((await worker.task(nothing.task_id)).result).toMatchObject({ status_code: 200, body: {} });
   });
 
-  it('asks in vain for the event bus', async () => {
+  it('asks in vain for the event bus, and is told what would bring it, and what to do instead', async () => {
     const [status, message] = await worker.refused('GET', 'eventbus');
     expect(status).toBe(404);
-    expect(message).toContain('needs a Redis of distributed mode');
-    expect(message).not.toContain('MILLRACE_'); // no variable would bring it
+    const isEmbedded = worker.server.place.env['MILLRACE_MODE'] !== 'distributed';
+    expect(message).toContain(
+      isEmbedded
+        ? ': that needs distributed mode. Report with'
+        : ': its operator has not set MILLRACE_EVENTBUS_URL. Report',
+    );
   });
 });
 

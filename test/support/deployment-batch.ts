@@ -49,18 +49,17 @@ export class DeploymentBatch {
   }
 
   /**
-   * Waits for the end, ends all processes and checks everything: files, counts, calls, rows and blobs.
+   * Waits for the end and checks everything: files, counts, calls, rows and blobs. The processes may go on.
    *
    * @param faults how often something happened for which a process may have lost its leases
    * @param paths the rare paths that this run is about, from what was lost
    */
-  async finish(faults: number, paths: (seen: { losses: number }) => Record<string, number>): Promise<BatchReport> {
+  async judge(faults: number, paths: (seen: { losses: number }) => Record<string, number>): Promise<BatchReport> {
     const batch = await this.until();
     const { openai } = await this.living();
     const [output, error] = await Promise.all(
       [batch.output_file_id, batch.error_file_id].map((id) => (id ? textOf(openai, id) : Promise.resolve(''))),
     );
-    const ends = await this.deployment.stop();
     const own = `batch_seq = (SELECT seq FROM batch WHERE id = '${batch.id}')`;
     const { losses, retried, problems } = await Remains.examine(this.deployment.place, async (remains) => ({
       losses: await attempts(remains, 'lost', own),
@@ -79,7 +78,7 @@ export class DeploymentBatch {
       retried: new Set(Object.keys(retried)),
       paths: paths({ losses: lost }),
     });
-    return { ...report, problems: [...report.problems, ...problems, ...ends] };
+    return { ...report, problems: [...report.problems, ...problems] };
   }
 
   private async living() {

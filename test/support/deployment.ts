@@ -123,6 +123,22 @@ export class Deployment {
     await this.administer(`DROP DATABASE ${name}; CREATE DATABASE ${name}`);
   }
 
+  /** After a case: wakes who is halted, starts who was killed, and mends the wires. The services have to run. */
+  async heal(): Promise<void> {
+    this.redis.resume();
+    this.mysql.resume();
+    for (const wires of [this.links.api, this.links.engine]) for (const wire of Object.values(wires)) wire.resume();
+    for (const one of this.processes) if (isUp(one)) one.send('SIGCONT');
+    await Promise.all(this.processes.filter((one) => !isUp(one)).map((one) => one.restart()));
+  }
+
+  /** Ends all, the processes as an operator would; rejects when one of them did not end well. */
+  async end(): Promise<void> {
+    const ends = await this.stop();
+    await this.close();
+    if (ends.length > 0) throw new Error(ends.join(', '));
+  }
+
   /** Ends those that run as an operator would; returns how those ended that did not end well. */
   async stop(): Promise<string[]> {
     const running = this.processes.filter((one) => isUp(one));

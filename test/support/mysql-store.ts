@@ -18,6 +18,11 @@ export async function makeDatabase(server: MariadbServer): Promise<string> {
   return url.href;
 }
 
+/** A table of the numbers 1 to `count`, in a column `seq`, as both MariaDB and MySQL can make one. */
+export function numbersTo(count: number): string {
+  return `JSON_TABLE(CONCAT('[1', REPEAT(',1', ${count - 1}), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers`;
+}
+
 export async function openMysqlDatabase(server: MariadbServer, clock: Clock): Promise<TestDatabase> {
   return openMysqlAt(await makeDatabase(server), clock);
 }

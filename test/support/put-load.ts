@@ -19,14 +19,13 @@ export class PutLoad {
   private isRunning = false;
   private working: Promise<unknown> = Promise.resolve();
 
-  private constructor(server: TestServer) {
+  constructor(server: TestServer) {
     this.api = new PullWorker(server);
   }
 
-  /** Makes the queue `load`, which nobody works off. */
-  static async prepare(server: TestServer): Promise<PutLoad> {
+  /** Makes the queue `load`, which nobody works off; once. */
+  static async prepare(server: TestServer): Promise<void> {
     await new ConsoleClient(server).post('queues', { name: QUEUE, consumers: ['pull'] });
-    return new PutLoad(server);
   }
 
   start(): void {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ChatLine } from './chat-lines.js';
 import type { Deployment } from './deployment.js';
 import { DeploymentBatch } from './deployment-batch.js';
-import type { PutLoad } from './put-load.js';
+import { PutLoad } from './put-load.js';
 
 /** Between two faults, so that something is done in between. */
 const PAUSE_MS = 300;
@@ -16,12 +16,18 @@ export interface StruckOptions {
   faults: number;
 }
 
-/** Ends the processes. Returns what is wrong, in words; throws when the batch had ended before the last fault. */
+export interface StruckReport {
+  /** What is wrong, in words; one is that the batch had ended before the last fault. */
+  problems: string[];
+  /** What the clients were answered, with how often. */
+  puts: Readonly<Record<string, number>>;
+}
+
 export async function strikeBatch(
   deployment: Deployment,
-  load: PutLoad,
   { lines, strikes, faults }: StruckOptions,
-): Promise<string[]> {
+): Promise<StruckReport> {
+  const load = new PutLoad(deployment.apis[0]!);
   const run = await DeploymentBatch.submit(deployment, lines);
   await run.reached(lines.length / 20);
   load.start();
@@ -36,9 +42,9 @@ export async function strikeBatch(
   await load.stop();
   const problems = await load.problems();
   const missed = strikes.length - midway;
-  const report = await run.finish(faults, () => ({ 'each fault in the middle of the work': missed === 0 ? 1 : 0 }));
+  const report = await run.judge(faults, () => ({ 'each fault in the middle of the work': missed === 0 ? 1 : 0 }));
   if (run.batch.request_counts!.completed !== lines.length) problems.push(`it ended so: ${JSON.stringify(run.batch)}`);
   const { extraCalls, inFlightAtKills } = report;
   process.stdout.write(`${JSON.stringify({ puts: load.answers, looks: run.answers, extraCalls, inFlightAtKills })}\n`);
-  return [...problems, ...report.problems];
+  return { problems: [...problems, ...report.problems], puts: load.answers };
 }

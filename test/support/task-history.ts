@@ -3,7 +3,7 @@
  * nothing was made up, and each task has one result: the one that its worker was told is recorded.
  */
 export interface WorkerNote {
-  at: 'took' | 'answering' | 'answered' | 'failed' | 'released';
+  at: 'took' | 'halting' | 'answering' | 'answered' | 'failed' | 'released';
   worker: string;
   id: string;
   token?: string;

@@ -1,8 +1,10 @@
 /**
  * A pull worker as a process of its own, for tests that kill and halt it: `node worker-process.js URL KEY LANE NAME`. It takes
  * and answers without end, now and then as no worker should: twice, late, or without its token. What it does it prints,
- * each as a line of JSON: before it is done, and what came of it.
+ * each as a line of JSON: before it is done, and what came of it. After a SIGUSR2 it halts itself (SIGSTOP) with the next
+ * task in its hands.
  *
+ *   {"at":"halting","id"}                it halts now, until somebody sends SIGCONT
  *    {"at":"took","id","token"}           a task is in its hands
  *   {"at":"answering","id","tag"}         an answer is about to go out; the tag is in its body
  *   {"at":"answered","id","tag","how","status"}
@@ -13,6 +15,8 @@ const [url, key, lane, name] = process.argv.slice(2);
 const LEASE_SECONDS = 1;
 let tags = 0;
 let tasks = 0;
+let haltsAtNext = false;
+process.on('SIGUSR2', () => (haltsAtNext = true));
 
 function note(entry) {
   process.stdout.write(`${JSON.stringify({ worker: name, ...entry })}\n`);
@@ -68,6 +72,11 @@ const TURNS = [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0,
 
 async function work({ task_id: id, lease_token: token }) {
   note({ at: 'took', id, token });
+  if (haltsAtNext) {
+    haltsAtNext = false;
+    note({ at: 'halting', id });
+    process.kill(process.pid, 'SIGSTOP');
+  }
   await delay(5); // the work itself
   await WAYS[TURNS[(tasks += 1) % TURNS.length]]({ id, token });
 }

@@ -1,7 +1,7 @@
 /**
  * Calls go through ten Bull queues, one per level, to any process of this deployment that runs engines.
  *
- * Both ends are the broker of a single process: one merges what is sent (at most one call of a lane per 5 ms), the other
+ * Both ends are the broker of a single process: one merges what is sent (few calls of a lane, however many tasks come), the other
  * what arrives, and runs the consumer once at a time for a lane. Between them a call may be lost whenever Redis is not well,
  * and is never kept for later: the call sweep repeats, each second, what is still true then.
  */
@@ -21,6 +21,8 @@ import type { RedisLink } from './redis-link.js';
 const MAX_UNANSWERED = 200;
 /** Calls that may wait in one queue. Where nobody consumes, the sweeps would fill Redis; a lane needs one call only. */
 const MAX_WAITING = 5_000;
+/** Each call is a job, so a lane is called no more often than this, and looked at no more often by each engine. */
+const SPACING_MS = 5;
 const WATCH_MS = 500;
 /** The queues ask for work every second. One that has not for so long, while Redis answers, will not any more. */
 const STALL_MS = 2_500;
@@ -64,8 +66,8 @@ export class BullBroker extends Broker {
   constructor(private readonly options: BullBrokerOptions) {
     super();
     const { clock, onError } = options;
-    this.incoming = new InProcessBroker({ clock, onError });
-    this.outgoing = new InProcessBroker({ clock, onError });
+    this.incoming = new InProcessBroker({ clock, spacingMs: SPACING_MS, onError });
+    this.outgoing = new InProcessBroker({ clock, spacingMs: SPACING_MS, onError });
     this.outgoing.consume(async (call) => this.send(call));
   }
 

@@ -7,16 +7,22 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Role } from '../../config/app-config.js';
+import { toldUrl } from '../../config/eventbus-url.js';
 import { Clock } from '../../kernel/clock.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
+import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
+import { NoReportStreams } from '../local/no-report-streams.js';
 import { BullBroker } from './bull-broker.js';
-import { checkRedis } from './check-redis.js';
+import { checkReporter } from './check-reporter.js';
+import { checkRedis, type RedisFinding } from './check-redis.js';
 import { RedisEventBus } from './redis-event-bus.js';
 import { RedisLimiter } from './redis-limiter.js';
+import { RedisReportStreams } from './redis-report-streams.js';
+import { ReportKeys } from './report-keys.js';
 import { RedisLink } from './redis-link.js';
 
 const OPTIONS = Symbol('DISTRIBUTED_OPTIONS');
@@ -31,6 +37,8 @@ export interface DistributedOptions {
   /** New at each start; other processes know this one by it. Without spaces. */
   instanceId: string;
   blobStore: BlobStore;
+  /** The user of the same Redis that workers are told, and what names of their streams are made from; null for none. */
+  eventbus?: { url: string; secret: string } | null;
   /** Keeps deployments that share one Redis apart. */
   deployment?: string;
   /** Starts on a Redis that evicts keys or is too old. For tests, and for people who know better. */
@@ -47,6 +55,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     private readonly broker: BullBroker,
     private readonly events: RedisEventBus,
     private readonly limiter: RedisLimiter,
+    private readonly reports: ReportStreams,
     private readonly logger: AppLogger,
   ) {}
 
@@ -59,12 +68,13 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
         { provide: BullBroker, inject: [OPTIONS, RedisLink, Clock, AppLogger], useFactory: makeBroker },
         { provide: RedisEventBus, inject: [RedisLink, AppLogger], useFactory: makeEventBus },
         { provide: RedisLimiter, inject: [RedisLink, Clock, AppLogger], useFactory: makeLimiter },
+        { provide: ReportStreams, inject: [OPTIONS, RedisLink, AppLogger], useFactory: makeReportStreams },
         { provide: BlobStore, useValue: options.blobStore },
         { provide: Broker, useExisting: BullBroker },
         { provide: EventBus, useExisting: RedisEventBus },
         { provide: Limiter, useExisting: RedisLimiter },
       ],
-      exports: [BlobStore, Broker, EventBus, Limiter],
+      exports: [BlobStore, Broker, EventBus, Limiter, ReportStreams],
     };
   }
 
@@ -75,19 +85,28 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const { redisUrl, ignoreFindings = false } = this.options;
     await this.link.open();
-    const failed = this.link.isReady
-      ? (await checkRedis(this.link.client)).filter(({ status }) => status === 'failed')
-      : [];
-    const texts = this.link.isReady
-      ? failed.map(({ message, fix }) => `${message}. ${fix}`)
-      : [`it does not answer (${this.link.reason ?? 'no error'}). Check MILLRACE_REDIS_URL, and that Redis runs.`];
+    const findings = this.link.isReady ? await this.examine() : [];
+    const texts = findings.filter(({ status }) => status === 'failed').map(({ message, fix }) => `${message}. ${fix}`);
+    if (!this.link.isReady) {
+      texts.push(
+        `it does not answer (${this.link.reason ?? 'no error'}). Check MILLRACE_REDIS_URL, and that Redis runs.`,
+      );
+    }
     if (texts.length > 0 && !ignoreFindings) {
       await this.closeAll();
       throw new Error(`Redis at ${describeUrl(redisUrl)} cannot be used: ${texts.join(' ')}`);
     }
-    for (const text of texts)
-      this.logger.child('redis').warn({}, `Redis does not fit, and is used all the same: ${text}`);
+    const log = this.logger.child('redis');
+    for (const text of texts) log.warn({}, `Redis does not fit, and is used all the same: ${text}`);
+    for (const { status, message, fix } of findings) if (status === 'warning') log.warn({ fix }, message);
     await this.broker.open();
+  }
+
+  private async examine(): Promise<RedisFinding[]> {
+    const { client, prefix } = this.link;
+    const { eventbus = null } = this.options;
+    const findings = await checkRedis(client);
+    return eventbus === null ? findings : [...findings, ...(await checkReporter(client, eventbus.url, prefix))];
   }
 
   /** Last of all, after the engines have stopped: calls first, so that nothing is begun on what closes next. */
@@ -97,6 +116,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
 
   private async closeAll(): Promise<void> {
     await this.broker.stop();
+    await this.reports.close();
     await this.events.close();
     await this.limiter.close();
     await this.link.close();
@@ -160,4 +180,20 @@ function makeEventBus(link: RedisLink, logger: AppLogger): RedisEventBus {
 function makeLimiter(link: RedisLink, clock: Clock, logger: AppLogger): RedisLimiter {
   const log = logger.child('limiter');
   return new RedisLimiter({ link, clock, onError: (err) => log.error({ err }, 'A listener to freed permits failed') });
+}
+
+function makeReportStreams(
+  { redisUrl, eventbus = null }: DistributedOptions,
+  link: RedisLink,
+  logger: AppLogger,
+): ReportStreams {
+  if (eventbus === null) return new NoReportStreams('its operator has not set MILLRACE_EVENTBUS_URL');
+  const log = logger.child('reports');
+  return new RedisReportStreams({
+    link,
+    redisUrl,
+    keys: new ReportKeys(link.prefix, eventbus.secret),
+    toldUrl: toldUrl(eventbus.url),
+    onError: (err) => log.error({ err }, "reading workers' reports failed; it goes on"),
+  });
 }

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
 import { keyPrefix } from './distributed.module.js';
 import { commonOptions, endConnection } from './redis-link.js';
@@ -15,8 +16,12 @@ export type RedisReport =
       refusal: string | null;
     };
 
-/** Looks at Redis through a connection of its own, and leaves nothing there. */
-export async function examineRedis(url: string, deployment: string): Promise<RedisReport> {
+/**
+ * Looks at Redis through a connection of its own, and leaves nothing there.
+ *
+ * @param eventbusUrl as the user whom workers are told; null when they are told none
+ */
+export async function examineRedis(url: string, deployment: string, eventbusUrl: string | null): Promise<RedisReport> {
   const client = new Redis(url, {
     ...commonOptions(),
     lazyConnect: true,
@@ -32,7 +37,10 @@ export async function examineRedis(url: string, deployment: string): Promise<Red
     const [seconds, micros] = await client.time();
     const halfWay = (askedAt + Date.now()) / 2;
     const aheadMs = Number(seconds) * 1_000 + Number(micros) / 1_000 - halfWay;
-    return { isReachable: true, findings, aheadMs, refusal: await refusalOf(client, keyPrefix(deployment)) };
+    const prefix = keyPrefix(deployment);
+    const refusal = await refusalOf(client, prefix);
+    if (eventbusUrl !== null && refusal === null) findings.push(...(await checkReporter(client, eventbusUrl, prefix)));
+    return { isReachable: true, findings, aheadMs, refusal };
   } catch (error) {
     return { isReachable: false, reason: reason ?? (error as Error).message };
   } finally {

@@ -5,11 +5,19 @@ import { BlobStore } from '../../ports/blob-store.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
+import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { FsBlobStore } from './fs-blob-store.js';
 import { InProcessBroker } from '../local/in-process-broker.js';
+import { NoReportStreams } from '../local/no-report-streams.js';
 import { LocalEventBus } from '../local/local-event-bus.js';
 import { MemoryLimiter } from './memory-limiter.js';
+
+/**
+ * The lease that a call leads to takes longer than this, so calls merge by themselves under load. More would only be added to
+ * the time of those who wait for an answer.
+ */
+const CALL_SPACING_MS = 1;
 
 /** The ports of the mode in which one process does everything and needs no other service. Wants AppConfig, Clock and AppLogger. */
 @Global()
@@ -23,8 +31,9 @@ import { MemoryLimiter } from './memory-limiter.js';
     { provide: Broker, useExisting: InProcessBroker },
     { provide: EventBus, useExisting: LocalEventBus },
     { provide: Limiter, useExisting: MemoryLimiter },
+    { provide: ReportStreams, useValue: new NoReportStreams('that needs distributed mode') },
   ],
-  exports: [BlobStore, Broker, EventBus, Limiter],
+  exports: [BlobStore, Broker, EventBus, Limiter, ReportStreams],
 })
 export class EmbeddedModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
@@ -56,6 +65,7 @@ function makeBroker(clock: Clock, logger: AppLogger): InProcessBroker {
   const log = logger.child('broker');
   return new InProcessBroker({
     clock,
+    spacingMs: CALL_SPACING_MS,
     onError: (err, { laneId, level }) => log.error({ err, laneId, level }, 'A call failed; its lane goes on'),
   });
 }

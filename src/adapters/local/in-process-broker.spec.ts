@@ -16,7 +16,7 @@ describe('InProcessBroker', () => {
     const startedAt = time.clock.now();
     errors = new Inbox();
     delivered = [];
-    broker = new InProcessBroker({ clock: time.clock, onError: (...report) => errors.add(report) });
+    broker = new InProcessBroker({ spacingMs: 5, clock: time.clock, onError: (...report) => errors.add(report) });
     broker.consume(async ({ laneId }) => void delivered.push(`${laneId}@${time.clock.now() - startedAt}`));
   });
 
@@ -63,7 +63,7 @@ describe('InProcessBroker', () => {
   });
 
   it('delivers a lane again as soon as its long call has returned', async () => {
-    const other = new InProcessBroker({ clock: time.clock, onError: () => {} });
+    const other = new InProcessBroker({ spacingMs: 5, clock: time.clock, onError: () => {} });
     const gate = new Gate();
     const begun = new Inbox<number>();
     other.consume(async () => {
@@ -103,7 +103,11 @@ describe('InProcessBroker', () => {
   });
 
   it('reports what a consumer throws, with the call', async () => {
-    const failing = new InProcessBroker({ clock: time.clock, onError: (...report) => errors.add(report) });
+    const failing = new InProcessBroker({
+      spacingMs: 5,
+      clock: time.clock,
+      onError: (...report) => errors.add(report),
+    });
     failing.consume(() => Promise.reject(new Error('no luck')));
     failing.call({ laneId: 3, level: 1 });
     expect(await errors.first(1)).toEqual([[new Error('no luck'), { laneId: 3, level: 1 }]]);

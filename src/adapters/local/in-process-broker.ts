@@ -2,15 +2,15 @@
  * Calls go straight from whoever made tasks ready to the dispatcher of the same process.
  *
  * Each lane has one place in the waiting set, which is how calls of a lane merge. A waiting lane is delivered when its
- * last call has returned and is at least 5 ms old: a dispatcher that looks more often finds the same tasks.
+ * last call has returned and is `spacingMs` old: a dispatcher that looks more often finds the same tasks.
  */
 import type { Clock } from '../../kernel/clock.js';
 import { Broker, type Call } from '../../ports/broker.js';
 
-const SPACING_MS = 5;
-
 export interface InProcessBrokerOptions {
   clock: Clock;
+  /** Milliseconds from one delivery of a lane to the next, at least. */
+  spacingMs: number;
   /** Told of a consumer that rejected; the lane goes on. */
   onError: (error: unknown, call: Call) => void;
 }
@@ -95,7 +95,7 @@ export class InProcessBroker extends Broker {
   private deliver(lane: Lane, consumer: (call: Call) => Promise<void>, now: number): void {
     this.waiting.delete(lane);
     lane.isRunning = true;
-    lane.nextAt = now + SPACING_MS;
+    lane.nextAt = now + this.options.spacingMs;
     const run = this.run(lane.call, consumer).finally(() => {
       lane.isRunning = false;
       this.running.delete(run);

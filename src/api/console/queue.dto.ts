@@ -3,6 +3,7 @@ import { isEndpoint } from '../../kernel/endpoint.js';
 import { COMPLETION_RULES, type CompletionRule } from '../../kernel/pull.js';
 import { CONSUMERS, type Consumer } from '../../modules/queues/queue.js';
 import {
+  BooleanField,
   ChoiceField,
   FormField,
   IntegerField,
@@ -80,6 +81,13 @@ const FIELDS = {
     example: 'first',
     isOptional: true,
   },
+  eventbus: {
+    about:
+      'Whether workers may report on its tasks over Redis, too, as `GET /v1/queue/eventbus` tells them. Reports over ' +
+      'Redis carry no lease token.',
+    example: false,
+    isOptional: true,
+  },
   retry: { about: 'When a task is tried again; null: as the server does.', isOptional: true },
 };
 
@@ -150,6 +158,9 @@ export class UpdateQueueDto {
 
   @ChoiceField(COMPLETION_RULES, FIELDS.completionRule)
   completion_rule?: CompletionRule | null;
+
+  @BooleanField(FIELDS.eventbus)
+  eventbus?: boolean | null;
 }
 
 @RefuseUnknownFields()
@@ -217,6 +228,9 @@ export class QueueDto {
 
   @ApiProperty({ enum: COMPLETION_RULES })
   completion_rule: string;
+
+  @ApiProperty({ description: 'Whether workers may report on its tasks over Redis, too.', example: false })
+  eventbus: boolean;
 
   @ApiProperty({ type: 'integer', nullable: true, example: null, description: 'Since when it hands out nothing.' })
   paused_at: number | null;

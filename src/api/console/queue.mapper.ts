@@ -35,6 +35,7 @@ export function toQueueDto(row: StoredQueue, { tenants, upstreams }: QueueNames)
     max_depth: row.maxDepth,
     result_ttl_seconds: row.resultTtlMs === null ? null : row.resultTtlMs / 1000,
     completion_rule: row.completionRule,
+    eventbus: row.eventbus === 1,
     paused_at: toSeconds(row.pausedAt),
     created_at: toSeconds(row.createdAt),
     updated_at: toSeconds(row.updatedAt),
@@ -55,19 +56,20 @@ export function toQueueChanges(body: UpdateQueueDto): Partial<QueueSettings> {
     ...(isGiven(consumers) ? { consumers } : {}),
     ...(upstream === undefined ? {} : { upstream }),
     ...(retry === undefined ? {} : { retry: retry && toRetryChoice(retry) }),
-    ...toLimits(body),
+    ...toRules(body),
   };
 }
 
-function toLimits(body: UpdateQueueDto): Partial<QueueSettings> {
+function toRules(body: UpdateQueueDto): Partial<QueueSettings> {
   const { max_concurrency: maxConcurrency, per_minute: perMinute, max_depth: maxDepth } = body;
-  const { result_ttl_seconds: resultTtl, completion_rule: completionRule } = body;
+  const { result_ttl_seconds: resultTtl, completion_rule: completionRule, eventbus } = body;
   return {
     ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
     ...(perMinute === undefined ? {} : { perMinute }),
     ...(maxDepth === undefined ? {} : { maxDepth }),
     ...(resultTtl === undefined ? {} : { resultTtlMs: resultTtl && resultTtl * 1000 }),
     ...(isGiven(completionRule) ? { completionRule } : {}),
+    ...(isGiven(eventbus) ? { eventbus } : {}),
   };
 }
 

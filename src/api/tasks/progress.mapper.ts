@@ -16,13 +16,22 @@ export function toProgressEvents(report: JsonPart): ProgressEvent[] {
 }
 
 function toEvent(event: JsonPart): ProgressEvent {
+  return eventOf(event, { id: 'event_id', name: 'event_name', data: 'event_data' });
+}
+
+/** The one event of a report over a stream, whose fields are named otherwise. */
+export function toStreamedEvent(report: JsonPart): ProgressEvent {
+  return eventOf(report, { id: 'eventId', name: 'eventName', data: 'eventData' });
+}
+
+function eventOf(event: JsonPart, fields: { id: string; name: string; data: string }): ProgressEvent {
   const { value, path } = event;
-  const { event_id: id, event_name: name, event_data: data } = value;
-  if (data === undefined) throw wrongType(`${path}event_data`, 'any JSON', data);
+  const [id, name, data] = [value[fields.id], value[fields.name], value[fields.data]];
+  if (data === undefined) throw wrongType(path + fields.data, 'any JSON', data);
   return {
-    id: labelOf(Number.isSafeInteger(id) ? String(id) : id, `${path}event_id`),
-    name: labelOf(name, `${path}event_name`),
-    data: jsonOfField(event, 'event_data'),
+    id: labelOf(Number.isSafeInteger(id) ? String(id) : id, path + fields.id),
+    name: labelOf(name, path + fields.name),
+    data: jsonOfField(event, fields.data),
   };
 }
 

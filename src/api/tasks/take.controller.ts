@@ -8,6 +8,7 @@ import { CurrentCaller } from '../common/caller.decorator.js';
 import { Handovers } from './handovers.js';
 import { TakeDto } from './take.dto.js';
 import { TAKEN_EXAMPLE } from './take.examples.js';
+import { ReportIntake } from './report-intake.js';
 import { handedJson, toTakeCall } from './take.mapper.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
@@ -19,13 +20,16 @@ export class TakeController {
   constructor(
     private readonly pull: PullService,
     private readonly handovers: Handovers,
+    private readonly reports: ReportIntake,
   ) {}
 
   @Post('take')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Take tasks to work on',
-    description: 'By lane; `{}` when there are none. Each comes with a lease, which keeps others from taking it.',
+    description:
+      'By lane; `{}` when there are none. Each comes with a lease, which keeps others from taking it, and with the ' +
+      '`instance_id` that reports over Redis go to, where its queue has those.',
   })
   @ApiOkResponse({ description: 'The tasks', schema: { example: TAKEN_EXAMPLE } })
   @TaskErrors({ 400: "You have no queue named 'chat'.", 503: 'The server is shutting down; try again shortly.' })
@@ -34,7 +38,8 @@ export class TakeController {
     const handover = this.handovers.begin(tenantSeq, reply.raw);
     const taken = await this.pull.take(call, handover.signal);
     if (call.waitMs > 0) await nextLook(); // a worker who hung up while it waited is noticed now
-    void reply.header('content-type', 'application/json').send(handedJson(handover.offer(taken)));
+    const instanceFor = (queueName: string): string | null => this.reports.instanceFor(tenantSeq, queueName);
+    void reply.header('content-type', 'application/json').send(handedJson(handover.offer(taken), instanceFor));
   }
 }
 

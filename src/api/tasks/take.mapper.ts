@@ -40,19 +40,27 @@ export function workerOf(worker: WorkerDto | null | undefined): TakeCall['worker
   return worker?.id ? { name: worker.id, capacity: worker.capacity ?? null } : null;
 }
 
-/** JSON text: tasks by lane, each lane's in the order in which they are to be worked off. */
-export function handedJson(handed: readonly HandedTask[]): string {
+/**
+ * JSON text: tasks by lane, each lane's in the order in which they are to be worked off. `instanceFor`: the instance to whose
+ * stream workers may report on tasks of a queue, or null.
+ */
+export function handedJson(handed: readonly HandedTask[], instanceFor: (queueName: string) => string | null): string {
   const byLane = new Map<string, string[]>();
   for (const task of handed) {
     const lane = `${task.queueName}:${task.level}`;
     const ofLane = byLane.get(lane);
-    if (ofLane) ofLane.push(handedTaskJson(task));
-    else byLane.set(lane, [handedTaskJson(task)]);
+    const json = handedTaskJson(task, instanceFor(task.queueName));
+    if (ofLane) ofLane.push(json);
+    else byLane.set(lane, [json]);
   }
   return `{${[...byLane].map(([lane, tasks]) => `"${lane}":[${tasks.join(',')}]`).join(',')}}`;
 }
 
-function handedTaskJson(task: HandedTask): string {
-  const more = { lease_token: leaseTokenOf(task.id, task.epoch), lease_until: task.leaseUntil ?? 0 };
+function handedTaskJson(task: HandedTask, instanceId: string | null): string {
+  const more = {
+    instance_id: instanceId ?? undefined,
+    lease_token: leaseTokenOf(task.id, task.epoch),
+    lease_until: task.leaseUntil ?? 0,
+  };
   return taskJson(task, { data: task.body, more });
 }

@@ -10,6 +10,8 @@ import { Handovers } from './handovers.js';
 import { HeldCalls } from './held-calls.js';
 import { LeaseController } from './lease.controller.js';
 import { PutController } from './put.controller.js';
+import { ReportIntake } from './report-intake.js';
+import { ReportTelemetry } from './report-telemetry.js';
 import { TakeController } from './take.controller.js';
 import { TaskCallbacksController } from './task-callbacks.controller.js';
 import { TaskEventsController } from './task-events.controller.js';
@@ -32,6 +34,6 @@ import { WorkersController } from './workers.controller.js';
     TaskCallbacksController,
     TaskQueuesController,
   ],
-  providers: [EventStreams, Handovers, HeldCalls],
+  providers: [EventStreams, Handovers, HeldCalls, ReportIntake, ReportTelemetry],
 })
 export class TasksApiModule {}

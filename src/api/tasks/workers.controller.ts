@@ -1,24 +1,28 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { PullService } from '../../modules/tasks/pull.service.js';
 import type { WorkerView } from '../../modules/tasks/task-requests.js';
+import type { StreamAddress } from '../../ports/report-streams.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { readText, type Query as QueryParameters } from '../common/page.js';
+import { NO_EVENT_BUS_EXAMPLE, ReportIntake } from './report-intake.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 import { WorkerListDto, type WorkerViewDto } from './worker.dto.js';
 
-const NO_EVENT_BUS =
-  'This server has no event bus that workers could report over: that needs a Redis of distributed mode. Report with ' +
-  'POST /v1/queue/{id}/progress and POST /v1/queue/{id}/complete instead; blocking and streaming callers get both.';
-const EVENT_BUS_EXAMPLE = { url: 'redis://127.0.0.1:6379/0', topic: 'millrace:events:' };
+const EVENT_BUS_EXAMPLE = {
+  url: 'redis://reporter:password@127.0.0.1:6379/0',
+  topic: '{millrace:millrace}:eventbus:pGm3xq0VtTt0oPzS4VZlbGxhLXF1ZXVl:',
+};
 
 @ApiTags('Tasks: workers')
 @TaskScopes('worker')
 @Controller('v1/queue')
 export class WorkersController {
-  constructor(private readonly pull: PullService) {}
+  constructor(
+    private readonly pull: PullService,
+    private readonly reports: ReportIntake,
+  ) {}
 
   @Get('workers')
   @ApiOperation({
@@ -35,11 +39,24 @@ export class WorkersController {
   }
 
   @Get('eventbus')
-  @ApiOperation({ summary: 'Where workers could report over Redis', description: 'In distributed mode only.' })
-  @ApiOkResponse({ description: 'Where it is', schema: { example: EVENT_BUS_EXAMPLE } })
-  @TaskErrors({ 404: NO_EVENT_BUS })
-  eventBus(): never {
-    throw new MillraceError('not_found', NO_EVENT_BUS);
+  @ApiOperation({
+    summary: 'Where workers may report over Redis',
+    description:
+      'In distributed mode, where the operator has set it up, for tenants with a queue that is marked `eventbus`. A worker ' +
+      'adds its reports to the stream that is named `topic` and the `instance_id` of the task. Keep both to yourself.',
+  })
+  @ApiOkResponse({
+    description: 'Where it is',
+    schema: {
+      type: 'object',
+      required: ['url', 'topic'],
+      properties: { url: { type: 'string' }, topic: { type: 'string' } },
+      example: EVENT_BUS_EXAMPLE,
+    },
+  })
+  @TaskErrors({ 404: NO_EVENT_BUS_EXAMPLE })
+  eventBus(@CurrentCaller() { tenantSeq }: Caller): StreamAddress {
+    return this.reports.addressFor(tenantSeq);
   }
 }
 

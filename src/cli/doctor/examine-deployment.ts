@@ -97,9 +97,9 @@ async function checkInstances(inspection: MysqlInspection, now: number): Promise
   );
 }
 
-async function examineRedisOf({ redisUrl, databaseUrl }: ServicesConfig): Promise<Finding[]> {
+async function examineRedisOf({ redisUrl, databaseUrl, eventbusUrl }: ServicesConfig): Promise<Finding[]> {
   const { host, pathname } = new URL(redisUrl);
-  const report = await examineRedis(redisUrl, new URL(databaseUrl).pathname.slice(1));
+  const report = await examineRedis(redisUrl, new URL(databaseUrl).pathname.slice(1), eventbusUrl);
   if (!report.isReachable) {
     const fix = 'look whether it runs, and whether MILLRACE_REDIS_URL names the right host, password and database';
     return [failed('redis', `${host}${pathname}: ${report.reason}`, fix)];

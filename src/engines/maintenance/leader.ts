@@ -28,6 +28,7 @@ export class Leader {
     this.loop = new ServiceLoop({
       name: 'leader',
       intervalMs: PROLONG_MS,
+      maxFailurePauseMs: PROLONG_MS,
       step: () => this.prolong(),
       onError: (error) => logger.warn({ err: error }, 'could not ask who runs the sweeps; it is asked again'),
     });

@@ -32,6 +32,7 @@ export class ClaimsService {
     const prolonging = new ServiceLoop({
       name: `claim ${name}`,
       intervalMs: PROLONG_MS,
+      maxFailurePauseMs: PROLONG_MS,
       step: async () => void (await this.take(name)),
       onError: (error) =>
         this.logger.warn({ err: error, claim: name }, 'a claim could not be prolonged; it is tried again'),

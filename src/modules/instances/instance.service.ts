@@ -37,6 +37,7 @@ export class InstanceService implements OnModuleInit, OnApplicationShutdown {
     this.beats = new ServiceLoop({
       name: 'instance-beat',
       intervalMs: BEAT_MS,
+      maxFailurePauseMs: BEAT_MS, // whoever rests after an outage is taken for dead
       step: () => this.beat(),
       onError: (error) => logger.error({ err: error }, 'this server could not give a sign of life; it is tried again'),
     });

@@ -24,6 +24,8 @@ export interface Queue {
   maxConcurrency: number | null;
   /** Tasks begun per minute; null for no limit. */
   perMinute: number | null;
+  /** Whether what workers report over Redis counts for its tasks. */
+  hasEventbus: boolean;
   isPaused: boolean;
 }
 
@@ -41,6 +43,7 @@ export function queueOf(row: StoredQueue): Queue {
     retry: retryPolicyOf(retryChoiceOf(row)),
     maxConcurrency: row.maxConcurrency,
     perMinute: row.perMinute,
+    hasEventbus: row.eventbus === 1,
     isPaused: row.pausedAt !== null,
   };
 }

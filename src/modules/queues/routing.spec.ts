@@ -21,6 +21,7 @@ function queue(name: string, settings: Partial<Queue> = {}): Queue {
     retry: retryPolicyOf(null),
     maxConcurrency: null,
     perMinute: null,
+    hasEventbus: false,
     isPaused: false,
     ...settings,
   };

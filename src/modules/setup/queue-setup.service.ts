@@ -33,6 +33,8 @@ export interface QueueSettings {
   /** How long an ended task is kept; null: as the server does. */
   resultTtlMs: number | null;
   completionRule: CompletionRule;
+  /** Whether what workers report over Redis counts for its tasks. */
+  eventbus: boolean;
 }
 
 /** What a queue is unless somebody says otherwise. */
@@ -47,6 +49,7 @@ export const USUAL_QUEUE: QueueSettings = {
   perMinute: null,
   maxDepth: null,
   resultTtlMs: null,
+  eventbus: false,
 };
 
 @Injectable()
@@ -144,10 +147,11 @@ export class QueueSetupService {
   /** The columns of what is given. `row`: the queue as it is, if there is one. */
   private async columnsOf(settings: Partial<QueueSettings>, row: StoredQueue | null): Promise<QueueChanges> {
     const { visibility, endpoint, models, retry, maxConcurrency, perMinute, maxDepth } = settings;
-    const { resultTtlMs, completionRule } = settings;
+    const { resultTtlMs, completionRule, eventbus } = settings;
     if (retry) checkRetry(retry);
     return {
       ...given({ maxConcurrency, perMinute, maxDepth, resultTtlMs, completionRule }),
+      ...(eventbus === undefined ? {} : { eventbus: Number(eventbus) }),
       ...(visibility === undefined ? {} : { visibility }),
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(models === undefined ? {} : { models: JSON.stringify(models) }),

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object. */
+/** `consumers` and `models` are JSON arrays of strings; `retry_policy` is a JSON object; `eventbus` is 0 or 1. */
 @Entity('queue')
 @Index('ux_queue_id', ['id'], { unique: true })
 @Index('ux_queue_name', ['tenantSeq', 'name'], { unique: true })
@@ -49,6 +49,10 @@ export class QueueRow {
 
   @Column({ name: 'result_ttl_ms', type: 'integer', nullable: true })
   resultTtlMs: number | null;
+
+  /** Whether what workers report over Redis counts for its tasks. */
+  @Column({ type: 'integer' })
+  eventbus: number;
 
   @Column({ name: 'paused_at', type: 'integer', nullable: true })
   pausedAt: number | null;

@@ -11,7 +11,7 @@ import { READ_MARK, WRITE_MARK } from '../commit-mark.js';
 import type { GroupConnection } from '../group-executor.js';
 import type { Tx } from '../procedure.js';
 import { MysqlCatalog } from './mysql-catalog.js';
-import { isCollision, isDuplicateKey, isLockWait, isLost, outageOf } from './mysql-errors.js';
+import { isCollision, isDuplicateKey, isLockWait, isLost, isReadOnly, outageOf } from './mysql-errors.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { MysqlTx } from './mysql-tx.js';
 import { ServerClock } from './server-clock.js';
@@ -64,10 +64,12 @@ export class MysqlConnection implements GroupConnection {
 
   async commit(mark: number): Promise<void> {
     const runner = this.runner!;
+    // The transaction is still ours to roll back when this fails.
+    await new MysqlRunner(runner).run(this.catalog.of(WRITE_MARK), { writer: this.writer, mark });
     try {
-      await new MysqlRunner(runner).run(this.catalog.of(WRITE_MARK), { writer: this.writer, mark });
       await runner.query('COMMIT');
     } catch (error) {
+      if (isReadOnly(error)) throw error; // so it is when this was refused
       // Cut off, the transaction ends one way or the other; until it has, its mark is locked.
       this.isUnsettled = true;
       this.drop(runner);
@@ -89,6 +91,7 @@ export class MysqlConnection implements GroupConnection {
   }
 
   async committedMark(): Promise<number> {
+    if (this.runner) return -1; // the transaction was not committed, and not even cut off
     const deadline = performance.now() + (this.isUnsettled ? SETTLE_MS : 0);
     for (;;) {
       try {

@@ -1,24 +1,23 @@
-import { createRequire } from 'node:module';
 import { DataSource } from 'typeorm';
 import { mysqlEntities } from './mysql-entities.js';
-import { outageOf } from './mysql-errors.js';
+import { isSilence, outageOf } from './mysql-errors.js';
+import { MysqlPool, type PooledConnection } from './mysql-pool.js';
 
 /** How long connecting may take, and how long one answer. A server that is silent for longer is taken to be down. */
 const CONNECT_MS = 5_000;
-export const READ_MS = 15_000;
-/** An idle connection is closed by us before the server does it. */
-const IDLE_MS = 60_000;
-
+const READ_MS = 10_000;
 /**
- * Said on each new connection. A client that vanished without a word holds its locks until `wait_timeout`, seconds; who waits
- * for a lock gives up after `innodb_lock_wait_timeout`. Backslashes escape, which our escaping of values counts on.
+ * The server ends a connection that has been silent for so long, and what its transaction had locked is free. It is all that
+ * ends the transaction of a process that was halted in it, or cut off without a word.
  */
-const SESSION = [
-  `sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
-  `time_zone = '+00:00'`,
-  `wait_timeout = 120`,
-  `innodb_lock_wait_timeout = 5`,
-].join(', ');
+const LIFE_MS = 120_000;
+
+/** Said on each new connection. Backslashes escape, which our escaping of values counts on. */
+const sessionOf = (lifeMs: number): string[] => [
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',
+   wait_timeout = ${lifeMs / 1_000}, innodb_lock_wait_timeout = 5`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+];
 
 export interface MysqlSourceOptions {
   /** `mysql://user:password@host:port/database`. */
@@ -27,6 +26,10 @@ export interface MysqlSourceOptions {
   poolSize: number;
   /** Whether several statements may be sent at once. */
   isForWriting: boolean;
+  /** As READ_MS. */
+  readMs?: number;
+  /** As LIFE_MS, where others wait for what its transactions lock; whole seconds. */
+  lifeMs?: number;
   /** How TypeORM reads the schema, which MariaDB words otherwise. Its writes are the same for both only as `mysql`. */
   schemaOf?: 'mysql' | 'mariadb';
 }
@@ -36,8 +39,11 @@ export async function openMysql({
   url,
   poolSize,
   isForWriting,
+  readMs = READ_MS,
+  lifeMs = LIFE_MS,
   schemaOf = 'mysql',
 }: MysqlSourceOptions): Promise<DataSource> {
+  const pool = new MysqlPool({ session: sessionOf(lifeMs), patienceMs: readMs });
   const dataSource = new DataSource({
     type: schemaOf,
     url,
@@ -52,40 +58,25 @@ export async function openMysql({
     supportBigNumbers: true,
     bigNumberStrings: false,
     multipleStatements: isForWriting,
-    maxQueryExecutionTime: READ_MS,
+    maxQueryExecutionTime: readMs,
     enableQueryTimeout: true,
-    driver: withSession(),
-    extra: { decimalNumbers: true, enableKeepAlive: true, maxIdle: Math.min(2, poolSize), idleTimeout: IDLE_MS },
-  });
-  return tellingOutages(await dataSource.initialize());
-}
-
-/** The part of the driver that TypeORM uses, with every new connection prepared for us before its first statement. */
-function withSession(): { createPool: (options: object) => Pool } {
-  const mysql = createRequire(import.meta.url)('mysql2') as { createPool: (options: object) => Pool };
-  return {
-    createPool: (options) => {
-      const pool = mysql.createPool(options);
-      pool.on('connection', (connection) => {
-        // What fails here fails the next statement on this connection too, and is told there.
-        const ignore = () => {};
-        connection.query(`SET SESSION ${SESSION}`, ignore);
-        connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', ignore);
-      });
-      return pool;
+    driver: pool.driver,
+    extra: {
+      decimalNumbers: true,
+      enableKeepAlive: true,
+      maxIdle: Math.min(2, poolSize),
+      // Closed by us before the server does it.
+      idleTimeout: lifeMs / 2,
     },
-  };
+  });
+  return tellingOutages(await dataSource.initialize(), pool);
 }
 
-interface Pool {
-  on: (
-    event: 'connection',
-    listener: (connection: { query: (sql: string, done: () => void) => void }) => void,
-  ) => unknown;
-}
-
-/** Makes `store_unavailable` of whatever only says that the server is not there, for every reader alike. */
-function tellingOutages(dataSource: DataSource): DataSource {
+/**
+ * Makes `store_unavailable` of whatever only says that the server is not there, for every reader alike. A connection on which
+ * it was silent is not used again.
+ */
+function tellingOutages(dataSource: DataSource, pool: MysqlPool): DataSource {
   const create = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = (mode) => {
     const runner = create(mode);
@@ -94,6 +85,8 @@ function tellingOutages(dataSource: DataSource): DataSource {
       try {
         return await query(...args);
       } catch (error) {
+        const { databaseConnection } = runner as unknown as { databaseConnection?: PooledConnection };
+        if (databaseConnection && isSilence(error)) pool.giveUp(databaseConnection);
         throw outageOf(error) ?? error;
       }
     };

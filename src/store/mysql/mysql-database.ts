@@ -14,8 +14,15 @@ import { migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { ServerClock } from './server-clock.js';
 
-/** One writes; the other settles what became of a commit, or holds the lock of a migration. */
+/** One writes; another settles what became of a commit. */
 const WRITE_CONNECTIONS = 3;
+/** One migrates; another holds the lock meanwhile. */
+const SCHEMA_CONNECTIONS = 3;
+/** Statements of a migration take as long as their tables are large, and the lock is held in silence. */
+const SCHEMA_READ_MS = 3_600_000;
+const SCHEMA_LIFE_MS = 2 * SCHEMA_READ_MS;
+/** Others stand still for so long when a process is halted in the midst of a transaction. */
+const WRITE_LIFE_MS = 6_000;
 const READ_CONNECTIONS = 8;
 
 export interface MysqlDatabaseOptions {
@@ -28,6 +35,8 @@ export interface MysqlDatabaseOptions {
   mayMigrate: boolean;
   /** Whose time the store goes by; left out, that of the database server. */
   clock?: Clock;
+  /** How long one answer of the server may take, ms; left out, long enough for the slowest. */
+  readMs?: number;
   hooks?: GroupCommitHooks;
 }
 
@@ -52,12 +61,13 @@ export class MysqlDatabase extends Database {
 
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {
     const { url, mayMigrate, clock = new ServerClock(), hooks } = options;
-    const writeSource = await openMysql({ url, poolSize: WRITE_CONNECTIONS, isForWriting: true });
+    await checkSchema(url, mayMigrate);
+    const common = { url, ...(options.readMs === undefined ? {} : { readMs: options.readMs }) };
+    const forWriting = { ...common, poolSize: WRITE_CONNECTIONS, isForWriting: true, lifeMs: WRITE_LIFE_MS };
+    const writeSource = await openMysql(forWriting);
     let readSource: DataSource | null = null;
     try {
-      await (mayMigrate ? migrateMysql(writeSource) : prepareMysqlSchema(writeSource));
-      await refuseHalfMoved(writeSource);
-      readSource = await openMysql({ url, poolSize: READ_CONNECTIONS, isForWriting: false });
+      readSource = await openMysql({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
       const connection = new MysqlConnection(writeSource, clock);
       await connection.forgetOldMarks();
       const executor = new GroupExecutor(connection);
@@ -86,5 +96,17 @@ export class MysqlDatabase extends Database {
       await this.readSource.destroy();
       await this.writeSource.destroy();
     }
+  }
+}
+
+/** On patient connections of its own. */
+async function checkSchema(url: string, mayMigrate: boolean): Promise<void> {
+  const patience = { readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS };
+  const source = await openMysql({ url, poolSize: SCHEMA_CONNECTIONS, isForWriting: true, ...patience });
+  try {
+    await (mayMigrate ? migrateMysql(source) : prepareMysqlSchema(source));
+    await refuseHalfMoved(source);
+  } finally {
+    await source.destroy();
   }
 }

@@ -17,6 +17,8 @@ const LOST_CODES = new Set(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE', '
 const LOST_NUMBERS = new Set([1053, 1317, 1152, 1184, 1927, 4031]);
 const CLOSED_MESSAGE = /closed state|connection is closed/i;
 
+/** A statement was not answered in time; its answer may come yet. */
+const SILENCE = 'PROTOCOL_SEQUENCE_TIMEOUT';
 /** Nobody answers there, or not in time. */
 const ABSENT_CODES = new Set([
   'ECONNREFUSED',
@@ -25,10 +27,11 @@ const ABSENT_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
+  SILENCE,
 ]);
-/** 1040, 1203, 1226: too many connections. 1290, 1792, 1836: read-only. 1045, 1044, 1049: not, or not yet, for us. */
-const REFUSING_NUMBERS = new Set([1040, 1203, 1226, 1290, 1792, 1836, 1044, 1045, 1049]);
+const READ_ONLY_NUMBERS = new Set([1290, 1792, 1836]);
+/** 1040, 1203, 1226: too many connections. 1045, 1044, 1049: not, or not yet, for us. */
+const REFUSING_NUMBERS = new Set([1040, 1203, 1226, ...READ_ONLY_NUMBERS, 1044, 1045, 1049]);
 /** 1021, 1114: the disk, or the table space, is full. */
 const FULL_NUMBERS = new Set([1021, 1114]);
 
@@ -45,6 +48,15 @@ export function isLockWait(error: unknown): boolean {
 
 export function isDuplicateKey(error: unknown): boolean {
   return driverErrorOf(error).errno === DUPLICATE_KEY;
+}
+
+export function isSilence(error: unknown): boolean {
+  return driverErrorOf(error).code === SILENCE;
+}
+
+/** The server writes nothing: a commit that is answered so was none. */
+export function isReadOnly(error: unknown): boolean {
+  return READ_ONLY_NUMBERS.has(driverErrorOf(error).errno ?? 0);
 }
 
 export function isLost(error: unknown): boolean {

@@ -31,7 +31,7 @@ export type QueueChanges = Partial<
 /** Null: no limit, or as the server's configuration says. */
 export type QueueRules = Pick<
   QueueRow,
-  'maxConcurrency' | 'perMinute' | 'maxDepth' | 'retryPolicy' | 'completionRule' | 'resultTtlMs'
+  'maxConcurrency' | 'perMinute' | 'maxDepth' | 'retryPolicy' | 'completionRule' | 'resultTtlMs' | 'eventbus'
 >;
 
 /** Refuses with `conflict` when the name is taken. */
@@ -117,7 +117,13 @@ export const ensureLane = procedureOfOne(
 );
 
 async function insertQueue(tx: Tx, columns: NewQueue & Partial<QueueRules>): Promise<void> {
-  await tx.manager.insert(QueueRow, { completionRule: 'first', ...columns, createdAt: tx.now, updatedAt: tx.now });
+  await tx.manager.insert(QueueRow, {
+    completionRule: 'first',
+    eventbus: 0,
+    ...columns,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+  });
 }
 
 async function queueOf(tx: Tx, seq: number): Promise<QueueRow> {
@@ -145,15 +151,16 @@ async function checkUpstream(tx: Tx, seq: number | null): Promise<void> {
   throw new MillraceError('conflict', 'The upstream was deleted meanwhile.', { param: 'upstream' });
 }
 
-/** For the audit log: an upstream by its name, and lists as lists. */
+/** For the audit log: an upstream by its name, lists as lists, and a choice as one. */
 async function toDetail(tx: Tx, columns: QueueChanges & { name: string }): Promise<Record<string, unknown>> {
-  const { upstreamSeq, models, consumers, retryPolicy, ...rest } = columns;
+  const { upstreamSeq, models, consumers, retryPolicy, eventbus, ...rest } = columns;
   const upstream = upstreamSeq ? await tx.manager.findOneBy(UpstreamRow, { seq: upstreamSeq }) : null;
   return {
     ...rest,
     ...(models === undefined ? {} : { models: JSON.parse(models) as unknown }),
     ...(consumers === undefined ? {} : { consumers: JSON.parse(consumers) as unknown }),
     ...(upstreamSeq === undefined ? {} : { upstream: upstream?.name ?? null }),
+    ...(eventbus === undefined ? {} : { eventbus: eventbus === 1 }),
     ...(retryPolicy === undefined ? {} : { retryPolicy: JSON.parse(retryPolicy ?? 'null') as unknown }),
   };
 }

@@ -14,6 +14,8 @@ export interface BenchServices {
   freshEnv(): Promise<BenchEnv>;
   /** Rows of all tables of the latest database, exactly. */
   countRows(): Promise<number>;
+  /** Bytes that Redis has in use now. */
+  redisBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -54,6 +56,9 @@ export async function startServices(): Promise<BenchServices> {
         rows += Number((counted as { n: number }[])[0]?.n);
       }
       return rows;
+    },
+    async redisBytes() {
+      return Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
     },
     async stop() {
       await sql.end();

@@ -51,8 +51,8 @@ function fill(file: string, ready: number): void {
   const { seq: queueSeq } = database
     .prepare(
       `
-    INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, created_at, updated_at)
-    VALUES ('queue_bench', 1, 'bench', 'private', '[]', '[]', 'first', 0, 0) RETURNING seq`,
+    INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, eventbus, created_at, updated_at)
+    VALUES ('queue_bench', 1, 'bench', 'private', '[]', '[]', 'first', 0, 0, 0) RETURNING seq`,
     )
     .get() as { seq: number };
   database.prepare('INSERT INTO lane (seq, queue_seq, level) VALUES (1, ?, 1)').run(queueSeq);

@@ -4,6 +4,8 @@ import { cpuSeconds, startProcess, startServer, stopProcess, type BenchEnv, type
 
 const CONNECTIONS = 64;
 const SECONDS = 5;
+/** A process that has just started compiles as it goes. */
+const WARM_UP_SECONDS = 4;
 
 export interface PutRate {
   perS: number;
@@ -24,15 +26,18 @@ const BODY = JSON.stringify({
 });
 
 async function load(url: string, path: string, key: string, pid: number): Promise<PutRate> {
+  const fire = (duration: number) =>
+    autocannon({
+      url: url + path,
+      connections: CONNECTIONS,
+      duration,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: BODY,
+    });
+  await fire(WARM_UP_SECONDS);
   const cpuBefore = cpuSeconds(pid);
-  const result = await autocannon({
-    url: url + path,
-    connections: CONNECTIONS,
-    duration: SECONDS,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    body: BODY,
-  });
+  const result = await fire(SECONDS);
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${path}: ${result.non2xx} refused, ${result.errors} broken`);
   const count = result['2xx'];

@@ -1,4 +1,7 @@
-/** A private MariaDB for tests, gone when the test process is. */
+/**
+ * A private MariaDB for tests, gone when the test process is. With MILLRACE_TEST_MYSQL_URL it is the server of that address
+ * instead, a MySQL 8 for example, whose user may do everything; specs that kill or freeze the server cannot run on it.
+ */
 import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
@@ -29,6 +32,8 @@ export interface MariadbServer {
 
 /** Throws one line that says what to install when there is no MariaDB on this machine. */
 export async function startMariadb(): Promise<MariadbServer> {
+  const given = process.env['MILLRACE_TEST_MYSQL_URL'];
+  if (given) return serverAt(given);
   if (!existsSync(TEMPLATE)) await makeMariadbData(TEMPLATE);
   const folder = await makeTemporaryFolder();
   await cp(TEMPLATE, dataIn(folder.path), { recursive: true });
@@ -48,5 +53,23 @@ export async function startMariadb(): Promise<MariadbServer> {
     pause: () => server.pause(),
     resume: () => server.resume(),
     restart: () => server.restart(),
+  };
+}
+
+function serverAt(url: string): MariadbServer {
+  const beyondUs = (): never => {
+    throw new Error('the server of MILLRACE_TEST_MYSQL_URL is not a process of this test');
+  };
+  return {
+    url,
+    port: Number(new URL(url).port || 3306),
+    get pid() {
+      return beyondUs();
+    },
+    stop: () => Promise.resolve(),
+    kill: beyondUs,
+    pause: beyondUs,
+    resume: beyondUs,
+    restart: beyondUs,
   };
 }

@@ -6,6 +6,8 @@ interface Link {
   server: Socket;
   /** Bytes are taken and never passed on, as behind a router that has forgotten the connection. */
   isDead: boolean;
+  /** Pieces from the service until it is dead. */
+  piecesLeft: number;
 }
 
 export interface ProxyCounters {
@@ -22,7 +24,7 @@ export class TcpProxy {
   private readonly links = new Set<Link>();
   private readonly counts = { accepted: 0, refused: 0, sent: 0, received: 0 };
   private isRefusing = false;
-  private swallowsNew = false;
+  private swallowsAfter = Number.POSITIVE_INFINITY;
   private delayMs = 0;
 
   private constructor(
@@ -72,17 +74,17 @@ export class TcpProxy {
 
   /**
    * Swallows what the open connections carry, without a word to either side; with `newOnesToo` new connections are taken
-   * and swallowed as well.
+   * and swallowed as well, each `after` so many pieces from the service (its greeting is one).
    */
-  halfOpen({ newOnesToo = false } = {}): void {
+  halfOpen({ newOnesToo = false, after = 0 } = {}): void {
     for (const link of this.links) link.isDead = true;
-    this.swallowsNew = newOnesToo;
+    this.swallowsAfter = newOnesToo ? after : Number.POSITIVE_INFINITY;
   }
 
   /** New connections go through at full speed. Dead ones stay dead: what they swallowed is gone. */
   resume(): void {
     this.isRefusing = false;
-    this.swallowsNew = false;
+    this.swallowsAfter = Number.POSITIVE_INFINITY;
     this.delayMs = 0;
   }
 
@@ -104,10 +106,16 @@ export class TcpProxy {
     }
     this.counts.accepted += 1;
     const server = connect(this.target);
-    const link = { client, server, isDead: this.swallowsNew };
+    const piecesLeft = this.swallowsAfter;
+    const link = { client, server, isDead: piecesLeft === 0, piecesLeft };
     this.links.add(link);
     this.pass(link, client, server, (bytes) => (this.counts.sent += bytes));
-    this.pass(link, server, client, (bytes) => (this.counts.received += bytes));
+    this.pass(link, server, client, (bytes) => {
+      this.counts.received += bytes;
+      link.piecesLeft -= 1;
+      // In the next turn, when this piece has been passed on.
+      if (link.piecesLeft === 0) setImmediate(() => (link.isDead = true));
+    });
   }
 
   private pass(link: Link, from: Socket, to: Socket, count: (bytes: number) => void): void {
@@ -128,10 +136,11 @@ export class TcpProxy {
     from.on('end', () => deliver(() => to.end()));
     from.on('error', () => {}); // a reset; `close` follows
     from.on('close', () => {
+      // A dead link does not even tell that the other side has gone.
+      if (link.isDead && !to.closed) return;
       this.links.delete(link);
-      // A dead link tells the other side nothing, but what is left of it must not stay open for ever.
-      if (link.isDead || !from.errored) to.destroy();
-      else to.resetAndDestroy();
+      if (from.errored) to.resetAndDestroy();
+      else to.destroy();
     });
   }
 }

@@ -3,7 +3,7 @@ SELECT given.place, callback.seq
 FROM JSON_TABLE(:items, '$[*]' COLUMNS (place FOR ORDINALITY, seq BIGINT PATH '$.seq', epoch BIGINT PATH '$.epoch')) AS given
 STRAIGHT_JOIN callback FORCE INDEX (PRIMARY) ON callback.seq = given.seq
 WHERE callback.epoch = given.epoch AND callback.state = 2
-FOR UPDATE;
+FOR UPDATE /*!80000 OF callback */;
 UPDATE JSON_TABLE(:items, '$[*]' COLUMNS (seq BIGINT PATH '$.seq', state BIGINT PATH '$.state',
   availableAt BIGINT PATH '$.availableAt', tried BIGINT PATH '$.tried', endedAt BIGINT PATH '$.endedAt')) AS given
 STRAIGHT_JOIN callback FORCE INDEX (PRIMARY) ON callback.seq = given.seq

@@ -1,5 +1,5 @@
 -- The single tasks of a tenant before one, newest first. A filter that is null is none.
-SELECT seq FROM task
+SELECT seq FROM task FORCE INDEX (ix_task_single)
 WHERE tenant_seq = :tenantSeq AND batch_seq IS NULL AND seq < :beforeSeq
   AND (:queueSeq IS NULL OR queue_seq = :queueSeq)
   AND (:state IS NULL OR state = :state)

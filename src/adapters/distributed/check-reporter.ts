@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { messageOf } from '../../kernel/errors.js';
+import type { RedisFinding } from './check-redis.js';
+import { commonOptions, endConnection } from './redis-link.js';
+import { reportPattern, reportPrefix } from './report-keys.js';
+
+/** What is put on the streams of the look goes by itself, in case nobody takes it away. */
+const PROBE_SECONDS = 10;
+const VARIABLE = 'MILLRACE_EVENTBUS_URL';
+type Act = [command: string, ...args: string[]];
+
+/**
+ * Looks whether the user whom workers are told may add to streams of reports, in this Redis, and nothing else. All that is
+ * tried changes nothing where it is allowed.
+ *
+ * @param client of the servers' own user
+ */
+export async function checkReporter(client: Redis, url: string, prefix: string): Promise<RedisFinding[]> {
+  const { username, hostname, pathname } = new URL(url);
+  const user = decodeURIComponent(username);
+  const select = /^\/?0?$/.test(pathname) ? '' : ' +select'; // before anything else in another database
+  const fix = `ACL SETUSER ${user} reset on >PASSWORD '~${reportPattern(prefix)}' +xadd${select}`;
+  const reporter = new Redis(url, {
+    ...commonOptions(),
+    lazyConnect: true,
+    enableReadyCheck: false, // it asks for more than this user may do
+    maxRetriesPerRequest: 0,
+    retryStrategy: null,
+  });
+  let reason: string | null = null;
+  reporter.on('error', (error: Error) => (reason ??= error.message));
+  try {
+    await reporter.connect();
+    return [await checkPlace(client, reporter, prefix, fix), await checkLimits(reporter, prefix, user, fix)];
+  } catch (error) {
+    const message = `${VARIABLE}, ${user} at ${hostname}: ${reason ?? messageOf(error)}`;
+    if (/WRONGPASS|NOAUTH|ERR AUTH/.test(message)) return [{ check: 'eventbus', status: 'failed', message, fix }];
+    const look = `Look whether ${VARIABLE} leads to Redis; from here its user could not be looked at.`;
+    return [{ check: 'eventbus', status: 'warning', message, fix: look }];
+  } finally {
+    await endConnection(reporter);
+  }
+}
+
+/** Where the user adds to must be where the servers read. */
+async function checkPlace(client: Redis, reporter: Redis, prefix: string, fix: string): Promise<RedisFinding> {
+  const stream = `${reportPrefix(prefix)}doctor:${randomUUID()}`;
+  const check = 'eventbus';
+  await client.xadd(stream, '*', 'name', 'doctor');
+  await client.expire(stream, PROBE_SECONDS);
+  try {
+    const id: unknown = await reporter.call('XADD', stream, 'NOMKSTREAM', 'MINID', '~', '0', '*', 'name', 'doctor');
+    return id === null
+      ? {
+          check,
+          status: 'failed',
+          message: `${VARIABLE} leads to another Redis than MILLRACE_REDIS_URL, or to another database of it`,
+          fix: 'Let both lead to the same one.',
+        }
+      : { check, status: 'ok', message: 'workers can add reports', fix: null };
+  } catch (error) {
+    return { check, status: 'failed', message: `workers cannot add reports: ${messageOf(error)}`, fix };
+  } finally {
+    await client.unlink(stream);
+  }
+}
+
+async function checkLimits(reporter: Redis, prefix: string, user: string, fix: string): Promise<RedisFinding> {
+  const own = `${reportPrefix(prefix)}doctor`;
+  const acts: [what: string, act: Act][] = [
+    ['XADD to other keys of this deployment', ['XADD', `${prefix}:doctor`, 'NOMKSTREAM', '*', 'a', 'b']],
+    ['XADD to any key', ['XADD', `doctor:${randomUUID()}`, 'NOMKSTREAM', '*', 'a', 'b']],
+    ['XRANGE', ['XRANGE', own, '-', '+', 'COUNT', '1']],
+    ['XTRIM', ['XTRIM', own, 'MAXLEN', '1000000000']],
+    ['GET', ['GET', own]],
+    ['SCAN', ['SCAN', '0', 'COUNT', '1']],
+    ['PUBLISH', ['PUBLISH', `${prefix}:doctor`, '']],
+    ['EVAL', ['EVAL', 'return 1', '0']],
+    ['CONFIG', ['CONFIG', 'GET', 'maxmemory-policy']],
+  ];
+  const allowed: string[] = [];
+  for (const [what, act] of acts) if (await isAllowed(reporter, act)) allowed.push(what);
+  const check = 'eventbus-rights';
+  return allowed.length === 0
+    ? { check, status: 'ok', message: `${user} may add reports and nothing else`, fix: null }
+    : { check, status: 'failed', message: `${user}, whom workers are told, may also ${allowed.join(', ')}`, fix };
+}
+
+/** Whatever Redis says of an act but that this user may not do it, would let him do it some other time. */
+async function isAllowed(reporter: Redis, [command, ...args]: Act): Promise<boolean> {
+  try {
+    await reporter.call(command, ...args);
+    return true;
+  } catch (error) {
+    if (reporter.status !== 'ready') throw error;
+    return !messageOf(error).startsWith('NOPERM');
+  }
+}

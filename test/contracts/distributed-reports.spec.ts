@@ -1,0 +1,238 @@
+/** What the contract of workers' streams cannot show: hostile writers, dead readers, and a Redis that goes away. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { checkReporter } from '../../src/adapters/distributed/check-reporter.js';
+import type { RedisLink } from '../../src/adapters/distributed/redis-link.js';
+import { RedisReportStreams } from '../../src/adapters/distributed/redis-report-streams.js';
+import { reportPattern, reportPrefix, ReportKeys } from '../../src/adapters/distributed/report-keys.js';
+import { Gate, Inbox } from '../support/inbox.js';
+import { openLink, sharedRedis, stopSharedRedis } from '../support/services/redis-links.js';
+import { RedisService } from '../support/services/redis.js';
+import { until } from '../support/until.js';
+
+const TENANT = 1;
+const TIMES = { beatMs: 50, aliveMs: 300, sweepMs: 500 };
+/** From the moment that Redis can be reached again. */
+const BACK_MS = 5_000;
+const closing: Array<() => Promise<void>> = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+afterAll(stopSharedRedis);
+
+interface Reading {
+  link: RedisLink;
+  streams: RedisReportStreams;
+  stream: string;
+  inbox: Inbox<string>;
+}
+
+async function startReading(url: string, prefix?: string, before = async (): Promise<void> => {}): Promise<Reading> {
+  const link = await openLink(url, prefix === undefined ? {} : { prefix });
+  const keys = new ReportKeys(link.prefix, 'a-secret-of-this-test');
+  const streams = new RedisReportStreams({ link, redisUrl: url, keys, toldUrl: url, onError: () => {}, ...TIMES });
+  const inbox = new Inbox<string>();
+  streams.listen({
+    tenants: () => new Set([TENANT]),
+    hear: async (_tenant, reports) => {
+      await before();
+      for (const { payload } of reports) inbox.add(payload.toString());
+    },
+  });
+  closing.push(async () => {
+    await streams.close();
+    await link.close();
+  });
+  return { link, streams, stream: keys.streamOf(TENANT, link.instanceId), inbox };
+}
+
+async function startRedis(): Promise<RedisService> {
+  const redis = await RedisService.start();
+  closing.push(() => redis.stop());
+  return redis;
+}
+
+/** Writes until it is heard: what is written in an outage may be lost. */
+async function expectHeard({ inbox, stream }: Reading, client: RedisLink['client']): Promise<void> {
+  const mark = randomUUID();
+  let count = 0;
+  await until(
+    async () => {
+      count += 1;
+      await client.xadd(stream, '*', 'name', 'x', 'payload', `${mark} ${count}`).catch(() => {});
+      return inbox.items.some((payload) => payload.startsWith(mark));
+    },
+    (isHeard) => isHeard,
+    BACK_MS,
+  );
+}
+
+describe('streams that nobody reads', () => {
+  it('are dropped by whoever lives: those of the dead, again when somebody goes on writing, and made-up ones', async () => {
+    const redis = await sharedRedis();
+    const dying = await startReading(redis.url);
+    const living = await startReading(redis.url, dying.link.prefix);
+    const client = redis.client();
+    await expectHeard(dying, client);
+    await dying.link.close(); // it says nothing any more
+    const { prefix } = living.link;
+    const topic = living.streams.addressOf(TENANT).topic;
+    const made = [dying.stream, `${reportPrefix(prefix)}junk`, `${reportPrefix(prefix)}a:b:c`, `${topic}nobody`];
+    made.push(`${reportPrefix(prefix)}${'x'.repeat(32)}:${living.streams.instanceId}`);
+    for (let round = 0; round < 2; round += 1) {
+      for (const name of made) await client.xadd(name, '*', 'a', 'b');
+      const left = (): Promise<string[]> => client.keys(reportPattern(prefix));
+      await until(left, (names) => names.every((name) => !made.includes(name)));
+    }
+    await expectHeard(living, client);
+  });
+});
+
+describe('a hostile writer', () => {
+  it('cannot fill Redis while the reader is slow', async () => {
+    const redis = await sharedRedis();
+    const gate = new Gate();
+    const { stream, inbox } = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    await client.eval("for i = 1, 30000 do redis.call('XADD', KEYS[1], '*', 'payload', i) end", 1, stream);
+    await until(
+      () => client.xlen(stream),
+      (length) => length <= 10_000,
+    );
+    gate.open();
+    await until(
+      () => inbox.items.at(-1),
+      (last) => last === '30000',
+    );
+    expect(new Set(inbox.items).size).toBe(inbox.items.length);
+    await until(
+      () => client.exists(stream),
+      (count) => count === 0,
+    );
+  });
+
+  it('cannot keep Redis full, with streams that are read or with others', async () => {
+    const redis = await RedisService.start({ config: ['--maxmemory', '40mb', '--maxmemory-policy', 'noeviction'] });
+    closing.push(() => redis.stop());
+    const gate = new Gate();
+    const reading = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    const payload = 'x'.repeat(1_000_000);
+    const flood = async (stream: string): Promise<void> => {
+      for (;;) await client.xadd(stream, '*', 'payload', payload);
+    };
+    await expect(flood(`${reading.streams.addressOf(TENANT).topic}nobody`)).rejects.toThrow('OOM');
+    await until(
+      () => client.xadd(reading.stream, '*', 'payload', 'there is room').catch(() => null),
+      (id) => id !== null,
+    );
+    await expect(flood(reading.stream)).rejects.toThrow('OOM');
+    gate.open();
+    await expectHeard(reading, client);
+  });
+
+  it('cannot close a stream by the highest id there is', async () => {
+    const redis = await sharedRedis();
+    const reading = await startReading(redis.url);
+    const client = redis.client();
+    await client.xadd(reading.stream, '18446744073709551615-18446744073709551615', 'payload', 'the last');
+    expect(await reading.inbox.first(1)).toEqual(['the last']);
+    await expectHeard(reading, client);
+  });
+});
+
+describe('an outage of Redis', () => {
+  it.each(['dies and comes back empty', 'freezes'])('that %s costs little, and reading goes on', async (what) => {
+    const redis = await startRedis();
+    const reading = await startReading(redis.url);
+    const client = redis.client();
+    await expectHeard(reading, client);
+    if (what === 'freezes') redis.pause();
+    else await redis.kill();
+    const before = process.cpuUsage();
+    await sleep(4_000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 4_000_000).toBeLessThan(0.2);
+    if (what === 'freezes') redis.resume();
+    else await redis.restart({ empty: true });
+    await expectHeard(reading, client);
+    expect(new Set(reading.inbox.items).size).toBe(reading.inbox.items.length);
+  });
+
+  it('does not keep it from closing, and it leaves no connection', async () => {
+    const redis = await startRedis();
+    const [gone, open] = [await startReading(redis.url), await startReading(redis.url)];
+    const client = redis.client();
+    await expectHeard(open, client);
+    await open.streams.close();
+    await open.link.close();
+    await redis.kill();
+    await sleep(300);
+    await gone.streams.close();
+    await gone.link.close();
+    await redis.restart();
+    await sleep(1_500);
+    expect(
+      String(await client.client('LIST'))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1);
+  });
+});
+
+describe('the look at the user whom workers are told', () => {
+  const PREFIX = '{test:look}';
+
+  async function findingsOf(rules: readonly string[], change = (url: URL): URL => url) {
+    const redis = await sharedRedis();
+    const client = redis.client();
+    const user = `reporter-${randomUUID().slice(0, 8)}`;
+    await client.acl('SETUSER', user, 'reset', 'on', '>secret', ...rules);
+    const url = change(new URL(redis.url.replace('//', `//${user}:secret@`)));
+    const findings = await checkReporter(client, url.href, PREFIX);
+    expect(await client.keys(`${PREFIX}*`)).toEqual([]);
+    return findings;
+  }
+
+  it('finds one well who may add to streams of reports and nothing else', async () => {
+    const findings = await findingsOf([`~${reportPattern(PREFIX)}`, '+xadd']);
+    expect(findings.map(({ status }) => status)).toEqual(['ok', 'ok']);
+  });
+
+  it.each([
+    ['~*', ['+xadd'], /may also XADD to other keys of this deployment, XADD to any key$/],
+    [`~${PREFIX}:*`, ['+xadd'], /may also XADD to other keys of this deployment$/],
+    [`~${reportPattern(PREFIX)}`, ['+@all'], /XRANGE, XTRIM, GET, SCAN, EVAL, CONFIG$/],
+    [`~${reportPattern(PREFIX)}`, ['+xadd', '+get', '+config|get'], /may also GET, CONFIG$/],
+    ['allkeys', ['+@all', 'allchannels'], /SCAN, PUBLISH, EVAL, CONFIG$/],
+  ])('refuses one who may do more: %s %j', async (keys, commands, message) => {
+    const [place, rights] = await findingsOf([keys, ...commands]);
+    expect(place).toMatchObject({ status: 'ok' });
+    expect(rights).toMatchObject({
+      check: 'eventbus-rights',
+      status: 'failed',
+      message: expect.stringMatching(message),
+      fix: expect.stringMatching(/^ACL SETUSER reporter-\w+ reset on >PASSWORD '~\{test:look\}:eventbus:\*' \+xadd$/),
+    });
+  });
+
+  it('refuses one who may not add, and who adds somewhere else', async () => {
+    const [cannot] = await findingsOf([`~${reportPattern(PREFIX)}`, '+ping']);
+    expect(cannot).toMatchObject({ check: 'eventbus', status: 'failed', message: expect.stringContaining('NOPERM') });
+    const [elsewhere] = await findingsOf([`~${reportPattern(PREFIX)}`, '+xadd', '+select'], (url) => {
+      url.pathname = '/3';
+      return url;
+    });
+    expect(elsewhere).toMatchObject({ status: 'failed', message: expect.stringContaining('another Redis') });
+  });
+
+  it('tells a wrong password from an address that only workers can reach', async () => {
+    const wrong = await findingsOf([], (url) => Object.assign(url, { password: 'not-this-one' }));
+    expect(wrong).toMatchObject([{ status: 'failed', message: expect.stringContaining('WRONGPASS') }]);
+    const away = await findingsOf([], (url) => Object.assign(url, { port: '9' }));
+    expect(away).toMatchObject([{ status: 'warning', message: expect.stringContaining('ECONNREFUSED') }]);
+    expect(JSON.stringify([wrong, away])).not.toMatch(/secret|not-this-one/);
+  });
+});
