@@ -15,7 +15,7 @@ export interface ServiceLoopOptions {
   maxFailurePauseMs?: number;
 }
 
-const MAX_FAILURE_PAUSE_MS = 10_000;
+const MAX_FAILURE_PAUSE_MS = 5_000;
 
 export class ServiceLoop {
   private running: Promise<void> | null = null;

@@ -70,7 +70,7 @@ it('an engine that leads and is frozen: another leads, its leases go back, its l
     TestServer,
   ];
   // Due while the leader is frozen, at its waking, and after it.
-  for (let n = 0; n < DELAYED; n += 1) await atA.put('brief', { delay: 4 + (n % 12) });
+  for (let n = 0; n < DELAYED; n += 1) await atA.put('brief', { delay: 3 + (n % 10) });
   await until(
     () => leasesOf(frozen),
     (count) => count! > 0,
