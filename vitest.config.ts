@@ -41,7 +41,7 @@ const VACUOUS = { count: 1, condition: /^this run never came to/ };
 // Decorator metadata needs no plugin: Vite's compiler takes it from tsconfig.json (test/architecture/injection.spec.ts).
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/support/count-reporter.ts'],
     // Projects, so that a unit test never waits for a build.
     projects: [
