@@ -61,6 +61,16 @@ export function exerciseStoreInstances(store: TestStore): void {
       for (const task of kept) expect(await taskRow(store, task)).toMatchObject({ state: 2, losses: 0 });
       expect(linesOf(await lease(store, lane, 10, own))).toEqual([1, 2, 3, 9]);
     });
+
+    it('are its last, whether it knows of its end or not', async () => {
+      const lane = await seedLane(store);
+      await seedBatch(store, lane, 3);
+      const [own, halted] = [await register(), await register()];
+      store.clock.advance(SILENT_MS);
+      await store.instances.endSilent(own, SILENT_MS);
+      expect(await lease(store, lane, 3, halted)).toEqual([]);
+      expect(linesOf(await lease(store, lane, 3, own))).toEqual([1, 2, 3]);
+    });
   });
 
   it('know their neighbours, as long as those live', async () => {

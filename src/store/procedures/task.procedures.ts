@@ -8,7 +8,9 @@ import { recordEnds } from './task-ends.js';
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, LeasedTask, LeaseRequest } from './task-shapes.js';
 
-export const OPEN_LANE = statement<{ laneSeq: number }, { clearedSeq: number } & LimitedQueue>('lane-open');
+export const OPEN_LANE = statement<{ laneSeq: number; ownerSeq: number }, { clearedSeq: number } & LimitedQueue>(
+  'lane-open',
+);
 const LEASE = statement<
   { laneSeq: number; clearedSeq: number; want: number; ownerSeq: number; now: number },
   LeasedTask
@@ -44,7 +46,10 @@ export const SWEEP_ROWS = 2000;
 /** A task that was lost with its server this often is taken to be what kills the server. */
 export const MAX_LOSSES = 20;
 
-/** Leases from the head of each lane; a paused queue gives nothing, and one with a limit no more than that leaves. */
+/**
+ * Leases from the head of each lane. A paused queue gives nothing, one with a limit no more than that leaves, and an instance
+ * that has ended gets nothing.
+ */
 export const leaseTasks = procedureOfMany(
   'task-lease',
   async (tx, requests: readonly LeaseRequest[]) => {
@@ -52,7 +57,7 @@ export const leaseTasks = procedureOfMany(
     const room = new QueueRoom(tx);
     const slices: LeasedTask[][] = [];
     for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
-      const [lane] = await tx.all(OPEN_LANE, { laneSeq });
+      const [lane] = await tx.all(OPEN_LANE, { laneSeq, ownerSeq });
       const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
       const slice = lane
         ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {

@@ -19,7 +19,7 @@ export const leaseTypedTasks = procedureOfMany(
     const room = new QueueRoom(tx);
     const leases: TypedTask[][] = [];
     for (const { laneSeq, ownerSeq, shares } of requests) {
-      const [lane] = await tx.all(OPEN_LANE, { laneSeq });
+      const [lane] = await tx.all(OPEN_LANE, { laneSeq, ownerSeq });
       const leased: TypedTask[] = [];
       for (const { type, want } of lane ? shares : []) {
         const { clearedSeq } = lane!;
