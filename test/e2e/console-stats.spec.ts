@@ -43,7 +43,8 @@ async function laneThatWaits(
   batches.push(await start(server.openai, lines, { headers: { 'X-Millrace-Queue': name } }));
   return until(
     () => admin.lanes().then((lanes) => lanes[`${name}:1`]),
-    (lane) => lane !== undefined && isRight({ reason: lane.waits_because ?? '', leased: lane.leased }),
+    // Its totals are read before its tasks are counted, perhaps before they came in.
+    (lane) => lane?.totals.put === tasks && isRight({ reason: lane.waits_because ?? '', leased: lane.leased }),
   );
 }
 

@@ -133,7 +133,9 @@ it(`keeps what it has answered for, of many requests that are cut off (SEED=${SE
   // What was not answered for may be there or not, but not in part, and at most once for each client.
   expect(there.length - batches.size).toBeLessThanOrEqual(cutOff);
   expect(filesThere.length - files.size).toBeLessThanOrEqual(cutOff);
-  const ended = await Promise.all(there.map((batch) => awaited(run.client, batch)));
+  // One after the other: a hundred who look at once are a load of their own.
+  const ended = [];
+  for (const batch of there) ended.push(await awaited(run.client, batch));
   expect(ended.filter(({ status, request_counts }) => status !== 'completed' || request_counts!.total !== 1)).toEqual(
     [],
   );
