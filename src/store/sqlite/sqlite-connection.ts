@@ -14,8 +14,11 @@ import { handleOf } from './sqlite-data-source.js';
 
 export const SQLITE_FOLDER = new URL('../sql/sqlite/', import.meta.url);
 
-/** Pages of the log after which it is copied back into the file, between two groups rather than inside a commit. */
-const CHECKPOINT_PAGES = 4000;
+/**
+ * Pages of the log after which a commit also copies it back into the file. Four times as many made every group slower, as all
+ * readers and writers look pages up in the log first, and now and then one that had to copy them all.
+ */
+const CHECKPOINT_PAGES = 1000;
 const WRITER = 'sqlite';
 
 export class SqliteConnection implements GroupConnection {
