@@ -1,5 +1,6 @@
 /** Numbers as people read them. */
 import { formatSize } from '../config/units.js';
+import { wordFor } from '../kernel/counted.js';
 
 const KIB = 1024;
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'] as const;
@@ -38,5 +39,5 @@ export function showCount(count: number): string {
 
 /** `1 line`, `2 lines`; `several` where the noun takes no plain s. */
 export function counted(count: number, noun: string, several = `${noun}s`): string {
-  return `${showCount(count)} ${count === 1 ? noun : several}`;
+  return `${showCount(count)} ${wordFor(count, noun, several)}`;
 }

@@ -1,9 +1,9 @@
 /**
  * Calls go through ten Bull queues, one per level, to any process of this deployment that runs engines.
  *
- * Both ends are the broker of a single process: one merges what is sent (few calls of a lane, however many tasks come), the other
- * what arrives, and runs the consumer once at a time for a lane. Between them a call may be lost whenever Redis is not well,
- * and is never kept for later: the call sweep repeats, each second, what is still true then.
+ * Both ends are the broker of a single process: one merges what is sent (few calls of a lane, however many tasks come), the
+ * other what arrives, and runs the consumer once at a time for a lane. Between them a call may be lost whenever Redis is not
+ * well, and is never kept for later: the call sweep repeats, each second, what is still true then.
  */
 import type { Clock } from '../../kernel/clock.js';
 import { isLevel } from '../../kernel/lane.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { messageOf } from '../../kernel/errors.js';
 import type { RedisFinding } from './check-redis.js';
-import { commonOptions, endConnection } from './redis-link.js';
+import { endConnection, onceOptions } from './redis-link.js';
 import { reportPattern, reportPrefix } from './report-keys.js';
 
 /** What is put on the streams of the look goes by itself, in case nobody takes it away. */
@@ -21,13 +21,8 @@ export async function checkReporter(client: Redis, url: string, prefix: string):
   const user = decodeURIComponent(username);
   const select = /^\/?0?$/.test(pathname) ? '' : ' +select'; // before anything else in another database
   const fix = `ACL SETUSER ${user} reset on >PASSWORD '~${reportPattern(prefix)}' +xadd${select}`;
-  const reporter = new Redis(url, {
-    ...commonOptions(),
-    lazyConnect: true,
-    enableReadyCheck: false, // it asks for more than this user may do
-    maxRetriesPerRequest: 0,
-    retryStrategy: null,
-  });
+  // A ready check asks for more than this user may do.
+  const reporter = new Redis(url, { ...onceOptions(), enableReadyCheck: false });
   let reason: string | null = null;
   reporter.on('error', (error: Error) => (reason ??= error.message));
   try {

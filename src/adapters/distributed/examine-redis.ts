@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
 import { keyPrefix } from './distributed.module.js';
-import { commonOptions, endConnection } from './redis-link.js';
+import { endConnection, onceOptions } from './redis-link.js';
 
 /** What a look at Redis from outside of the servers has shown. */
 export type RedisReport =
@@ -22,12 +22,7 @@ export type RedisReport =
  * @param eventbusUrl as the user whom workers are told; null when they are told none
  */
 export async function examineRedis(url: string, deployment: string, eventbusUrl: string | null): Promise<RedisReport> {
-  const client = new Redis(url, {
-    ...commonOptions(),
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: null,
-  });
+  const client = new Redis(url, onceOptions());
   let reason: string | null = null;
   client.on('error', (error: Error) => (reason ??= error.message));
   try {

@@ -52,14 +52,7 @@ export class RedisLink {
   constructor(private readonly options: RedisLinkOptions) {
     this.prefix = options.prefix;
     this.instanceId = options.instanceId;
-    this.client = new Redis(options.url, {
-      ...commonOptions(),
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      socketTimeout: SILENCE_MS,
-    });
+    this.client = new Redis(options.url, promptOptions(SILENCE_MS));
     this.client.setMaxListeners(MAX_LISTENERS);
     this.subscriber = new Redis(options.url, { ...commonOptions(), lazyConnect: true, maxRetriesPerRequest: null });
   }
@@ -170,6 +163,23 @@ export function commonOptions(): RedisOptions & { disconnectTimeout: number } {
     // A server that was demoted refuses to write: go and look who answers at that address now.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
+}
+
+/** Of a connection on which commands fail at once while it is down, and that is dead after so long without a byte. */
+export function promptOptions(silenceMs: number): RedisOptions {
+  return {
+    ...commonOptions(),
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    socketTimeout: silenceMs,
+  };
+}
+
+/** Of a connection that is made once, to look at a Redis that may not be there. */
+export function onceOptions(): RedisOptions {
+  return { ...commonOptions(), lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: null };
 }
 
 /**

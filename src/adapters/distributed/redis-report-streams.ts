@@ -15,7 +15,7 @@ import {
   type StreamedReport,
 } from '../../ports/report-streams.js';
 import { reportPattern, type ReportKeys } from './report-keys.js';
-import { commonOptions, endConnection, type RedisLink } from './redis-link.js';
+import { endConnection, promptOptions, type RedisLink } from './redis-link.js';
 
 /** How long a read waits for something to come; as late are streams of new tenants noticed. */
 const WAIT_MS = 1_000;
@@ -76,14 +76,7 @@ export class RedisReportStreams extends ReportStreams {
     super();
     const { link, redisUrl, onError, beatMs = BEAT_MS } = options;
     this.instanceId = link.instanceId;
-    this.reader = new Redis(redisUrl, {
-      ...commonOptions(),
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      socketTimeout: SILENCE_MS,
-    }) as ReaderClient;
+    this.reader = new Redis(redisUrl, promptOptions(SILENCE_MS)) as ReaderClient;
     this.reader.defineCommand('forgetReports', { numberOfKeys: 1, lua: FORGET });
     const guarded = (error: unknown): void => {
       if (!this.closing.signal.aborted && link.isReady) onError(error); // the link tells of an outage

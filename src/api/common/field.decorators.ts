@@ -78,8 +78,7 @@ export function TextListField({
   };
   return field(documentation, schema, (value, path) => {
     if (!Array.isArray(value)) return wrongType(path, 'an array', value);
-    if (value.length > maxItems)
-      return refuse('invalid_value', `Invalid '${path}': at most ${counted(maxItems, 'item')}.`, path);
+    if (value.length > maxItems) return tooMany(path, maxItems);
     for (const [index, item] of value.entries()) {
       const place = `${path}.${index}`;
       if (typeof item !== 'string') return wrongType(place, 'a string', item ?? null);
@@ -177,8 +176,7 @@ export function ObjectListField(
 ): PropertyDecorator {
   return field(documentation, { type: () => type, isArray: true, maxItems }, (value, path) => {
     if (!Array.isArray(value)) return wrongType(path, 'an array', value);
-    if (value.length > maxItems)
-      return refuse('invalid_value', `Invalid '${path}': at most ${counted(maxItems, 'item')}.`, path);
+    if (value.length > maxItems) return tooMany(path, maxItems);
     const wrong = value.findIndex((item) => !isObject(item));
     return wrong < 0 ? null : wrongType(`${path}.${wrong}`, 'an object', value[wrong] ?? null);
   });
@@ -291,6 +289,10 @@ function unstorable(path: string): MillraceError {
 
 function tooLong(path: string, what: string, maxLength: number): MillraceError {
   return refuse('invalid_value', `Invalid '${path}': ${what} has at most ${counted(maxLength, 'character')}.`, path);
+}
+
+function tooMany(path: string, maxItems: number): MillraceError {
+  return refuse('invalid_value', `Invalid '${path}': at most ${counted(maxItems, 'item')}.`, path);
 }
 
 function refuse(code: ErrorCode, message: string, param: string): MillraceError {

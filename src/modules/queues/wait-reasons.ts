@@ -2,7 +2,7 @@
  * Why the ready tasks of a lane are not taken, in a sentence. Serves one look at the lanes: what it needs to know of each is
  * read when it is first asked for, and once.
  */
-import { counted } from '../../kernel/counted.js';
+import { counted, wordFor } from '../../kernel/counted.js';
 import type { Limiter } from '../../ports/limiter.js';
 import { permitKeyOf, type Upstream } from '../upstreams/upstream.js';
 import type { UpstreamHealth } from '../upstreams/upstream-health.js';
@@ -163,7 +163,7 @@ function withAhead(reason: string, ahead: number): string {
 }
 
 function goes(ahead: number): string {
-  return ahead === 1 ? 'goes' : 'go';
+  return wordFor(ahead, 'goes', 'go');
 }
 
 function isoTime(at: number): string {
