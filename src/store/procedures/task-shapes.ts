@@ -36,6 +36,8 @@ export interface TypedLeaseRequest {
 /** What a dispatcher must know of a task to run it. */
 export interface LeasedTask {
   seq: number;
+  /** Public id of a single task; null of the line of a batch. */
+  id: string | null;
   epoch: number;
   batchSeq: number | null;
   bodyOffset: number | null;
