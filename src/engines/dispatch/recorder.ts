@@ -9,7 +9,7 @@ import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
-import { Spill } from '../../modules/tasks/spill.js';
+import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
@@ -62,14 +62,14 @@ export class Recorder {
     this.isStopping = true;
   }
 
-  async answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
+  answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
     crashPoint('dispatch:answered');
     const usage = answer.status < 400 ? usageOf(json) : null;
-    await this.complete(held, answer.status, answer.requestId, jsonBody(answer, json), usage);
+    return this.complete(held, answer.status, answer.requestId, jsonBody(answer, json), usage);
   }
 
   /** Records an answer. `body`: JSON text, or null where all there was to say has been said in events. */
-  async complete(
+  complete(
     held: Held,
     statusCode: number,
     requestId: string | null,
@@ -77,7 +77,7 @@ export class Recorder {
     usage: Usage | null,
   ): Promise<void> {
     const { task, lane } = held;
-    await this.finish(held, {
+    return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
@@ -86,7 +86,8 @@ export class Recorder {
       isTry: true,
       statusCode,
       requestId,
-      ...(await this.untilStored(() => this.spill.keep(body))),
+      body,
+      blobKey: null,
       errorCode: null,
       errorMessage: null,
       usage,
@@ -94,9 +95,9 @@ export class Recorder {
   }
 
   /** Ends a task to which no answer will come. */
-  async giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
+  giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
     const { task, lane } = held;
-    await this.finish(held, {
+    return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
@@ -139,6 +140,7 @@ export class Recorder {
   }
 
   private async finish({ lane, single }: Held, end: FinishedTask): Promise<void> {
+    if (isLarge(end.body)) Object.assign(end, await this.untilStored(() => this.spill.keep(end.body)));
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
     this.telemetry.finished(lane, end, isRecorded);
