@@ -76,7 +76,7 @@ export class Recorder {
     body: string | null,
     usage: Usage | null,
   ): Promise<void> {
-    const { task, lane } = held;
+    const { task, lane, single } = held;
     return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
@@ -91,12 +91,13 @@ export class Recorder {
       errorCode: null,
       errorMessage: null,
       usage,
+      hasCallback: isCalling(single),
     });
   }
 
   /** Ends a task to which no answer will come. */
   giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
-    const { task, lane } = held;
+    const { task, lane, single } = held;
     return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
@@ -111,6 +112,7 @@ export class Recorder {
       errorCode,
       errorMessage,
       usage: null,
+      hasCallback: isCalling(single),
     });
   }
 
@@ -150,7 +152,7 @@ export class Recorder {
       endedIds: single === null ? [] : [single.id],
       doneBatchSeqs: isBatchDone ? [end.batchSeq!] : [],
       readyLaneSeqs: isLimited ? [lane.seq] : [],
-      hasCallbacks: single !== null && single.callbackUrl !== null,
+      hasCallbacks: end.hasCallback,
     });
   }
 
@@ -177,6 +179,11 @@ export class Recorder {
       }
     }
   }
+}
+
+/** Whether somebody is to be called back. */
+function isCalling(single: SingleTask | null): boolean {
+  return single !== null && single.callbackUrl !== null;
 }
 
 /** The answer's own bytes, or, for an error page that is not JSON, an error object that quotes its beginning. */

@@ -66,6 +66,8 @@ export interface FinishedTask {
   errorCode: string | null;
   errorMessage: string | null;
   usage: Usage | null;
+  /** Whether somebody is to be called back; true also where that is not known. */
+  hasCallback: boolean;
 }
 
 /** What came of handing in a FinishedTask. */

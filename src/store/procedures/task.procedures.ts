@@ -152,5 +152,6 @@ function doomOf(task: LostLease): FinishedTask {
     errorCode: isPoison(task) ? 'poison' : 'stream_interrupted',
     errorMessage: isPoison(task) ? poison : 'The server that ran this request ended in the middle of the stream.',
     usage: null,
+    hasCallback: true,
   };
 }
