@@ -1,5 +1,6 @@
 /**
- * In: calls ("this lane has ready tasks") of lanes with an upstream. Out: slices, cut at lease time, handed to the runner.
+ * In: calls ("this lane has ready tasks") of lanes with an upstream, and asks for a permit by who is about to store a task that
+ * a caller waits for. Out: slices, cut at lease time, handed to the runner.
  *
  * Invariant: a task is started only with a permit in hand, and leased only with one or when it will get one within
  * milliseconds (see LaneStock). A lane that gets no permit is remembered as hungry and served, lowest level first, when
