@@ -9,8 +9,8 @@ import { refuseHalfMoved } from '../move/move-mark.js';
 import type { SqlParams, Statement } from '../statement.js';
 import { MysqlCatalog } from './mysql-catalog.js';
 import { MysqlConnection } from './mysql-connection.js';
-import { openMysql } from './mysql-data-source.js';
-import { migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
+import { openMysql, type MysqlSourceOptions } from './mysql-data-source.js';
+import { checkMysqlSchema, hasMysqlSchema, migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { ServerClock } from './server-clock.js';
 
@@ -99,13 +99,28 @@ export class MysqlDatabase extends Database {
   }
 }
 
-/** On patient connections of its own. */
+/** Only where there is something to migrate is a long silence of the server none to give up for. */
 async function checkSchema(url: string, mayMigrate: boolean): Promise<void> {
-  const patience = { readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS };
-  const source = await openMysql({ url, poolSize: SCHEMA_CONNECTIONS, isForWriting: true, ...patience });
-  try {
+  const isReady = await onSchema({ url }, async (source) => {
+    if (!(await hasMysqlSchema(source, mayMigrate))) return false;
+    await checkMysqlSchema(source);
+    await refuseHalfMoved(source);
+    return true;
+  });
+  if (isReady) return;
+  await onSchema({ url, readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS }, async (source) => {
     await (mayMigrate ? migrateMysql(source) : prepareMysqlSchema(source));
     await refuseHalfMoved(source);
+  });
+}
+
+async function onSchema<T>(
+  options: Pick<MysqlSourceOptions, 'url' | 'readMs' | 'lifeMs'>,
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  const source = await openMysql({ ...options, poolSize: SCHEMA_CONNECTIONS, isForWriting: true });
+  try {
+    return await work(source);
   } finally {
     await source.destroy();
   }
