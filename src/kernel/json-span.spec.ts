@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findField, findItems } from './json-span.js';
+import { compacted, findField, findItems } from './json-span.js';
 
 const textOf = (text: string, name: string, from?: number) => {
   const span = findField(text, name, from);
@@ -49,5 +50,24 @@ describe('items', () => {
     ['[ {"a":[1,2]} , "]," ,null, [] ]', ['{"a":[1,2]}', '"],"', 'null', '[]']],
   ])('are found in %s', (text, expected) => {
     expect(findItems(text).map(({ start, end }) => text.slice(start, end))).toEqual(expected);
+  });
+});
+
+describe('compacted', () => {
+  it.each([
+    ['{"a":"b c","n":12345678901234567890}', '{"a":"b c","n":12345678901234567890}'],
+    [' {\n "a" : [1,\t{"b" : "  x \\" y  "} ] ,"c":\r\n -1.5e3 }\n', '{"a":[1,{"b":"  x \\" y  "}],"c":-1.5e3}'],
+    ['"a \\\\"', '"a \\\\"'],
+    [' 7 ', '7'],
+  ])('%j has no white space but that in its strings', (text, expected) => {
+    expect(compacted(text)).toBe(expected);
+  });
+
+  it('is the same value, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(0, 1, 4), (value, indent) => {
+        expect(compacted(JSON.stringify(value, null, indent))).toBe(JSON.stringify(value));
+      }),
+    );
   });
 });

@@ -57,6 +57,25 @@ export function findItems(text: string, from = 0): JsonSpan[] {
   return items;
 }
 
+/** The text without the white space between its tokens; itself where there is none. Strings stay as they are. */
+export function compacted(text: string): string {
+  let kept = '';
+  let from = 0;
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+    } else if (code <= 0x20) {
+      kept += text.slice(from, at);
+      from = at = skipSpace(text, at);
+    } else {
+      at += 1;
+    }
+  }
+  return from === 0 ? text : kept + text.slice(from);
+}
+
 function skipSpace(text: string, from: number): number {
   let at = from;
   while (text.charCodeAt(at) <= 0x20) at += 1;

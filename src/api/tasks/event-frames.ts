@@ -1,4 +1,5 @@
 /** Frames of a stream of server-sent events, as the clients of the Task API read them: no blank after a colon. */
+import { compacted } from '../../kernel/json-span.js';
 import { isObject } from '../common/field.decorators.js';
 import type { NumberedEvent } from '../../modules/tasks/task-requests.js';
 import type { TaskAnswer } from './task-answers.js';
@@ -6,13 +7,11 @@ import type { TaskAnswer } from './task-answers.js';
 /** Keeps the connection from looking dead. */
 export const PING = ': ping\n\n';
 const FIRST_FAILURE = 400;
-/** Of a JSON text. To parse it and write it again would change large numbers. */
-const STRING_OR_SPACE = /("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g;
 
 /** The id of an event without one is its number: whoever lost the connection can tell where to go on. */
 export function eventFrame({ n, id, name, data }: NumberedEvent): string {
   const event = name === null ? '' : `event:${oneLine(name)}\n`;
-  return `id:${oneLine(id ?? String(n))}\n${event}${dataLines(data)}\n`;
+  return `id:${id === null ? n : oneLine(id)}\n${event}${dataLines(data)}\n`;
 }
 
 /** The last frame of a stream; none after a good end, but for an answer that was not said in events. */
@@ -26,10 +25,13 @@ export function errorFrame(status: number, { code, message }: { code: string; me
   return `event:error\ndata:${JSON.stringify({ status_code: status, error: { code, message } })}\n\n`;
 }
 
-/** `json`: a string goes out as its text, without a `data:` that it may begin with; all else without its spaces. */
+/**
+ * `json`: a string goes out as its text, without a `data:` that it may begin with; all else without its spaces, and therefore
+ * in one line. To parse it and write it again would change large numbers.
+ */
 function dataLines(json: string): string {
-  const text = json.startsWith('"') ? rawText(JSON.parse(json) as string) : json.replace(STRING_OR_SPACE, '$1');
-  return text
+  if (!json.startsWith('"')) return `data:${compacted(json)}\n`;
+  return rawText(JSON.parse(json) as string)
     .split(/\r\n|\r|\n/)
     .map((line) => `data:${line}\n`)
     .join('');
