@@ -39,9 +39,11 @@ export interface GroupConnection {
 const MAX_TRANSIENT_RETRIES = 10;
 
 /** Running such a group again could store it twice, and reporting it as done could lose it. */
-class UnknownOutcome extends Error {
+class UnknownOutcome extends MillraceError {
   constructor(cause: unknown) {
-    super('the answer to the commit was lost and nobody can tell whether it reached the store', { cause });
+    const text =
+      'The store fell silent while it committed, and nobody can tell whether this was stored. Look before you repeat it.';
+    super('store_unavailable', text, { cause });
   }
 }
 
