@@ -1,7 +1,7 @@
 /** Redis dies, forgets, freezes or cannot be reached: calls, events and permits are back within seconds, by themselves. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BullBroker } from '../../src/adapters/distributed/bull-broker.js';
 import { checkRedis } from '../../src/adapters/distributed/check-redis.js';
 import { RedisEventBus } from '../../src/adapters/distributed/redis-event-bus.js';
@@ -136,6 +136,11 @@ describe('Redis', () => {
     const asked = await Promise.all(Array.from({ length: 50 }, () => one.limiter.acquire('up_a', 0, 1, TEN)));
     expect(asked.every((granted) => granted === 0)).toBe(true);
     expect(performance.now() - before).toBeLessThan(2_000);
+    // Whoever asks after them is told at once, and adds nothing to what Redis will have to work off.
+    const sent = vi.spyOn(one.link.client, 'sendCommand');
+    expect(await one.limiter.acquire('up_a', 0, 1, TEN)).toBe(0);
+    expect(sent).not.toHaveBeenCalled();
+    sent.mockRestore();
     await sleep(3_000);
     redis.resume();
     await expectAllBack(one, two);

@@ -1,7 +1,8 @@
 /**
  * What this process knows of one limited key. Its count of held permits is the truth, and each operation tells Redis the
  * whole of it: an answer that was lost, a wiped Redis or a permit granted to somebody who no longer waited are all set
- * right by the next one. For that the operations of a key go one after another.
+ * right by the next one. For that the operations of a key go one after another; who asks for permits of a level while others
+ * wait to ask for some asks together with them.
  */
 import type { PermitLimits } from '../../ports/limiter.js';
 import type { LimiterScripts, PermitFigures, Statement } from './limiter-scripts.js';
@@ -16,6 +17,12 @@ export interface AccountOptions {
   onOpen: (key: string, opensIn: number) => void;
 }
 
+interface Asker {
+  want: number;
+  resolve: (answer: { granted: number; opensIn: number }) => void;
+  reject: (error: unknown) => void;
+}
+
 export class PermitAccount {
   held = 0;
   /** Epoch ms of this process; 0 for never. Pauses that others asked for are not among it. */
@@ -24,6 +31,10 @@ export class PermitAccount {
   isAwaited = false;
   /** How often permits were said to be free; tells whether that happened while an answer was on its way. */
   freedCount = 0;
+  /** Redis has not answered in time, and has not answered since. */
+  isSilent = false;
+  /** Those whose question has not been sent, by level. */
+  private readonly asking = new Map<number, Asker[]>();
   private unused = 0;
   private isAnnouncing = false;
   private last: Promise<unknown> = Promise.resolve();
@@ -35,12 +46,34 @@ export class PermitAccount {
 
   /** Rejects when Redis is not there. */
   acquire(level: number, want: number, limits: PermitLimits): Promise<{ granted: number; opensIn: number }> {
-    return this.next(async () => {
-      const ask = { level, want, concurrency: limits.concurrency, perMinute: limits.perMinute };
-      const answer = await this.options.scripts.acquire(this.statement(), ask);
-      this.held += answer.granted;
-      return answer;
+    return new Promise((resolve, reject) => {
+      const asker = { want, resolve, reject };
+      const others = this.asking.get(level);
+      if (others) {
+        others.push(asker);
+        return;
+      }
+      const askers = [asker];
+      this.asking.set(level, askers);
+      this.next(() => this.ask(level, askers, limits)).catch((error: unknown) => {
+        for (const { reject: tell } of askers) tell(error);
+      });
     });
+  }
+
+  /** What is granted goes to those who asked first. */
+  private async ask(level: number, askers: readonly Asker[], limits: PermitLimits): Promise<void> {
+    this.asking.delete(level);
+    const want = askers.reduce((sum, asker) => sum + asker.want, 0);
+    const { concurrency, perMinute } = limits;
+    const answer = await this.options.scripts.acquire(this.statement(), { level, want, concurrency, perMinute });
+    this.held += answer.granted;
+    let left = answer.granted;
+    for (const asker of askers) {
+      const granted = Math.min(asker.want, left);
+      left -= granted;
+      asker.resolve({ granted, opensIn: answer.opensIn });
+    }
   }
 
   giveBack(count: number, unused: number): void {

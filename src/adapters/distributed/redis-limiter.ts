@@ -68,6 +68,10 @@ export class RedisLimiter extends Limiter {
     if (want <= 0 || this.isClosed) return 0;
     const account = this.accountOf(key);
     const { freedCount } = account;
+    if (account.isSilent) {
+      account.isAwaited = true;
+      return 0;
+    }
     const answer = await this.answered(account, account.acquire(level, want, limits));
     if (!answer) {
       account.isAwaited = true; // a beat tells when Redis is back
@@ -164,15 +168,21 @@ export class RedisLimiter extends Limiter {
    */
   private async answered<T extends object>(account: PermitAccount, answer: Promise<T>): Promise<T | null> {
     let isLate = false;
+    let isSettled = false;
+    const settle = <V>(value: V): V => {
+      isSettled = true;
+      account.isSilent = false;
+      return value;
+    };
     const settled = answer.then(
       (value) => {
         if (isLate && 'granted' in value) this.takeBack(account, Number(value.granted));
-        return value;
+        return settle(value);
       },
-      () => null, // the link tells of the outage
+      () => settle(null), // the link tells of the outage
     );
     const value = await within(ANSWER_MS, settled);
-    isLate = value === undefined;
+    if (!isSettled) isLate = account.isSilent = true;
     return value ?? null;
   }
 

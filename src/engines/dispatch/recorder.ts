@@ -76,7 +76,7 @@ export class Recorder {
     body: string | null,
     usage: Usage | null,
   ): Promise<void> {
-    const { task, lane, single } = held;
+    const { task, lane } = held;
     return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
@@ -91,13 +91,13 @@ export class Recorder {
       errorCode: null,
       errorMessage: null,
       usage,
-      hasCallback: isCalling(single),
+      hasCallback: isCalling(held),
     });
   }
 
   /** Ends a task to which no answer will come. */
   giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
-    const { task, lane, single } = held;
+    const { task, lane } = held;
     return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
@@ -112,7 +112,7 @@ export class Recorder {
       errorCode,
       errorMessage,
       usage: null,
-      hasCallback: isCalling(single),
+      hasCallback: isCalling(held),
     });
   }
 
@@ -141,15 +141,15 @@ export class Recorder {
     return verdict === 'done' || verdict === 'repeated';
   }
 
-  private async finish({ lane, single }: Held, end: FinishedTask): Promise<void> {
+  private async finish({ task, lane }: Held, end: FinishedTask): Promise<void> {
     if (isLarge(end.body)) Object.assign(end, await this.untilStored(() => this.spill.keep(end.body)));
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
     this.telemetry.finished(lane, end, isRecorded);
     const isLimited = lane.queue.maxConcurrency !== null;
-    if (!isRecorded || (single === null && !isBatchDone && !isLimited)) return;
+    if (!isRecorded || (task.id === null && !isBatchDone && !isLimited)) return;
     this.tell({
-      endedIds: single === null ? [] : [single.id],
+      endedIds: task.id === null ? [] : [task.id],
       doneBatchSeqs: isBatchDone ? [end.batchSeq!] : [],
       readyLaneSeqs: isLimited ? [lane.seq] : [],
       hasCallbacks: end.hasCallback,
@@ -181,9 +181,9 @@ export class Recorder {
   }
 }
 
-/** Whether somebody is to be called back. */
-function isCalling(single: SingleTask | null): boolean {
-  return single !== null && single.callbackUrl !== null;
+/** Whether somebody is to be called back; perhaps so for a single task that could not be read. */
+function isCalling({ task, single }: Held): boolean {
+  return single === null ? task.batchSeq === null : single.callbackUrl !== null;
 }
 
 /** The answer's own bytes, or, for an error page that is not JSON, an error object that quotes its beginning. */

@@ -91,9 +91,9 @@ export class TaskIntake {
   }
 }
 
-/** Whether a caller waits for it, and from now on. */
-function isAwaited({ mode, type, availableAt }: NewTask): boolean {
-  return mode !== 'callback' && type === null && availableAt === null;
+/** Whether a caller waits for it, and from now on. One that may be there already is not worth a permit. */
+function isAwaited({ mode, type, availableAt, idempotency }: NewTask): boolean {
+  return mode !== 'callback' && type === null && availableAt === null && idempotency === null;
 }
 
 function receiptOf(outcome: PutOutcome): PutReceipt {
