@@ -250,15 +250,26 @@ describe('requests that are spared', () => {
     expect(service.requests('GET /millrace/blob_1')).toHaveLength(2);
   });
 
-  it('keeps a bounded number of ranges, the last used', async () => {
-    await putBytes(store, 'blob_1', randomBytes(10 * RANGE_BYTES));
-    for (let at = 0; at < 9; at += 1) {
+  it('keeps a few ranges of one blob, the last used', async () => {
+    await putBytes(store, 'blob_1', randomBytes(4 * RANGE_BYTES));
+    for (let at = 0; at < 4; at += 1) {
       await store.readRange('blob_1', at * RANGE_BYTES, 10);
       await store.readRange('blob_1', 0, 10);
     }
-    expect(service.requests('GET /millrace/blob_1')).toHaveLength(9);
+    expect(service.requests('GET /millrace/blob_1')).toHaveLength(4);
     await store.readRange('blob_1', RANGE_BYTES, 10); // the one that was used least
-    expect(service.requests('GET /millrace/blob_1')).toHaveLength(10);
+    expect(service.requests('GET /millrace/blob_1')).toHaveLength(5);
+  });
+
+  it('keeps a bounded number of ranges of all blobs, the last used', async () => {
+    for (let at = 0; at < 9; at += 1) await putBytes(store, `blob_${at}`, randomBytes(RANGE_BYTES));
+    for (let at = 0; at < 9; at += 1) {
+      await store.readRange(`blob_${at}`, 0, 10);
+      await store.readRange('blob_0', 0, 10);
+    }
+    expect(service.requests('GET /millrace/blob_')).toHaveLength(9);
+    await store.readRange('blob_1', 0, 10); // the one that was used least
+    expect(service.requests('GET /millrace/blob_')).toHaveLength(10);
   });
 
   it('writes one large blob after the other, and two at once, in the same memory', async () => {

@@ -14,6 +14,8 @@ import { S3ReadStream } from './s3-read-stream.js';
 export const RANGE_BYTES = 2 * 1024 * 1024;
 /** Eight inputs in work at once without reading any of their bytes twice. */
 const MAX_BYTES = 8 * RANGE_BYTES;
+/** All who work on one input read it front to back, not far from each other: what lies further back is not wanted again. */
+const MAX_OF_ONE_BLOB = 3;
 
 interface KnownBlob {
   key: string;
@@ -145,9 +147,10 @@ export class S3RangeCache {
 
   /** A range on its way is not stopped by this: its readers get it, and then it is gone. */
   private evict(kept: CachedRange): void {
+    const siblings = kept.blob.ranges;
     for (const range of this.ranges) {
-      if (this.bytes <= this.maxBytes) return;
-      if (range !== kept) this.forget(range);
+      const isOneTooMany = range.blob === kept.blob && siblings.size > MAX_OF_ONE_BLOB;
+      if (range !== kept && (isOneTooMany || this.bytes > this.maxBytes)) this.forget(range);
     }
   }
 }
