@@ -186,7 +186,7 @@ function keepHeapSmall(): void {
 
 /**
  * The parser of upstreams' answers is WebAssembly, of which one function is so large that V8 takes 35 MB to optimize it, in the
- * middle of the first batch. As it is compiled at first it costs about as much time a line as can be measured at all.
+ * middle of the first batch. As it is compiled at first it costs a few microseconds more a line at most.
  */
 function sparePeakOfParser(): void {
   v8.setFlagsFromString('--no-wasm-tier-up');
