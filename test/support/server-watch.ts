@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import type { TestServer } from './server.js';
 
 export interface Strain {
@@ -18,11 +18,6 @@ export interface Strain {
 }
 
 const MiB = 1024 * 1024;
-/**
- * How much a server may grow. Over services more, while texts of megabytes are under way: the driver writes each into a
- * statement, and that into a packet.
- */
-const growthLimitMiB = () => (inject('services') ? 96 : 64);
 
 export const CAN_WATCH = process.platform === 'linux';
 
@@ -68,5 +63,5 @@ export function expectUnstrained(what: string, strain: Strain): void {
   );
   expect(rounds).toBeGreaterThan(50);
   expect(stall).toBeLessThanOrEqual(100);
-  expect(growth).toBeLessThanOrEqual(growthLimitMiB());
+  expect(growth).toBeLessThanOrEqual(64);
 }

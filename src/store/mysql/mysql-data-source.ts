@@ -1,3 +1,4 @@
+import { format, type SqlValue } from 'mysql2';
 import { DataSource } from 'typeorm';
 import { mysqlEntities } from './mysql-entities.js';
 import { isSilence, outageOf } from './mysql-errors.js';
@@ -11,6 +12,9 @@ const READ_MS = 10_000;
  * ends the transaction of a process that was halted in it, or cut off without a word.
  */
 const LIFE_MS = 120_000;
+
+/** As TypeORM has it: an object among the values is a text, never several columns. */
+const HAS_NO_OBJECTS = true;
 
 /** Said on each new connection. Backslashes escape, which our escaping of values counts on. */
 const sessionOf = (lifeMs: number): string[] => [
@@ -63,6 +67,7 @@ export async function openMysql({
     driver: pool.driver,
     extra: {
       decimalNumbers: true,
+      queryFormat: textOf,
       enableKeepAlive: true,
       maxIdle: Math.min(2, poolSize),
       // Closed by us before the server does it.
@@ -70,6 +75,11 @@ export async function openMysql({
     },
   });
   return tellingOutages(await dataSource.initialize(), pool);
+}
+
+/** Without values the driver would still look for their places, byte by byte, in statements of megabytes. */
+function textOf(sql: string, values: SqlValue[], timezone: string): string {
+  return values.length === 0 ? sql : format(sql, values, HAS_NO_OBJECTS, timezone);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers';
 import { newId } from '../../../kernel/ids.js';
 import { messageOf, MillraceError } from '../../../kernel/errors.js';
-import { PART_BYTES } from './part-buffer.js';
+import { PART_BYTES } from './part-memory.js';
 import type { S3BlobStore } from './s3-blob-store.js';
 import { fixOf } from './s3-errors.js';
 

@@ -1,13 +1,16 @@
-/** S3 wants at least 5 MiB a part and at most 10,000 parts: with 8 MiB a blob may have 80 GiB. */
-export const PART_BYTES = 8 * 1024 * 1024;
-/** Most blobs are small, so the first part grows from here. */
+import { PART_BYTES, type PartMemory } from './part-memory.js';
+
+/** Most blobs are small, so the first part grows from here, and has all the room there may be only when it is no small one. */
 const FIRST_BYTES = 64 * 1024;
+const LARGEST_SMALL_BYTES = 1024 * 1024;
 
 /** Gathers the bytes of one part. */
 export class PartBuffer {
   private content: Buffer = Buffer.alloc(0);
   private filled = 0;
-  private spare: Buffer[] = [];
+  private isFirst = true;
+
+  constructor(private readonly memory: PartMemory) {}
 
   get isFull(): boolean {
     return this.filled === PART_BYTES;
@@ -22,33 +25,24 @@ export class PartBuffer {
     return taken;
   }
 
-  /** Hands the bytes over and begins anew, with the whole room at once: a blob of two parts is no small one. */
+  /** Hands the bytes over, and begins anew. */
   take(): Buffer {
-    const bytes = this.bytes();
-    this.content = this.spare.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES);
-    this.filled = 0;
+    const bytes = this.content.subarray(0, this.filled);
+    this.clear();
+    this.isFirst = false;
     return bytes;
   }
 
-  /** Gives bytes back that were taken and are of no more use, so that their memory serves again. */
-  giveBack(bytes: Buffer): void {
-    if (bytes.length === PART_BYTES) this.spare.push(bytes);
-  }
-
-  bytes(): Buffer {
-    return this.content.subarray(0, this.filled);
-  }
-
   clear(): void {
-    this.spare = [];
     this.content = Buffer.alloc(0);
     this.filled = 0;
   }
 
   private makeRoom(bytes: number): void {
     if (bytes <= this.content.length) return;
-    const grown = Math.min(PART_BYTES, Math.max(FIRST_BYTES, this.content.length * 2, bytes));
-    const content = Buffer.allocUnsafeSlow(grown);
+    const grown = Math.max(FIRST_BYTES, this.content.length * 2, bytes);
+    const isSmall = this.isFirst && grown <= LARGEST_SMALL_BYTES;
+    const content = isSmall ? Buffer.allocUnsafeSlow(grown) : this.memory.take();
     this.content.copy(content, 0, 0, this.filled);
     this.content = content;
   }

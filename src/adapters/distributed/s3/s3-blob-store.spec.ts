@@ -14,6 +14,7 @@ import {
 import { S3Service } from '../../../../test/support/services/s3.js';
 import { s3StoreOptions } from '../../../../test/support/services/s3-store.js';
 import { S3BlobStore, type S3BlobStoreOptions } from './s3-blob-store.js';
+import { RANGE_BYTES } from './s3-range-cache.js';
 
 const MIB = 1024 * 1024;
 const OUTAGE = { code: 'storage_unavailable', status: 503, retryAfterMs: 5_000 };
@@ -62,6 +63,20 @@ describe('reading while connections break', () => {
     await putBytes(store, 'blob_1', bytes);
     service.cutNext(2);
     expect(bytes.subarray(5, 8 * MIB + 100).equals(await store.readRange('blob_1', 5, 8 * MIB + 95))).toBe(true);
+  });
+
+  it('gives everybody the right bytes out of memory that serves again and again', async () => {
+    const bytes = randomBytes(24 * RANGE_BYTES + 5);
+    await putBytes(store, 'blob_1', bytes);
+    // Each stretch begins in one range and ends in the next, and the readers are ranges apart.
+    const readAll = async (first: number): Promise<void> => {
+      for (let index = first; index < 24; index += 1) {
+        const start = (index + 1) * RANGE_BYTES - 1_000;
+        const read = await store.readRange('blob_1', start, 2_000);
+        expect([index, read.equals(bytes.subarray(start, start + 2_000))]).toEqual([index, true]);
+      }
+    };
+    await Promise.all([readAll(0), readAll(0), readAll(5), readAll(16)]);
   });
 
   it('goes on when a reader stops for longer than a connection may be idle', async () => {
@@ -224,26 +239,46 @@ describe('uploads', () => {
 
 describe('requests that are spared', () => {
   it('reads a range once for all who want lines of it, at once or later', async () => {
-    const bytes = randomBytes(9 * MIB);
+    const bytes = randomBytes(RANGE_BYTES + MIB);
     await putBytes(store, 'blob_1', bytes);
-    const offsets = Array.from({ length: 200 }, (_, at) => at * 40_000);
+    const offsets = Array.from({ length: 200 }, (_, at) => at * 10_000);
     const cut = await Promise.all(offsets.map((offset) => store.readRange('blob_1', offset, 1_000)));
     expect(cut.every((piece, at) => piece.equals(bytes.subarray(offsets[at], offsets[at]! + 1_000)))).toBe(true);
     await buffer(await store.read('blob_1', 70_000, 200_000));
     expect(service.requests('GET /millrace/blob_1')).toHaveLength(1);
-    await store.readRange('blob_1', 8 * MIB - 10, 20);
+    await store.readRange('blob_1', RANGE_BYTES - 10, 20);
     expect(service.requests('GET /millrace/blob_1')).toHaveLength(2);
   });
 
-  it('keeps a bounded number of ranges, the last used', async () => {
-    await putBytes(store, 'blob_1', randomBytes(10 * 8 * MIB));
-    for (let at = 0; at < 9; at += 1) {
-      await store.readRange('blob_1', at * 8 * MIB, 10);
+  it('keeps a few ranges of one blob, the last used', async () => {
+    await putBytes(store, 'blob_1', randomBytes(4 * RANGE_BYTES));
+    for (let at = 0; at < 4; at += 1) {
+      await store.readRange('blob_1', at * RANGE_BYTES, 10);
       await store.readRange('blob_1', 0, 10);
     }
-    expect(service.requests('GET /millrace/blob_1')).toHaveLength(9);
-    await store.readRange('blob_1', 8 * MIB, 10); // the one that was used least
-    expect(service.requests('GET /millrace/blob_1')).toHaveLength(10);
+    expect(service.requests('GET /millrace/blob_1')).toHaveLength(4);
+    await store.readRange('blob_1', RANGE_BYTES, 10); // the one that was used least
+    expect(service.requests('GET /millrace/blob_1')).toHaveLength(5);
+  });
+
+  it('keeps a bounded number of ranges of all blobs, the last used', async () => {
+    for (let at = 0; at < 9; at += 1) await putBytes(store, `blob_${at}`, randomBytes(RANGE_BYTES));
+    for (let at = 0; at < 9; at += 1) {
+      await store.readRange(`blob_${at}`, 0, 10);
+      await store.readRange('blob_0', 0, 10);
+    }
+    expect(service.requests('GET /millrace/blob_')).toHaveLength(9);
+    await store.readRange('blob_1', 0, 10); // the one that was used least
+    expect(service.requests('GET /millrace/blob_')).toHaveLength(10);
+  });
+
+  it('writes one large blob after the other, and two at once, in the same memory', async () => {
+    const contents = [20 * MIB, 8 * MIB, 9 * MIB, 3 * MIB].map((length) => randomBytes(length));
+    const write = (at: number) => putBytes(store, `blob_${at}`, contents[at]!);
+    await write(0);
+    await Promise.all([write(1), write(2)]);
+    await write(3);
+    for (const [at, bytes] of contents.entries()) await expectBytes(store, `blob_${at}`, bytes);
   });
 
   it('keeps nothing of a read that failed', async () => {

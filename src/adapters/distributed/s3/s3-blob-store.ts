@@ -12,6 +12,7 @@ import type { Clock } from '../../../kernel/clock.js';
 import { ServiceLoop } from '../../../kernel/service-loop.js';
 import { MillraceError } from '../../../kernel/errors.js';
 import { BlobStore, type BlobKey, type BlobStat, type BlobWriter } from '../../../ports/blob-store.js';
+import { PartMemory } from './part-memory.js';
 import { S3Access } from './s3-access.js';
 import { S3BlobWriter } from './s3-blob-writer.js';
 import { S3RangeCache } from './s3-range-cache.js';
@@ -45,6 +46,7 @@ const SWEEP_INTERVAL_MS = 3_600_000;
 export class S3BlobStore extends BlobStore {
   private readonly access: S3Access;
   private readonly ranges: S3RangeCache;
+  private readonly memory = new PartMemory();
   private readonly writers = new Set<S3BlobWriter>();
   private readonly sweep: ServiceLoop;
 
@@ -82,6 +84,7 @@ export class S3BlobStore extends BlobStore {
     return this.checked(key, async () => {
       const writer = new S3BlobWriter({
         access: this.access,
+        memory: this.memory,
         key,
         onEnd: (ended) => {
           this.writers.delete(ended);

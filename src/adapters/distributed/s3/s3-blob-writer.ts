@@ -8,11 +8,13 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 import { crashPoint } from '../../../kernel/crash-point.js';
 import { EndingWriter } from '../../local/ending-writer.js';
 import { PartBuffer } from './part-buffer.js';
+import type { PartMemory } from './part-memory.js';
 import type { S3Access } from './s3-access.js';
 import { isUploadGone } from './s3-errors.js';
 
 export interface S3BlobPlace {
   access: S3Access;
+  memory: PartMemory;
   key: string;
   /** Told once, when the writer has ended either way. */
   onEnd: (writer: S3BlobWriter) => void;
@@ -22,7 +24,7 @@ export interface S3BlobPlace {
 
 export class S3BlobWriter extends EndingWriter {
   private readonly id = randomUUID();
-  private readonly part = new PartBuffer();
+  private readonly part: PartBuffer;
   private readonly parts: CompletedPart[] = [];
   /** The part that is on its way; never rejects. */
   private sending: Promise<void> = Promise.resolve();
@@ -32,6 +34,7 @@ export class S3BlobWriter extends EndingWriter {
 
   constructor(private readonly place: S3BlobPlace) {
     super();
+    this.part = new PartBuffer(place.memory);
   }
 
   protected override async append(chunk: Buffer): Promise<void> {
@@ -54,17 +57,19 @@ export class S3BlobWriter extends EndingWriter {
   private async transmit(uploadId: string, number: number, bytes: Buffer): Promise<void> {
     try {
       this.parts[number - 1] = await this.place.access.putPart(this.place.key, uploadId, number, bytes);
-      this.part.giveBack(bytes);
+      this.place.memory.giveBack(bytes);
     } catch (error) {
       this.failure ??= { error };
     }
   }
 
   protected override async finish(): Promise<void> {
-    const { access, key } = this.place;
+    const { access, memory, key } = this.place;
     crashPoint('blob.before_commit');
     if (this.uploadId === null) {
-      await access.put(key, this.part.bytes(), this.id);
+      const bytes = this.part.take();
+      await access.put(key, bytes, this.id);
+      memory.giveBack(bytes);
     } else {
       await this.sendPart();
       await this.sending;

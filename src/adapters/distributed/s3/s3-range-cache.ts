@@ -5,14 +5,17 @@
  * A finished blob never changes, so what is here stays right; one that was replaced all the same is noticed by its ETag and
  * refused, never mixed. Only a blob that another process deleted may be read from here for a while.
  */
-import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import type { S3Access } from './s3-access.js';
 import { ReplacedBlob } from './s3-errors.js';
 import { S3ReadStream } from './s3-read-stream.js';
 
-export const RANGE_BYTES = 8 * 1024 * 1024;
+/** Many lines for the price of one request, and no more than that: ranges are most of what S3 costs in memory. */
+export const RANGE_BYTES = 2 * 1024 * 1024;
 /** Eight inputs in work at once without reading any of their bytes twice. */
-const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 8 * RANGE_BYTES;
+/** All who work on one input read it front to back, not far from each other: what lies further back is not wanted again. */
+const MAX_OF_ONE_BLOB = 3;
 
 interface KnownBlob {
   key: string;
@@ -25,6 +28,8 @@ interface CachedRange {
   blob: KnownBlob;
   index: number;
   content: Promise<Buffer>;
+  /** Null until it has come. */
+  memory: Buffer | null;
   /** Counted as a whole range until it has come. */
   bytes: number;
 }
@@ -33,6 +38,8 @@ export class S3RangeCache {
   private readonly blobs = new Map<string, KnownBlob>();
   /** In order of last use, oldest first. */
   private readonly ranges = new Set<CachedRange>();
+  /** Memory of whole ranges that were let go, to serve again: left to the collector, it would lie about for long. */
+  private readonly spare: Buffer[] = [];
   private bytes = 0;
 
   constructor(
@@ -48,10 +55,11 @@ export class S3RangeCache {
     for (let index = Math.floor(start / RANGE_BYTES); index * RANGE_BYTES < end; index += 1) {
       const from = index * RANGE_BYTES;
       const range = await this.rangeOf(blob, index);
-      pieces.push(range.subarray(Math.max(0, start - from), end - from));
+      // Copied in the very turn in which it came: only the answer to a later request overwrites memory that serves again.
+      pieces.push(Buffer.from(range.subarray(Math.max(0, start - from), end - from)));
       if (range.length < RANGE_BYTES) break;
     }
-    return Buffer.concat(pieces);
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 
   /** Forgets a blob, because it was deleted or replaced. */
@@ -74,9 +82,10 @@ export class S3RangeCache {
   }
 
   private fetch(blob: KnownBlob, index: number): CachedRange {
-    const range: CachedRange = { blob, index, content: this.load(blob, index), bytes: RANGE_BYTES };
-    range.content.then(
-      ({ length }) => this.resize(range, length),
+    const content = this.load(blob, index);
+    const range: CachedRange = { blob, index, content, memory: null, bytes: RANGE_BYTES };
+    content.then(
+      (memory) => this.keep(range, memory),
       // The reader gets the error; here it only means that there is nothing to keep.
       () => this.forget(range),
     );
@@ -101,31 +110,47 @@ export class S3RangeCache {
         stream.destroy();
         throw new ReplacedBlob(key, null);
       }
-      return await buffer(stream);
+      return await this.fill(stream);
     } catch (error) {
       if (error instanceof ReplacedBlob && this.blobs.get(key) === blob) this.drop(key);
       throw error;
     }
   }
 
-  private resize(range: CachedRange, bytes: number): void {
+  private async fill(stream: S3ReadStream): Promise<Buffer> {
+    const { length } = stream.content;
+    const memory = (length === RANGE_BYTES && this.spare.pop()) || Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    stream.on('data', (chunk: Buffer) => {
+      filled += chunk.copy(memory, filled);
+    });
+    await finished(stream);
+    return memory;
+  }
+
+  private keep(range: CachedRange, memory: Buffer): void {
     if (!this.ranges.has(range)) return;
-    this.bytes += bytes - range.bytes;
-    range.bytes = bytes;
+    this.bytes += memory.length - range.bytes;
+    range.bytes = memory.length;
+    range.memory = memory;
   }
 
   private forget(range: CachedRange): void {
-    const { blob, index } = range;
-    if (this.ranges.delete(range)) this.bytes -= range.bytes;
+    const { blob, index, memory } = range;
+    if (this.ranges.delete(range)) {
+      this.bytes -= range.bytes;
+      if (memory?.length === RANGE_BYTES) this.spare.push(memory);
+    }
     if (blob.ranges.get(index) === range) blob.ranges.delete(index);
     if (blob.ranges.size === 0 && this.blobs.get(blob.key) === blob) this.blobs.delete(blob.key);
   }
 
   /** A range on its way is not stopped by this: its readers get it, and then it is gone. */
   private evict(kept: CachedRange): void {
+    const siblings = kept.blob.ranges;
     for (const range of this.ranges) {
-      if (this.bytes <= this.maxBytes) return;
-      if (range !== kept) this.forget(range);
+      const isOneTooMany = range.blob === kept.blob && siblings.size > MAX_OF_ONE_BLOB;
+      if (range !== kept && (isOneTooMany || this.bytes > this.maxBytes)) this.forget(range);
     }
   }
 }

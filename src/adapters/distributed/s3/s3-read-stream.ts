@@ -11,7 +11,8 @@ import { isBeyondTheEnd, storageUnavailable } from './s3-errors.js';
 const MAX_BARREN_BREAKS = 5;
 /** Doubled from break to break. */
 const FIRST_PAUSE_MS = 100;
-const BUFFERED_BYTES = 256 * 1024;
+/** One chunk of a socket: more would be joined for whoever reads all there is, and each copy lies about for a while. */
+const BUFFERED_BYTES = 64 * 1024;
 
 export class S3ReadStream extends Readable {
   private body: Readable | null = null;
