@@ -136,7 +136,7 @@ async function lockFirst(
   calls: readonly WriteCall[],
   placesByProcedure: ReadonlyMap<string, readonly number[]>,
 ): Promise<void> {
-  if ([...placesByProcedure.keys()].some((name) => procedureNamed(name).locks.isRareAct)) await locks.rareActs();
+  if ([...placesByProcedure.keys()].some((name) => procedureNamed(name).locks.isRareAct)) locks.rareActs();
   const lanes: number[] = [];
   for (const [name, places] of placesByProcedure) {
     const { lanesOf } = procedureNamed(name).locks;
@@ -147,7 +147,8 @@ async function lockFirst(
     );
     for (const seq of found) lanes.push(seq);
   }
-  if (lanes.length > 0) await locks.lanes(lanes);
+  if (lanes.length > 0) locks.lanes(lanes);
+  await locks.held();
 }
 
 function failureOf(error: unknown): WriteOutcome {

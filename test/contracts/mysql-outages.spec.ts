@@ -189,7 +189,7 @@ describe('MysqlConnection', () => {
       const runner = create(mode);
       const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<never>;
       runner.query = async (sql: string, ...rest: unknown[]): Promise<never> => {
-        if (sql !== 'COMMIT') return query(sql, ...rest);
+        if (!sql.endsWith('COMMIT')) return query(sql, ...rest);
         source.createQueryRunner = create;
         if (isStored) await query(sql);
         throw Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST' });

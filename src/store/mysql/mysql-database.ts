@@ -56,7 +56,7 @@ export class MysqlDatabase extends Database {
   ) {
     super();
     this.reader = readSource.manager;
-    this.statements = new MysqlRunner(readSource);
+    this.statements = new MysqlRunner({ send: (sql) => readSource.query(sql) });
   }
 
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {

@@ -4,22 +4,40 @@ import type { SqlParams, Statement } from '../statement.js';
 import type { MysqlCatalog } from './mysql-catalog.js';
 import { MysqlLocks } from './mysql-locks.js';
 import { MysqlRunner } from './mysql-runner.js';
+import type { MysqlSender } from './mysql-sender.js';
+
+export interface MysqlTxStart {
+  /** On which TypeORM writes, through the sender. */
+  runner: QueryRunner;
+  sender: MysqlSender;
+  /** The store's time. */
+  askTime: () => Promise<number>;
+}
 
 /** One transaction on MySQL. */
 export class MysqlTx implements Tx {
   readonly manager: EntityManager;
   readonly locks: Locks;
+  private readonly sender: MysqlSender;
   private readonly statements: MysqlRunner;
   private savepoints = 0;
+  private at: number | null = null;
 
   constructor(
-    readonly now: number,
-    private readonly runner: QueryRunner,
+    { runner, sender, askTime }: MysqlTxStart,
     private readonly catalog: MysqlCatalog,
   ) {
     this.manager = runner.manager;
-    this.locks = new MysqlLocks(runner);
-    this.statements = new MysqlRunner(runner);
+    this.sender = sender;
+    this.statements = new MysqlRunner(sender);
+    this.locks = new MysqlLocks(sender, async () => {
+      this.at = await askTime();
+    });
+  }
+
+  get now(): number {
+    if (this.at === null) throw new Error('a transaction does not know its time before its locks are held');
+    return this.at;
   }
 
   all<P extends SqlParams, R>(named: Statement<P, R>, params: P): Promise<R[]> {
@@ -34,27 +52,22 @@ export class MysqlTx implements Tx {
     return this.statements.each(this.catalog.of(named), items);
   }
 
-  async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    const name = `item_${(this.savepoints += 1)}`;
-    await this.runner.query(`SAVEPOINT ${name}`);
-    let result: T;
-    try {
-      result = await work();
-    } catch (error) {
-      await this.undoTo(name, error);
-      throw error;
-    }
-    await this.runner.query(`RELEASE SAVEPOINT ${name}`);
-    return result;
+  async later<P extends SqlParams>(named: Statement<P>, items: readonly P[]): Promise<void> {
+    this.statements.later(this.catalog.of(named), items);
   }
 
-  /** After a deadlock or on a lost connection there is nothing left to undo, and why is what callers must hear. */
-  private async undoTo(name: string, why: unknown): Promise<void> {
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const name = `item_${(this.savepoints += 1)}`;
+    this.sender.sendAlong(`SAVEPOINT ${name}`);
     try {
-      await this.runner.query(`ROLLBACK TO SAVEPOINT ${name}`);
-      await this.runner.query(`RELEASE SAVEPOINT ${name}`);
-    } catch {
-      throw why;
+      const result = await work();
+      this.sender.sendAlong(`RELEASE SAVEPOINT ${name}`);
+      return result;
+    } catch (error) {
+      // After a statement that failed there is nothing left to undo, and these are not sent.
+      this.sender.sendAlong(`ROLLBACK TO SAVEPOINT ${name}`);
+      this.sender.sendAlong(`RELEASE SAVEPOINT ${name}`);
+      throw error;
     }
   }
 }

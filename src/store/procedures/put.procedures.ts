@@ -70,7 +70,7 @@ export const putTasks = procedureOfMany(
 );
 
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
-  await tx.each(
+  await tx.later(
     INSERT,
     tasks.map(({ id, tenantSeq, queueSeq, laneSeq, mode, type, endpoint, keyId, traceId, callbackUrl, ...task }) => {
       const isReady = isReadyAt(task, tx.now);
@@ -92,7 +92,7 @@ async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
       };
     }),
   );
-  await tx.each(
+  await tx.later(
     BODY,
     tasks.map(({ id, body, blobKey }) => ({ id, body, blobKey })),
   );

@@ -94,7 +94,7 @@ async function lease(
     })),
   );
   if (request.strategy !== 'sequential') return;
-  await tx.each(
+  await tx.later(
     LOCK,
     choices.map((choice) => ({ laneSeq: choice.source.cursor.lane.laneSeq, ...idOf(choice) })),
   );
