@@ -119,7 +119,7 @@ async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<Write
   const outcomes = new Array<WriteOutcome>(calls.length);
   if (tx.locks) await lockFirst(tx, tx.locks, calls, placesByProcedure);
   for (const [name, places] of placesByProcedure) {
-    const items = places.map((place) => calls[place]!.args as never);
+    const items = argsOf(calls, places);
     const results: ItemResult<unknown>[] = await procedureNamed(name).run(tx, items);
     if (results.length !== places.length) {
       throw new Error(`procedure '${name}' answered ${results.length} of ${places.length} items`);
@@ -141,14 +141,18 @@ async function lockFirst(
   for (const [name, places] of placesByProcedure) {
     const { lanesOf } = procedureNamed(name).locks;
     if (!lanesOf) continue;
-    const found = await lanesOf(
-      tx,
-      places.map((place) => calls[place]!.args as never),
-    );
+    const found = await lanesOf(tx, argsOf(calls, places));
     for (const seq of found) lanes.push(seq);
   }
   if (lanes.length > 0) locks.lanes(lanes);
+  // Only for the first one, because it changes what the others read.
+  const [[first, places]] = [...placesByProcedure] as [[string, number[]]];
+  for (const read of procedureNamed(first).locks.readsFirst?.(argsOf(calls, places)) ?? []) locks.readAhead(read);
   await locks.held();
+}
+
+function argsOf(calls: readonly WriteCall[], places: readonly number[]): never[] {
+  return places.map((place) => calls[place]!.args as never);
 }
 
 function failureOf(error: unknown): WriteOutcome {

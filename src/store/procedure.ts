@@ -41,6 +41,8 @@ export interface Locks {
   rareActs(): void;
   /** A lane stands for all its tasks; of a queue with a limit all lanes are locked, because they share it. */
   lanes(seqs: readonly number[]): void;
+  /** Reads, once the locks are held, what `Tx.all` is going to be asked for; it gives the answer to the first who asks. */
+  readAhead(read: Read): void;
   /** Resolves when all that was asked for is locked; before that the time of the transaction is not known. */
   held(): Promise<void>;
   row(table: 'tenant' | 'batch' | 'callback', seq: number): Promise<void>;
@@ -55,12 +57,23 @@ export interface Procedure<A, R> {
   readonly locks: ProcedureLocks<A>;
 }
 
+/** Of `Tx.all`. */
+export interface Read {
+  statement: Statement<SqlParams, unknown>;
+  params: SqlParams;
+}
+
 /** What must be locked before a procedure begins; asked for only where several processes write. */
 export interface ProcedureLocks<A> {
   /** Lanes whose tasks it looks at or changes. */
   readonly lanesOf?: (tx: Tx, items: readonly A[]) => readonly number[] | Promise<readonly number[]>;
   /** Whether only one process at a time may do such a thing; see `Locks.rareActs`. */
   readonly isRareAct?: boolean;
+  /**
+   * Reads that it begins with when its locks are held, and that nothing changes which it does before; they go along with the
+   * locks. See `Locks.readAhead`.
+   */
+  readonly readsFirst?: (items: readonly A[]) => readonly Read[];
 }
 
 /** How many items of the 500 that a group may hold one call of a procedure counts for. */

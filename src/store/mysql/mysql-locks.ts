@@ -1,4 +1,4 @@
-import type { Locks } from '../procedure.js';
+import type { Locks, Read } from '../procedure.js';
 import type { MysqlSender } from './mysql-sender.js';
 
 /** The row that whoever does a rare act writes; no writer has this name. */
@@ -6,14 +6,20 @@ const RARE_ACTS = `INSERT INTO commit_mark (writer, mark) VALUES ('rare acts', 0
 /** More than there are lanes; an order without a limit is none inside another statement. */
 const ALL = 1_000_000;
 
+/** What of a transaction follows its locks. */
+export interface LockedTx {
+  /** Lets it know its time, which is asked for last, so that it is not old when it comes. */
+  tellTime: () => Promise<void>;
+  readAhead: (read: Read) => void;
+}
+
 /** Row locks, which end with the transaction. */
 export class MysqlLocks implements Locks {
   private readonly asked: Promise<unknown>[] = [];
 
-  /** `tellTime`: lets the transaction know its time, which is asked for last, so that it is not old when it comes. */
   constructor(
     private readonly sender: MysqlSender,
-    private readonly tellTime: () => Promise<void>,
+    private readonly tx: LockedTx,
   ) {}
 
   rareActs(): void {
@@ -38,8 +44,12 @@ export class MysqlLocks implements Locks {
     );
   }
 
+  readAhead(read: Read): void {
+    this.tx.readAhead(read);
+  }
+
   async held(): Promise<void> {
-    await Promise.all([...this.asked, this.tellTime()]);
+    await Promise.all([...this.asked, this.tx.tellTime()]);
   }
 
   async row(table: 'tenant' | 'batch' | 'callback', seq: number): Promise<void> {

@@ -53,10 +53,10 @@ export class MysqlSender {
     for (const { reject } of this.waiting.splice(0)) reject(this.failure.error);
   }
 
-  /** When nothing can go on without an answer any more, which is after all promises that are ready. */
+  /** When nothing goes on without an answer any more: a tick that is asked for by a promise comes after all that are ready. */
   private sendSoon(): void {
     this.isSending = true;
-    process.nextTick(() => void this.sendNext());
+    queueMicrotask(() => process.nextTick(() => void this.sendNext()));
   }
 
   private async sendNext(): Promise<void> {

@@ -22,6 +22,8 @@ export class MysqlTx implements Tx {
   private readonly statements: MysqlRunner;
   private savepoints = 0;
   private at: number | null = null;
+  /** Answers that were asked for before they are wanted, by what was asked. */
+  private readonly readAhead = new Map<string, Promise<unknown[]>>();
 
   constructor(
     { runner, sender, askTime }: MysqlTxStart,
@@ -30,8 +32,9 @@ export class MysqlTx implements Tx {
     this.manager = runner.manager;
     this.sender = sender;
     this.statements = new MysqlRunner(sender);
-    this.locks = new MysqlLocks(sender, async () => {
-      this.at = await askTime();
+    this.locks = new MysqlLocks(sender, {
+      tellTime: async () => void (this.at = await askTime()),
+      readAhead: ({ statement, params }) => this.read(statement, params),
     });
   }
 
@@ -40,8 +43,12 @@ export class MysqlTx implements Tx {
     return this.at;
   }
 
-  all<P extends SqlParams, R>(named: Statement<P, R>, params: P): Promise<R[]> {
-    return this.statements.all(this.catalog.of(named), params) as Promise<R[]>;
+  async all<P extends SqlParams, R>(named: Statement<P, R>, params: P): Promise<R[]> {
+    const key = keyOf(named, params);
+    const read = this.readAhead.get(key);
+    if (!read) return this.statements.all(this.catalog.of(named), params) as Promise<R[]>;
+    this.readAhead.delete(key);
+    return read as Promise<R[]>;
   }
 
   run<P extends SqlParams>(named: Statement<P>, params: P): Promise<number> {
@@ -70,4 +77,14 @@ export class MysqlTx implements Tx {
       throw error;
     }
   }
+
+  private read(named: Statement<SqlParams, unknown>, params: SqlParams): void {
+    const rows = this.statements.all(this.catalog.of(named), params);
+    rows.catch(() => {}); // if it fails, so does all that comes after it
+    this.readAhead.set(keyOf(named, params), rows);
+  }
+}
+
+function keyOf({ name }: { readonly name: string }, params: SqlParams): string {
+  return `${name} ${JSON.stringify(params)}`;
 }

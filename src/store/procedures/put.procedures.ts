@@ -66,8 +66,16 @@ export const putTasks = procedureOfMany(
     await insert(tx, accepted);
     return outcomes;
   },
-  { lanesOf: (_tx, calls) => calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)) },
+  {
+    lanesOf: (_tx, calls) => lanesOfPuts(calls),
+    readsFirst: (calls) => lanesOfPuts(calls).map((laneSeq) => ({ statement: INTAKE, params: { laneSeq } })),
+  },
 );
+
+/** Each once. */
+function lanesOfPuts(calls: readonly (readonly NewTask[])[]): number[] {
+  return [...new Set(calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)))];
+}
 
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
   await tx.later(

@@ -77,7 +77,11 @@ export const leaseTasks = procedureOfMany(
     await counts.write(tx);
     return slices;
   },
-  { lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq) },
+  {
+    lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq),
+    readsFirst: (requests) =>
+      requests.map(({ laneSeq, ownerSeq }) => ({ statement: OPEN_LANE, params: { laneSeq, ownerSeq } })),
+  },
 );
 
 /** Records results: the task's end, its answer, its lane's and its batch's counters, in one transaction. */
