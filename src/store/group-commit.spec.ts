@@ -69,7 +69,7 @@ describe('GroupCommit', () => {
 
   beforeEach(() => {
     groups = new Groups();
-    commits = new GroupCommit(groups.run);
+    commits = new GroupCommit([groups.run]);
   });
 
   const writeAll = (args: number[]) => Promise.all(args.map((arg) => commits.write(note, arg)));
@@ -303,7 +303,7 @@ describe('GroupCommit', () => {
 
     it('are told to the hook with the rows of the group', async () => {
       const told = new Inbox<number>();
-      commits = new GroupCommit(groups.run, { onGroup: told.add });
+      commits = new GroupCommit([groups.run], { onGroup: told.add });
       groups.answerAll();
       await Promise.all([commits.write(note, 1), commits.write(note, 2, { weight: { rows: 30, bytes: 0 } })]);
       await commits.write(note, 3);
@@ -318,11 +318,13 @@ describe('GroupCommit', () => {
     it('holds writers while enough rows wait, and resumes them in order; none is lost', async () => {
       const gate = new Gate();
       const ran: unknown[] = [];
-      commits = new GroupCommit(async (calls) => {
-        await gate.opened;
-        ran.push(...calls.map(({ args }) => args));
-        return calls.map(({ args }) => ({ ok: args }));
-      });
+      commits = new GroupCommit([
+        async (calls) => {
+          await gate.opened;
+          ran.push(...calls.map(({ args }) => args));
+          return calls.map(({ args }) => ({ ok: args }));
+        },
+      ]);
       const count = 3 * FILLING;
       const answers = Promise.all(range(0, count).map((arg) => commits.write(note, arg, HEAVY)));
       await settle();
