@@ -23,7 +23,7 @@ export interface Tx {
   /** Runs the statement once per item; rows changed by each, in order. */
   each<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<number[]>;
   /**
-   * As `each`, where nobody asks how many rows changed: sent along with what comes next, at the latest with the commit. If it
+   * As `each`, where nobody asks how many rows changed: sent along with what comes next, at the latest before the commit. If it
    * fails, so does all that comes after it. On MySQL only for statements of one step.
    */
   later<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<void>;

@@ -138,32 +138,6 @@ describe('two groups of one MysqlDatabase', () => {
     expect(await bystander.query(`SELECT mark FROM commit_mark WHERE writer LIKE 'writer%'`)).toEqual([]);
     database = await MysqlDatabase.open({ url, mayMigrate: false });
   });
-
-  it('lose nothing that was answered and do nothing twice when the server is killed in the midst of them', async () => {
-    const answered: string[] = [];
-    const run = { isOver: false };
-    const work = async (writer: number) => {
-      for (let n = 0; !run.isOver; n += 1) {
-        const name = `w${writer}n${n}`;
-        await database.write(note, { lane: 1 + (writer % 2), name }).then(
-          () => answered.push(name),
-          (error: unknown) => expect(error).toMatchObject({ code: 'store_unavailable' }),
-        );
-      }
-    };
-    const all = Promise.all([0, 1, 2, 3, 4, 5].map(work));
-    await expect.poll(() => answered.length, { timeout: 10_000 }).toBeGreaterThan(60);
-    await server.kill();
-    await server.restart();
-    const before = answered.length;
-    await expect.poll(() => answered.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
-    run.isOver = true;
-    await all;
-    // Names are unique, so what was done twice would have failed.
-    const stored = new Set(await committed());
-    expect(answered.filter((name) => !stored.has(name))).toEqual([]);
-    expect(stored.size).toBe(answered.length);
-  });
 });
 
 describe('MysqlConnection', () => {

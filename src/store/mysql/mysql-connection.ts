@@ -71,6 +71,8 @@ export class MysqlConnection implements GroupConnection {
 
   async commit(mark: number): Promise<void> {
     const { runner, sender } = this.open!;
+    // Only the mark goes along with the commit: of a connection that is lost while others do, nobody could tell either.
+    await sender.answered();
     new MysqlRunner(sender).later(this.catalog.of(WRITE_MARK), [{ writer: this.writer, mark }]);
     try {
       await sender.send(COMMIT);

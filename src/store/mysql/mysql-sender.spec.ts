@@ -69,6 +69,18 @@ describe('MysqlSender', () => {
     ]);
   });
 
+  it('tells when all is answered, also what nobody waits for', async () => {
+    await sender.answered();
+    sender.sendAlong('a');
+    sender.sendAlong('b');
+    await sender.answered();
+    expect(server.ran).toEqual(['a', 'b']);
+    server.failing = 'c';
+    sender.sendAlong('c');
+    await expect(sender.answered()).rejects.toThrow('c failed');
+    await expect(sender.answered()).rejects.toThrow('c failed');
+  });
+
   describe('after a statement that failed', () => {
     it('runs nothing, although nobody waited for that one: not what went along, nor what comes later', async () => {
       server.failing = 'b';

@@ -26,6 +26,7 @@ export class MysqlSender {
   private isSending = false;
   private failure: { error: unknown } | null = null;
   private last: string | null = null;
+  private latest: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly sendText: SendText) {}
 
@@ -36,15 +37,23 @@ export class MysqlSender {
 
   send(sql: string, ...rest: unknown[]): Promise<unknown> {
     if (this.failure) return Promise.reject(this.failure.error);
-    return new Promise((resolve, reject) => {
+    const answer = new Promise((resolve, reject) => {
       this.waiting.push({ sql, rest, resolve, reject });
       if (!this.isSending) this.sendSoon();
     });
+    this.latest = answer;
+    return answer;
   }
 
   /** For a statement of which nobody needs the answer; if it fails, all that follows fails. */
   sendAlong(sql: string): void {
     this.send(sql).catch(() => {});
+  }
+
+  /** Resolves when all that was asked for is answered; rejects if any of it failed. */
+  async answered(): Promise<void> {
+    await this.latest;
+    if (this.failure) throw this.failure.error;
   }
 
   /** What still waits is not sent any more. */
