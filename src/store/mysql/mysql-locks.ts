@@ -35,7 +35,7 @@ export class MysqlLocks implements Locks {
     this.note(
       this.sender.send(
         `SELECT lane.seq FROM (
-          SELECT DISTINCT other.seq FROM lane STRAIGHT_JOIN queue ON queue.seq = lane.queue_seq
+          SELECT DISTINCT other.seq FROM lane FORCE INDEX (PRIMARY) STRAIGHT_JOIN queue ON queue.seq = lane.queue_seq
           STRAIGHT_JOIN lane AS other ON other.queue_seq = queue.seq
             AND (other.seq = lane.seq OR queue.max_concurrency IS NOT NULL OR queue.max_depth IS NOT NULL)
           WHERE lane.seq IN (${[...new Set(seqs)].join(', ')}) ORDER BY seq LIMIT ${ALL}
