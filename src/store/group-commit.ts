@@ -4,9 +4,9 @@
  * A group starts at the end of the current turn when none runs; what arrives meanwhile is the next group. A caller is
  * answered after its commit.
  *
- * Where several processes write, the next group may start as soon as the one before it holds its locks: it waits for them in
- * the database, and goes on in the very moment of the commit. What locks the same lanes is still done in the order in which
- * it came, unless a group loses its locks by a collision and has to begin again.
+ * Where several processes write, the next group may start as soon as the one before it holds its locks, the first of which is
+ * the same for all groups of a process: it waits for its turn in the database, and goes on in the very moment of the commit.
+ * So groups are still done one after the other and in their order, unless one loses its turn by a collision.
  *
  * Writes that nobody waits for may be patient: a group of nothing but patient writes waits a few milliseconds for company.
  * Each commit costs system calls, page writes and two thread wake-ups whatever its size, so on a fast disk, where groups

@@ -122,9 +122,10 @@ export class SingleTaskStore {
     return this.database.write(cancelTasks, requests, { weight: { rows: requests.length, bytes: 0 } });
   }
 
-  appendEvents(progress: Progress): Promise<ProgressOutcome> {
+  /** `isPatient`: whether they may wait a few milliseconds for other writes. */
+  appendEvents(progress: Progress, isPatient = false): Promise<ProgressOutcome> {
     const bytes = progress.events.reduce((sum, { data }) => sum + data.length, 0);
-    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes } });
+    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes }, isPatient });
   }
 
   /** The rows behind these keys, in their order; null for unknown ones. Says nothing of whose they are. */

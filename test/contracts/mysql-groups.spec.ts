@@ -83,6 +83,12 @@ afterEach(() => bystander.destroy());
 const committed = async () =>
   (await bystander.query<{ name: string }[]>('SELECT name FROM tenant ORDER BY seq')).map(({ name }) => name);
 
+/** In the whole server. */
+const openTransactions = async () => {
+  const [{ n }] = await bystander.query<[{ n: number }]>('SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX');
+  return n;
+};
+
 /** A `meanwhile` that tells when it is reached, and is held there. */
 function held(): { meanwhile: () => Promise<void>; reached: Gate; gate: Gate } {
   const [reached, gate] = [new Gate(), new Gate()];
@@ -100,35 +106,28 @@ describe('two groups of one MysqlDatabase', () => {
   });
   afterEach(() => database.close());
 
-  it('run at once when they lock different lanes', async () => {
-    const { meanwhile, reached, gate } = held();
-    const slow = database.write(note, { lane: 1, name: 'slow', meanwhile });
-    await reached.opened;
-    expect(await database.write(note, { lane: 2, name: 'quick' })).toEqual(['quick']);
-    expect(await committed()).toEqual(['quick']);
-    gate.open();
-    expect(await slow).toEqual(['quick', 'slow']);
-  });
-
-  it('keep their order when they lock the same lane: the second sees what the first did', async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const { meanwhile, reached, gate } = held();
-      const first = database.write(note, { lane: 1, name: `first${round}`, meanwhile });
-      await reached.opened;
-      const second = database.write(note, { lane: 1, name: `second${round}` });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      gate.open();
-      expect((await first).at(-1)).toBe(`first${round}`);
-      expect((await second).slice(-2)).toEqual([`first${round}`, `second${round}`]);
-    }
-  });
+  it.each([1, 2])(
+    'keep their order: the second sees what the first did, also if it locks another lane (%i)',
+    async (lane) => {
+      for (let round = 0; round < 5; round += 1) {
+        const { meanwhile, reached, gate } = held();
+        const first = database.write(note, { lane: 1, name: `first${round}`, meanwhile });
+        await reached.opened;
+        const second = database.write(note, { lane, name: `second${round}` });
+        await expect.poll(openTransactions).toBe(2);
+        gate.open();
+        expect((await first).at(-1)).toBe(`first${round}`);
+        expect((await second).slice(-2)).toEqual([`first${round}`, `second${round}`]);
+      }
+    },
+  );
 
   it('are both committed in closing', async () => {
     const { meanwhile, reached, gate } = held();
     const answers = [database.write(note, { lane: 1, name: 'a', meanwhile })];
     await reached.opened;
     answers.push(database.write(note, { lane: 1, name: 'b' }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(openTransactions).toBe(2);
     answers.push(database.write(note, { lane: 1, name: 'c' }));
     const closed = database.close();
     gate.open();

@@ -2,13 +2,25 @@ import { describe, expect, it } from 'vitest';
 import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { IDEMPOTENCY_TTL_MS } from '../../src/store/procedures/idempotency.js';
+import type { NewTask, PutTask } from '../../src/store/procedures/single-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
-import { laneRow, lease, range, seedBatch, seedLane, seedTenant, type SeededLane } from '../support/store-seeds.js';
+import {
+  laneRow,
+  lease,
+  OWNER_SEQ,
+  range,
+  seedBatch,
+  seedLane,
+  seedTenant,
+  setPaused,
+  type SeededLane,
+} from '../support/store-seeds.js';
 import { idsOf, newTask, put, refusalOf, rowOf, setQueue, stateOf, take, TTL_MS } from '../support/task-seeds.js';
 
 /** How single tasks come in. */
 export function exerciseStorePuts(store: TestStore): void {
   describe('a put', () => exercisePut(store));
+  describe('a put for whom its lane is leased', () => exerciseLeases(store));
   describe('an Idempotency-Key', () => exerciseKeys(store));
   describe('a queue that is full', () => exerciseDepth(store));
 }
@@ -42,7 +54,8 @@ function exercisePut(store: TestStore): void {
     const lane = await seedLane(store);
     const tasks = range(1, 300).map((n) => newTask(lane, { body: `${n}` }));
     const outcomes = await store.singles.put(tasks);
-    expect(outcomes).toEqual(tasks.map(({ id }) => ({ kind: 'put', id, isReady: true })));
+    const enqueuedAt = store.clock.now();
+    expect(outcomes).toEqual(tasks.map(({ id }) => ({ kind: 'put', id, enqueuedAt, isReady: true, leased: null })));
     const rows = await store.reader.find(TaskRow, { order: { seq: 'asc' } });
     expect(rows.map(({ id }) => id)).toEqual(tasks.map(({ id }) => id));
     expect(await laneRow(store, lane)).toMatchObject({ putCount: 300 });
@@ -79,6 +92,87 @@ function exercisePut(store: TestStore): void {
     const lane = await seedLane(store);
     await put(store, lane);
     expect(await lease(store, lane, 5)).toMatchObject([{ batchSeq: null, epoch: 1 }]);
+  });
+}
+
+function exerciseLeases(store: TestStore): void {
+  const LEASE = { lease: { ownerSeq: OWNER_SEQ, isUntyped: false } };
+
+  async function putLeased(...tasks: NewTask[]): Promise<PutTask[]> {
+    const outcomes = await Promise.all(tasks.map((task) => store.singles.put([task])));
+    return outcomes.flat().map((outcome) => {
+      if (outcome.kind !== 'put') throw new Error(`not put: ${JSON.stringify(outcome)}`);
+      return outcome;
+    });
+  }
+
+  it('is given its own task when nothing is ahead, in the same transaction', async () => {
+    const lane = await seedLane(store);
+    const task = newTask(lane, LEASE);
+    const [outcome] = await putLeased(task);
+    const row = await rowOf(store, task.id);
+    expect(row).toMatchObject({ state: 2, epoch: 1, ownerSeq: OWNER_SEQ, leasedAt: store.clock.now() });
+    expect(outcome).toEqual({
+      kind: 'put',
+      id: task.id,
+      enqueuedAt: row.enqueuedAt,
+      isReady: false,
+      leased: { seq: row.seq, id: task.id, epoch: 1, batchSeq: null, bodyOffset: null, bodyLength: null, tries: 0 },
+    });
+    expect(await laneRow(store, lane)).toMatchObject({ putCount: 1, takenCount: 1 });
+    expect(await lease(store, lane, 10)).toEqual([]);
+  });
+
+  it('is given what is ahead of it, and waits itself', async () => {
+    const lane = await seedLane(store);
+    const first = await put(store, lane);
+    const task = newTask(lane, LEASE);
+    const [outcome] = await putLeased(task);
+    expect(outcome).toMatchObject({ isReady: true, leased: { id: first } });
+    expect(await stateOf(store, task.id)).toBe('ready');
+    expect(await stateOf(store, first)).toBe('leased');
+  });
+
+  it('with others in one group gives each the next of its lane', async () => {
+    const [one, other] = [await seedLane(store), await seedLane(store)];
+    const tasks = [newTask(one, LEASE), newTask(other, LEASE), newTask(one), newTask(one, LEASE)];
+    const outcomes = await putLeased(...tasks);
+    const ids = tasks.map(({ id }) => id);
+    expect(outcomes.map(({ leased }) => leased?.id ?? null)).toEqual([ids[0], ids[1], null, ids[2]]);
+    expect(outcomes.map(({ isReady }) => isReady)).toEqual([false, false, false, true]);
+  });
+
+  it('is given nothing while the queue is paused', async () => {
+    const lane = await seedLane(store);
+    await setPaused(store, lane, true);
+    const [outcome] = await putLeased(newTask(lane, LEASE));
+    expect(outcome).toMatchObject({ isReady: true, leased: null });
+  });
+
+  it('is given no more than the limit of the queue leaves', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxConcurrency: 1 });
+    const outcomes = await putLeased(newTask(lane, LEASE), newTask(lane, LEASE));
+    expect(outcomes.map(({ leased }) => leased !== null)).toEqual([true, false]);
+  });
+
+  it('leaves tasks with a type to the handlers of the queue', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane, { type: 'resize' });
+    const task = newTask(lane, { lease: { ownerSeq: OWNER_SEQ, isUntyped: true } });
+    const [outcome] = await putLeased(task);
+    expect(outcome).toMatchObject({ isReady: false, leased: { id: task.id } });
+  });
+
+  it('that is refused, or said again, is given nothing', async () => {
+    const lane = await seedLane(store);
+    const idempotency = { key: 'k', requestHash: 'h' };
+    await put(store, lane, { idempotency });
+    const again = { ...LEASE, idempotency };
+    const other = { ...LEASE, idempotency: { key: 'k', requestHash: 'other' } };
+    expect(await store.singles.put([newTask(lane, again)])).toMatchObject([{ kind: 'replay' }]);
+    expect(await store.singles.put([newTask(lane, other)])).toMatchObject([{ kind: 'refused' }]);
+    expect(await laneRow(store, lane)).toMatchObject({ putCount: 1, takenCount: 0 });
   });
 }
 

@@ -4,6 +4,7 @@ import { newId } from '../../src/kernel/ids.js';
 import { DeadLettersService } from '../../src/modules/tasks/dead-letters.service.js';
 import { PullService } from '../../src/modules/tasks/pull.service.js';
 import type { NumberedEvent, PutRequest, TakeCall } from '../../src/modules/tasks/task-requests.js';
+import { TaskIntake } from '../../src/modules/tasks/task-intake.js';
 import { TasksService } from '../../src/modules/tasks/tasks.service.js';
 import { WaitingCalls } from '../../src/modules/tasks/waiting-calls.js';
 import { startTaskApp, type TaskApp } from '../support/task-app.js';
@@ -13,14 +14,20 @@ const LARGE = JSON.stringify({ text: 'é'.repeat(50_000) });
 
 describe('tasks', () => {
   let served: TaskApp;
-  let [tasks, pull, calls, letters] = [] as unknown as [TasksService, PullService, WaitingCalls, DeadLettersService];
+  let [intake, tasks, pull, calls, letters] = [] as unknown as [
+    TaskIntake,
+    TasksService,
+    PullService,
+    WaitingCalls,
+    DeadLettersService,
+  ];
   let tenantSeq: number;
   let queueName: string;
 
   beforeAll(async () => {
     served = await startTaskApp();
     const find = <T>(type: new (...parts: never[]) => T): T => served.app.get(type, { strict: false });
-    [tasks, pull, calls] = [find(TasksService), find(PullService), find(WaitingCalls)];
+    [intake, tasks, pull, calls] = [find(TaskIntake), find(TasksService), find(PullService), find(WaitingCalls)];
     letters = find(DeadLettersService);
   });
   beforeEach(async () => {
@@ -71,7 +78,7 @@ describe('tasks', () => {
   });
 
   it('are put, taken, completed and read', async () => {
-    const { id } = await tasks.put(putOf({ traceId: 't-1' }));
+    const { id } = await intake.put(putOf({ traceId: 't-1' }));
     const [task] = await pull.take(takeOf());
     expect(task).toMatchObject({ id, queueName, level: 0, body: '{"n":1}', epoch: 1, traceId: 't-1', state: 'leased' });
     expect(await pull.complete(tenantSeq, [answer(id, 1)])).toEqual(['done']);
@@ -84,7 +91,7 @@ describe('tasks', () => {
   });
 
   it('may be large on both ways', async () => {
-    const { id } = await tasks.put(putOf({ body: LARGE }));
+    const { id } = await intake.put(putOf({ body: LARGE }));
     const [task] = await pull.take(takeOf());
     expect(task!.body).toBe(LARGE);
     expect(await pull.complete(tenantSeq, [answer(id, 1, LARGE)])).toEqual(['done']);
@@ -95,7 +102,7 @@ describe('tasks', () => {
 
   it('wake a worker who waits for them', async () => {
     const waiting = [1, 2, 3].map(() => pull.take(takeOf({ size: 1, waitMs: 20_000 })));
-    const receipts = await tasks.putMany([putOf(), putOf(), putOf()]);
+    const receipts = await intake.putMany([putOf(), putOf(), putOf()]);
     const taken = (await Promise.all(waiting)).flat();
     expect(new Set(taken.map(({ id }) => id))).toEqual(
       new Set(receipts.map((receipt) => 'id' in receipt && receipt.id)),
@@ -103,13 +110,13 @@ describe('tasks', () => {
   });
 
   it('wake a worker who waits when they come back or their time has come', async () => {
-    await tasks.put(putOf());
+    await intake.put(putOf());
     const [task] = await pull.take(takeOf());
     const again = pull.take(takeOf({ waitMs: 20_000 }));
     await pull.release(tenantSeq, [{ taskId: task!.id, epoch: task!.epoch }]);
     expect(await again).toMatchObject([{ id: task!.id, epoch: 2 }]);
     const later = pull.take(takeOf({ waitMs: 20_000 }));
-    const { id } = await tasks.put(putOf({ delayMs: 100 }));
+    const { id } = await intake.put(putOf({ delayMs: 100 }));
     expect(await later).toMatchObject([{ id }]);
   });
 
@@ -118,12 +125,12 @@ describe('tasks', () => {
     const waiting = pull.take(takeOf({ waitMs: 20_000 }), leaving.signal);
     leaving.abort();
     expect(await waiting).toEqual([]);
-    const { id } = await tasks.put(putOf());
+    const { id } = await intake.put(putOf());
     expect(await pull.take(takeOf())).toMatchObject([{ id }]);
   });
 
   it('come back from a worker who has died', async () => {
-    const { id } = await tasks.put(putOf());
+    const { id } = await intake.put(putOf());
     await pull.take(takeOf({ leaseMs: 50, leaseRetries: 1 }));
     expect(await pull.take(takeOf({ waitMs: 20_000, leaseMs: 50 }))).toMatchObject([{ id, epoch: 2 }]);
     const ended = await until(
@@ -196,7 +203,7 @@ describe('tasks', () => {
   });
 
   it('that fail wait for somebody to send them back', async () => {
-    const { id } = await tasks.put(putOf());
+    const { id } = await intake.put(putOf());
     const [task] = await pull.take(takeOf());
     const failure = { code: 'bad', message: 'It broke.', retryAfterMs: null, isFinal: true };
     await pull.fail(tenantSeq, [{ taskId: id, epoch: task!.epoch, ...failure }]);
@@ -209,7 +216,7 @@ describe('tasks', () => {
 
   it('that wait are cleared away, and their callers told', async () => {
     const call = await calls.open(putOf({ mode: 'blocking' }));
-    await tasks.put(putOf({ delayMs: 60_000 }));
+    await intake.put(putOf({ delayMs: 60_000 }));
     expect(await letters.clearLane(tenantSeq, queueName, 0, 'admin')).toBe(2);
     expect(await call.ended).toMatchObject({ state: 'cancelled', result: { errorCode: 'cleared' } });
   });
@@ -222,17 +229,17 @@ describe('tasks', () => {
   it('are begun no faster than their queue allows', async () => {
     await served.makeQueue(tenantSeq, 'slow', { perMinute: 3 });
     const lanes = [{ queueName: 'slow', level: 0 }];
-    await tasks.putMany([1, 2, 3, 4, 5].map(() => putOf({ queueName: 'slow' })));
+    await intake.putMany([1, 2, 3, 4, 5].map(() => putOf({ queueName: 'slow' })));
     expect(await pull.take(takeOf({ lanes, size: 2 }))).toHaveLength(2);
     expect(await pull.take(takeOf({ lanes, size: 2 }))).toHaveLength(1);
     expect(await pull.take(takeOf({ lanes, size: 2 }))).toEqual([]);
   });
 
   it('are refused where there is no such queue, or no room', async () => {
-    await expect(tasks.put(putOf({ queueName: 'none' }))).rejects.toMatchObject({ code: 'queue_not_found' });
-    await expect(tasks.put(putOf({ queueName: null, endpoint: null }))).rejects.toMatchObject({ param: 'queue' });
+    await expect(intake.put(putOf({ queueName: 'none' }))).rejects.toMatchObject({ code: 'queue_not_found' });
+    await expect(intake.put(putOf({ queueName: null, endpoint: null }))).rejects.toMatchObject({ param: 'queue' });
     await served.makeQueue(tenantSeq, 'small', { maxDepth: 1 });
-    const [first, second] = await tasks.putMany([putOf({ queueName: 'small' }), putOf({ queueName: 'small' })]);
+    const [first, second] = await intake.putMany([putOf({ queueName: 'small' }), putOf({ queueName: 'small' })]);
     expect([first, second]).toMatchObject([{ isReplay: false }, { code: 'queue_full' }]);
     const lanes = [{ queueName: 'none', level: 0 }];
     await expect(pull.take(takeOf({ lanes }))).rejects.toMatchObject({ code: 'queue_not_found' });

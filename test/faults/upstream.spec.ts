@@ -34,7 +34,8 @@ async function untilHalfway(): Promise<void> {
 }
 
 describe('an upstream that is killed and comes back', () => {
-  const OPTIONS = { latencyMs: 30 };
+  /** Long enough that half of the batch is still to come when a poll on a busy machine sees the other half. */
+  const OPTIONS = { latencyMs: 80 };
 
   it('gets the rest of the batch', async () => {
     await begin(OPTIONS);

@@ -146,6 +146,7 @@ export function answerTo(task: LeasedTask, { laneSeq }: SeededLane, over: Partia
     errorCode: null,
     errorMessage: null,
     usage: null,
+    hasCallback: true,
     ...over,
   };
 }

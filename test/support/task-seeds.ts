@@ -35,6 +35,7 @@ export function newTask(lane: SeededLane, over: Partial<NewTask> = {}): NewTask 
     traceId: null,
     callbackUrl: null,
     idempotency: null,
+    lease: null,
     ...over,
   };
 }

@@ -6,7 +6,7 @@ import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { CallbackTargets } from '../../modules/callbacks/callback-targets.js';
 import type { PutRequest } from '../../modules/tasks/task-requests.js';
-import { TasksService } from '../../modules/tasks/tasks.service.js';
+import { TaskIntake } from '../../modules/tasks/task-intake.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { isObject, wrongType } from '../common/field.decorators.js';
 import type { RequestHeaders } from '../common/given-header.js';
@@ -30,7 +30,7 @@ export class PutController {
   private readonly bodies = new ValidationPipe();
 
   constructor(
-    private readonly tasks: TasksService,
+    private readonly intake: TaskIntake,
     private readonly held: HeldCalls,
     private readonly targets: CallbackTargets,
     private readonly clock: Clock,
@@ -71,7 +71,7 @@ export class PutController {
     const request = toPutRequest(body, jsonOfField(partOfBody(raw as object), 'data'), origin, this.targets);
     const { mode } = request;
     if (mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
-    const { id } = await this.tasks.put(request);
+    const { id } = await this.intake.put(request);
     void reply.header(TASK_ID_HEADER, id).header('content-type', 'application/json');
     void reply.send(`{"code":200,"timestamp":${this.clock.now()},"data":"${id}"}`);
   }
@@ -92,7 +92,7 @@ export class PutController {
     const read = tasks.map((task, index) =>
       isObject(task) ? this.readItem(items[index]!, origin) : wrongType(`tasks.${index}`, 'an object', task),
     );
-    const receipts = await this.tasks.putMany(
+    const receipts = await this.intake.putMany(
       read.filter((item): item is PutRequest => !(item instanceof MillraceError)),
     );
     let next = 0;

@@ -1,20 +1,25 @@
 /**
- * In: calls ("this lane has ready tasks") of lanes with an upstream. Out: slices, cut at lease time, handed to the runner.
+ * In: calls ("this lane has ready tasks") of lanes with an upstream, and asks for a permit by who is about to store a task that
+ * a caller waits for. Out: slices, cut at lease time, handed to the runner.
  *
  * Invariant: a task is started only with a permit in hand, and leased only with one or when it will get one within
  * milliseconds (see LaneStock). A lane that gets no permit is remembered as hungry and served, lowest level first, when
  * permits come free.
  */
 import { Injectable } from '@nestjs/common';
+import { EarlyStarts, type EarlyStart, type EarlyStarter } from '../../modules/tasks/early-starts.js';
 import { QueuesService, type Lane } from '../../modules/queues/queues.service.js';
 import { rateKeyOf } from '../../modules/queues/queue.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
+import type { NewTask, PutTask } from '../../store/procedures/single-shapes.js';
+import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { HungryLanes } from './hungry-lanes.js';
 import { LaneStock } from './lane-stock.js';
 import { QueueRate } from './queue-rate.js';
+import type { SingleTask } from './single-task.js';
 import { TaskRunner } from './task-runner.js';
 import { UpstreamGate } from './upstream-gate.js';
 
@@ -31,7 +36,7 @@ interface Bench {
 }
 
 @Injectable()
-export class DispatcherEngine {
+export class DispatcherEngine implements EarlyStarter {
   private readonly gates = new Map<string, UpstreamGate>();
   private readonly stocks = new Map<number, LaneStock>();
   private readonly hungry = new HungryLanes();
@@ -45,6 +50,7 @@ export class DispatcherEngine {
     private readonly tasks: TaskStore,
     private readonly runner: TaskRunner,
     private readonly telemetry: DispatchTelemetry,
+    private readonly earlyStarts: EarlyStarts,
   ) {
     this.rate = new QueueRate(ports.limiter);
   }
@@ -55,12 +61,39 @@ export class DispatcherEngine {
     events.on('batch.finalize').subscribe(({ batchSeq }) => this.giveUpStocks({ batchSeq }));
     this.staleSweep = setInterval(() => this.giveUpStocks({ staleAt: clock.now() }), STALE_SWEEP_MS);
     this.staleSweep.unref();
+    this.earlyStarts.offer(this);
   }
 
   /** A call: the lane has ready tasks. */
   async called(laneSeq: number): Promise<void> {
     this.stockOf(laneSeq).mayHaveMore = true;
     await this.workLane(laneSeq);
+  }
+
+  /** A permit for a task that is about to be put, if nothing would go before it. */
+  async reserve({ seq }: Lane): Promise<EarlyStart | null> {
+    const bench = this.benchOf(seq);
+    if (bench === null || !isFree(bench, this.hungry)) return null;
+    const { lane, gate } = bench;
+    const { limiter, instance } = this.ports;
+    if ((await limiter.acquire(gate.key, lane.level, 1, gate.limits)) === 0) return null;
+    return {
+      lease: { ownerSeq: instance.seq, isUntyped: isShared(lane) },
+      settle: (task, outcome) => {
+        if (outcome?.kind === 'put' && outcome.leased !== null) this.startEarly(bench, task, outcome, outcome.leased);
+        else limiter.release(gate.key, 1, 1);
+      },
+    };
+  }
+
+  private startEarly(bench: Bench, task: NewTask, outcome: PutTask, leased: LeasedTask): void {
+    const { lane, upstream, gate, stock } = bench;
+    const isOwn = leased.id === task.id;
+    const loaded = isOwn ? [this.runner.known(leased, singleOf(task, outcome), task.body)] : this.runner.load([leased]);
+    if (!isOwn) stock.mayHaveMore = true;
+    if (!this.isStopping) return this.runner.start(lane, upstream, gate, loaded);
+    this.ports.limiter.release(gate.key, 1, 1);
+    this.runner.release(lane, [leased]);
   }
 
   /** From now on nothing is leased and nothing started. */
@@ -149,7 +182,7 @@ export class DispatcherEngine {
       // Cleared before the lease, so that a call which comes meanwhile is not forgotten.
       stock.mayHaveMore = false;
       const slice = await this.tasks.lease(
-        { laneSeq: lane.seq, want, ownerSeq: this.ports.instance.seq, isUntyped: lane.queue.consumers.has('handler') },
+        { laneSeq: lane.seq, want, ownerSeq: this.ports.instance.seq, isUntyped: isShared(lane) },
         isAhead,
       );
       stock.add(this.runner.load(slice), this.ports.clock.now());
@@ -214,4 +247,20 @@ export class DispatcherEngine {
     gate.update(upstream);
     return gate;
   }
+}
+
+/** Whether a permit for this lane would be for its next task, and nothing but permits decides when that begins. */
+function isFree({ lane, gate, stock }: Bench, hungry: HungryLanes): boolean {
+  const { perMinute, maxConcurrency } = lane.queue;
+  return perMinute === null && maxConcurrency === null && stock.size === 0 && !hungry.hasUpTo(gate.key, lane.level);
+}
+
+/** Whether handlers work its queue off as well: tasks with a type are theirs. */
+function isShared({ queue }: Lane): boolean {
+  return queue.consumers.has('handler');
+}
+
+function singleOf(task: NewTask, { enqueuedAt }: PutTask): SingleTask {
+  const { id, mode, type, endpoint, callbackUrl, blobKey: bodyBlobKey, traceId, ttlMs } = task;
+  return { id, mode, type, endpoint, callbackUrl, bodyBlobKey, traceId, enqueuedAt, expiresAt: enqueuedAt + ttlMs };
 }

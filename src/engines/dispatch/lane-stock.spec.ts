@@ -6,7 +6,7 @@ const NO_INPUT = new Promise<never>(() => {});
 
 function tasks(count: number, batchSeq = 1, from = 1): LoadedTask[] {
   return Array.from({ length: count }, (_, place) => ({
-    task: { seq: from + place, epoch: 1, batchSeq, bodyOffset: 0, bodyLength: 1, tries: 0 },
+    task: { seq: from + place, id: null, epoch: 1, batchSeq, bodyOffset: 0, bodyLength: 1, tries: 0 },
     input: NO_INPUT,
     place,
   }));

@@ -9,7 +9,7 @@ import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
-import { Spill } from '../../modules/tasks/spill.js';
+import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
@@ -62,22 +62,22 @@ export class Recorder {
     this.isStopping = true;
   }
 
-  async answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
+  answer(held: Held, answer: UpstreamAnswer, json: unknown): Promise<void> {
     crashPoint('dispatch:answered');
     const usage = answer.status < 400 ? usageOf(json) : null;
-    await this.complete(held, answer.status, answer.requestId, jsonBody(answer, json), usage);
+    return this.complete(held, answer.status, answer.requestId, jsonBody(answer, json), usage);
   }
 
   /** Records an answer. `body`: JSON text, or null where all there was to say has been said in events. */
-  async complete(
+  complete(
     held: Held,
     statusCode: number,
     requestId: string | null,
     body: string | null,
     usage: Usage | null,
   ): Promise<void> {
-    const { task, lane } = held;
-    await this.finish(held, {
+    const { task, lane, single } = held;
+    return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
@@ -86,17 +86,19 @@ export class Recorder {
       isTry: true,
       statusCode,
       requestId,
-      ...(await this.untilStored(() => this.spill.keep(body))),
+      body,
+      blobKey: null,
       errorCode: null,
       errorMessage: null,
       usage,
+      hasCallback: isCalling(single),
     });
   }
 
   /** Ends a task to which no answer will come. */
-  async giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
-    const { task, lane } = held;
-    await this.finish(held, {
+  giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
+    const { task, lane, single } = held;
+    return this.finish(held, {
       seq: task.seq,
       epoch: task.epoch,
       laneSeq: lane.seq,
@@ -110,6 +112,7 @@ export class Recorder {
       errorCode,
       errorMessage,
       usage: null,
+      hasCallback: isCalling(single),
     });
   }
 
@@ -134,11 +137,12 @@ export class Recorder {
   /** Stores what a task says while it runs; false when its lease was lost. `firstN`: the number of the first event. */
   async say({ task, lane }: Held, id: string, events: ProgressEvent[], firstN: number): Promise<boolean> {
     const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq };
-    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }));
+    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }, true));
     return verdict === 'done' || verdict === 'repeated';
   }
 
   private async finish({ lane, single }: Held, end: FinishedTask): Promise<void> {
+    if (isLarge(end.body)) Object.assign(end, await this.untilStored(() => this.spill.keep(end.body)));
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
     this.telemetry.finished(lane, end, isRecorded);
@@ -148,7 +152,7 @@ export class Recorder {
       endedIds: single === null ? [] : [single.id],
       doneBatchSeqs: isBatchDone ? [end.batchSeq!] : [],
       readyLaneSeqs: isLimited ? [lane.seq] : [],
-      hasCallbacks: single !== null && single.callbackUrl !== null,
+      hasCallbacks: end.hasCallback,
     });
   }
 
@@ -175,6 +179,11 @@ export class Recorder {
       }
     }
   }
+}
+
+/** Whether somebody is to be called back. */
+function isCalling(single: SingleTask | null): boolean {
+  return single !== null && single.callbackUrl !== null;
 }
 
 /** The answer's own bytes, or, for an error page that is not JSON, an error object that quotes its beginning. */

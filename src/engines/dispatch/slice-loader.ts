@@ -54,6 +54,12 @@ export class SliceLoader {
     });
   }
 
+  /** A single task of which everything is known already. */
+  known(task: LeasedTask, single: SingleTask, body: string | null): LoadedTask {
+    const input = { source: null, singles: [single], bodies: [body === null ? null : Buffer.from(body)] };
+    return { task, input: Promise.resolve(input), place: 0 };
+  }
+
   /** A body that was too large to be read with its slice. */
   async stream({ source, singles }: SliceInput, place: number, task: LeasedTask): Promise<LargeBody> {
     try {

@@ -16,7 +16,7 @@ import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { Recorder, type Held } from './recorder.js';
 import { SingleCalls, type StreamedCall } from './single-calls.js';
-import { maxTriesOf, timeLeftOf } from './single-task.js';
+import { maxTriesOf, timeLeftOf, type SingleTask } from './single-task.js';
 import { SliceLoader, type LargeBody, type LoadedTask, type SliceInput } from './slice-loader.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
@@ -55,6 +55,11 @@ export class TaskRunner {
   /** Begins to read what the calls of leased tasks will need. */
   load(slice: readonly LeasedTask[]): LoadedTask[] {
     return this.loader.load(slice);
+  }
+
+  /** For a single task that this process has just stored. */
+  known(task: LeasedTask, single: SingleTask, body: string | null): LoadedTask {
+    return this.loader.known(task, single, body);
   }
 
   /** Starts tasks; each holds a permit of the gate. */

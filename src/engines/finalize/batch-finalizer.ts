@@ -69,7 +69,11 @@ export class BatchFinalizer {
       for (let after = 0; after < batch.total; after += PAGE_LINES) {
         if (this.isStopping) throw new Stopping();
         const page = await this.batches.endedLines(batch.seq, after, after + PAGE_LINES);
-        for (const line of page) await this.writeLine(batch.id, line, output, error);
+        for (const line of page) {
+          const body = line.blobKey === null ? line.body : await this.readSpilled(line.blobKey);
+          const file = addLine(batch.id, line, body, output, error);
+          if (file.isFull) await file.flush();
+        }
         await nextTurn(); // reads and appends may all have been answered from memory: let others run
         crashPoint('finalize:page');
       }
@@ -79,20 +83,6 @@ export class BatchFinalizer {
       if (failure instanceof Stopping) return null;
       throw failure;
     }
-  }
-
-  private async writeLine(
-    batchId: string,
-    line: EndedLine,
-    output: ResultFileWriter,
-    error: ResultFileWriter,
-  ): Promise<void> {
-    const body = line.blobKey === null ? line.body : await this.readSpilled(line.blobKey);
-    const isLost = line.blobKey !== null && body === null;
-    const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, body);
-    const file = isGood ? output : error;
-    file.add(text);
-    if (file.isFull) await file.flush();
   }
 
   /** Null when the disk has lost or changed it: then its line says so, instead of the whole batch waiting for ever. */
@@ -116,4 +106,19 @@ export class BatchFinalizer {
     const ttlMs = batch.outputTtlMs ?? this.config.times.fileTtlMs;
     return { ...written, fileId, filename: `${batch.id}_${kind}.jsonl`, ttlMs };
   }
+}
+
+/** Adds a line to the file where it belongs, and returns that file. */
+function addLine(
+  batchId: string,
+  line: EndedLine,
+  body: string | null,
+  output: ResultFileWriter,
+  error: ResultFileWriter,
+): ResultFileWriter {
+  const isLost = line.blobKey !== null && body === null;
+  const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, body);
+  const file = isGood ? output : error;
+  file.add(text);
+  return file;
 }

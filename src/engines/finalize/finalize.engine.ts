@@ -46,18 +46,13 @@ export class FinalizeEngine implements OnApplicationBootstrap, BeforeApplication
   }
 
   private async finalizeWaiting(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { seq } of await this.batches.toFinalize()) {
-      if (this.isStopping) return;
-      const claim = this.claims.hold(`finalize:${seq}`, () => this.settleAndFinalize(seq));
-      // One that cannot be finalized must not hold up those behind it.
-      await claim.catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw failures[0];
+    const seqs = (await this.batches.toFinalize()).map(({ seq }) => seq);
+    await this.claims.holdEach('finalize', seqs, (seq) => this.settleAndFinalize(seq));
   }
 
   /** Looks at the batch as it is now: another process may have had it until a moment ago. */
   private async settleAndFinalize(batchSeq: number): Promise<void> {
+    if (this.isStopping) return;
     const batch = await this.batches.bySeq(batchSeq);
     if (batch.endedAt === null && (await this.settler.settle(batch))) await this.finalizer.finalize(batchSeq);
   }

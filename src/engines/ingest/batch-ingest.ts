@@ -86,20 +86,13 @@ export class BatchIngest {
     if (batch.state === 'failed') this.telemetry.failed(batch);
   }
 
-  /** Lines of one model all go the same way, so each model is asked for once. */
   private routeOf(batch: StoredBatch): RouteLine {
-    const known = new Map<string, ReturnType<RouteLine>>();
-    const route: RouteLine = async (model) => {
+    return async (model) => {
       const query = { tenantSeq: batch.tenantSeq, endpoint: batch.endpoint, model };
       const queue = batch.queueSeq === null ? this.queues.route(query) : this.queues.bySeq(batch.queueSeq);
       if (!queue) return null;
       const lane = await this.queues.lane(queue, batch.level);
       return { queueSeq: queue.seq, laneSeq: lane.seq };
-    };
-    return (model) => {
-      let answer = known.get(model);
-      if (!answer) known.set(model, (answer = route(model)));
-      return answer;
     };
   }
 

@@ -45,18 +45,13 @@ export class IngestEngine implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async ingestWaiting(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { seq } of await this.batches.toIngest()) {
-      if (this.isStopping) return;
-      const claim = this.claims.hold(`ingest:${seq}`, () => this.ingestClaimed(seq));
-      // One that cannot be read in must not hold up those behind it.
-      await claim.catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw failures[0];
+    const seqs = (await this.batches.toIngest()).map(({ seq }) => seq);
+    await this.claims.holdEach('ingest', seqs, (seq) => this.ingestClaimed(seq));
   }
 
   /** Looks at the batch as it is now: another process may have had it until a moment ago. */
   private async ingestClaimed(batchSeq: number): Promise<void> {
+    if (this.isStopping) return;
     const batch = await this.batches.bySeq(batchSeq);
     const isWaiting = batch.endedAt === null && (batch.state === 'validating' || batch.ingested < batch.total);
     if (isWaiting) await this.ingest.ingest(batch);

@@ -69,9 +69,11 @@ export const LONG_LINE_BYTES = 128 * 1024;
 /** `line` has no line feed; a trailing carriage return is white space to JSON. */
 export function checkLine(line: Buffer, endpoint: string): CheckedLine {
   if (!isUtf8(line)) return unreadable(NOT_UTF8);
-  const value = parse(line);
+  const text = line.toString('utf8');
+  const value = parse(text);
   if (value === undefined) return unreadable(NOT_JSON);
-  return judge(value, endpoint, () => findBody(line.toString('latin1')));
+  // As long as its bytes: then it is ASCII, and a place in the text is one in the bytes.
+  return judge(value, endpoint, () => findBody(text.length === line.length ? text : line.toString('latin1')));
 }
 
 /** The same for a line of any length, but others get their turn meanwhile. */
@@ -109,9 +111,9 @@ function unreadable(message: string): CheckedLine {
   return { problems, customId: null, model: null, body: null };
 }
 
-function parse(line: Buffer): unknown {
+function parse(text: string): unknown {
   try {
-    return JSON.parse(line.toString('utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined; // that it does not parse is the answer
   }

@@ -9,7 +9,14 @@ import { Turn } from '../../kernel/turn.js';
 import type { Limits } from '../../config/app-config.js';
 import { vouchedBytes } from '../../modules/files/vouched-bytes.js';
 import type { NewLine } from '../../store/procedures/batch-shapes.js';
-import { checkLine, checkLongLine, LONG_LINE_BYTES, type LineError, type Problem } from './line-check.js';
+import {
+  checkLine,
+  checkLongLine,
+  LONG_LINE_BYTES,
+  type CheckedLine,
+  type LineError,
+  type Problem,
+} from './line-check.js';
 import { LineErrors } from './line-errors.js';
 
 export interface BatchInput {
@@ -19,8 +26,13 @@ export interface BatchInput {
   endpoint: string;
 }
 
-/** Where a line of this model goes, or null when no queue takes it. */
-export type RouteLine = (model: string) => Promise<{ queueSeq: number; laneSeq: number } | null>;
+interface Route {
+  queueSeq: number;
+  laneSeq: number;
+}
+
+/** Where lines of this model go, or null when no queue takes them; asked once for each model. */
+export type RouteLine = (model: string) => Promise<Route | null>;
 
 export type ReadResult = { isFit: true; lines: NewLine[]; model: string | null } | { isFit: false; errorsJson: string };
 
@@ -38,7 +50,8 @@ export async function readBatch(
     for await (const lines of readLines(vouchedBytes(stream, input), limits.maxLineBytes)) {
       for (const line of lines) {
         if (line.bytes !== null && isBlank(line.bytes)) continue;
-        await reading.take(line);
+        const taking = reading.take(line);
+        if (taking) await taking; // nearly always there is nothing to wait for
         if (reading.isOverLong) return reading.refuseWhole(tooManyLines(limits));
       }
       await reading.rest();
@@ -53,6 +66,8 @@ class Reading {
   private readonly lines: NewLine[] = [];
   private readonly customIds = new Set<string>();
   private readonly models = new Set<string>();
+  /** By model; null for one that no queue takes. */
+  private readonly routes = new Map<string, Route | null>();
   private readonly errors = new LineErrors();
   private readonly turn = new Turn();
   private requests = 0;
@@ -72,17 +87,34 @@ class Reading {
     if (this.turn.isOver) await this.turn.next();
   }
 
-  /** A line that is not blank. */
-  async take({ number, offset, bytes }: RawLine): Promise<void> {
+  /** A line that is not blank. A promise only where it takes time: made for each line, it would cost as much as the check. */
+  take(line: RawLine): Promise<void> | void {
+    const { number, bytes } = line;
     this.requests += 1;
     if (bytes === null) return this.errors.add({ ...tooLongLine(this.limits), line: number });
-    const { endpoint } = this.input;
-    const isLong = bytes.length > LONG_LINE_BYTES;
-    const checked = isLong ? await checkLongLine(bytes, endpoint, this.turn) : checkLine(bytes, endpoint);
+    if (bytes.length > LONG_LINE_BYTES) return this.takeLong(line, bytes);
+    const checked = checkLine(bytes, this.input.endpoint);
+    const route = checked.model === null ? null : this.routes.get(checked.model);
+    if (route === undefined) return this.takeNew(line, checked);
+    this.judge(line, checked, route);
+  }
+
+  private async takeLong(line: RawLine, bytes: Buffer): Promise<void> {
+    await this.takeNew(line, await checkLongLine(bytes, this.input.endpoint, this.turn));
+  }
+
+  /** The first line of its model, perhaps. */
+  private async takeNew(line: RawLine, checked: CheckedLine): Promise<void> {
+    const { model } = checked;
+    let route = model === null ? null : this.routes.get(model);
+    if (route === undefined) this.routes.set(model!, (route = await this.routeLine(model!)));
+    this.judge(line, checked, route);
+  }
+
+  private judge({ number, offset }: RawLine, checked: CheckedLine, route: Route | null): void {
     const { problems, customId, model, body } = checked;
     if (customId !== null && this.customIds.has(customId)) problems.push(duplicate(customId));
     if (customId !== null) this.customIds.add(customId);
-    const route = model === null ? null : await this.routeLine(model);
     if (model !== null && route === null) problems.push(unknownModel(model));
     for (const problem of problems) this.errors.add({ ...problem, line: number });
     // Lines of a faulty file do not run; only its faults are still of interest.

@@ -47,6 +47,15 @@ export class ClaimsService {
     }
   }
 
+  /** Holds one after the other. One whose work fails does not hold up those behind it; the first failure is thrown at the end. */
+  async holdEach(kind: string, seqs: readonly number[], work: (seq: number) => Promise<void>): Promise<void> {
+    const failures: unknown[] = [];
+    for (const seq of seqs) {
+      await this.hold(`${kind}:${seq}`, () => work(seq)).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
   /** Takes or prolongs a claim; it ends by itself if it is not prolonged. */
   async take(name: string, ttlMs = TTL_MS): Promise<boolean> {
     return this.policy.isAlone || this.claims.take({ name, instanceSeq: this.instance.seq, ttlMs });

@@ -9,6 +9,10 @@ import { BlobStore } from '../../ports/blob-store.js';
 /** From this size on, in characters. Result files are written from pages of 500 answers, which must fit in memory. */
 export const INLINE_CHARACTERS = 32 * 1024;
 
+export function isLarge(text: string | null): text is string {
+  return text !== null && text.length > INLINE_CHARACTERS;
+}
+
 /** A text where it is kept: exactly one of the two is set, or none where there is no text. */
 export interface KeptText {
   body: string | null;
@@ -23,8 +27,7 @@ export class Spill {
   constructor(private readonly blobs: BlobStore) {}
 
   async keep(text: string | null): Promise<KeptText> {
-    if (text === null || text.length <= INLINE_CHARACTERS) return { body: text, blobKey: null };
-    return { body: null, blobKey: await this.write(text) };
+    return isLarge(text) ? { body: null, blobKey: await this.write(text) } : { body: text, blobKey: null };
   }
 
   /** Rejects with LostText when the disk has lost or changed it. */

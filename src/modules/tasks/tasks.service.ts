@@ -1,27 +1,13 @@
-/** Tasks as their submitters know them: put, looked at, cancelled. */
-import { createHash } from 'node:crypto';
+/** Tasks that are there, as their submitters know them: looked at, cancelled. */
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
-import { newId } from '../../kernel/ids.js';
 import { TASK_STATE_CODE, TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
-import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type StoredTask, type TaskFilter } from '../../store/single-task.store.js';
-import { Spill } from './spill.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskRouting } from './task-routing.js';
 import { keyOf, summaryOf, TaskReader } from './task-reader.js';
-import type {
-  AttemptView,
-  CancelOutcome,
-  NumberedEvent,
-  PutReceipt,
-  PutRequest,
-  TaskDetails,
-  TaskPage,
-  TaskQuery,
-} from './task-requests.js';
+import type { AttemptView, CancelOutcome, NumberedEvent, TaskDetails, TaskPage, TaskQuery } from './task-requests.js';
 
 @Injectable()
 export class TasksService {
@@ -29,36 +15,9 @@ export class TasksService {
     private readonly store: SingleTaskStore,
     private readonly batches: BatchStore,
     private readonly routing: TaskRouting,
-    private readonly spill: Spill,
     private readonly reader: TaskReader,
     private readonly notices: TaskNotices,
-    private readonly clock: Clock,
   ) {}
-
-  /**
-   * Stores a task; durable when it resolves. Refuses with `queue_not_found`, `no_route`, `no_handler`,
-   * `queue_full` or `idempotency_key_reused`. `id`: its id, for whoever waits for it from before it exists.
-   */
-  async put(request: PutRequest, id = newId('task')): Promise<PutReceipt> {
-    const task = await this.toTask(request, id);
-    const [outcome] = await this.store.put([task]);
-    this.announce([task], [outcome!]);
-    return receiptOf(outcome!);
-  }
-
-  /** Stores many in one transaction; each is answered by itself, in its place. */
-  async putMany(requests: readonly PutRequest[]): Promise<(PutReceipt | MillraceError)[]> {
-    const made = await Promise.all(requests.map((request) => this.toTask(request, newId('task')).catch(asRefusal)));
-    const tasks = made.filter((task): task is NewTask => !(task instanceof MillraceError));
-    const outcomes = await this.store.put(tasks);
-    this.announce(tasks, outcomes);
-    let next = 0;
-    return made.map((task) => {
-      if (task instanceof MillraceError) return task;
-      const outcome = outcomes[(next += 1) - 1]!;
-      return outcome.kind === 'refused' ? MillraceError.fromPlain(outcome.error) : receiptOf(outcome);
-    });
-  }
 
   /** Refuses with `not_found`. */
   async get(tenantSeq: number, id: string): Promise<TaskDetails> {
@@ -123,42 +82,10 @@ export class TasksService {
     return task;
   }
 
-  private async toTask(request: PutRequest, id: string): Promise<NewTask> {
-    const { lane, type } = await this.routing.route(request);
-    const now = this.clock.now();
-    const availableAt = request.delayMs === null ? request.notBefore : now + request.delayMs;
-    const { tenantSeq, keyId, mode, endpoint, traceId, callbackUrl, idempotencyKey: key } = request;
-    return {
-      id,
-      tenantSeq,
-      keyId,
-      mode,
-      type,
-      endpoint,
-      traceId,
-      callbackUrl,
-      availableAt,
-      ttlMs: request.ttlMs + Math.max(0, (availableAt ?? now) - now),
-      ...(await this.spill.keep(request.body)),
-      queueSeq: lane.queue.seq,
-      laneSeq: lane.seq,
-      idempotency: key === null ? null : { key, requestHash: hashOf(request) },
-    };
-  }
-
   private async batchSeq(tenantSeq: number, id: string): Promise<number> {
     const batch = await this.batches.find(tenantSeq, id);
     if (!batch) throw new MillraceError('not_found', `No batch found with id '${id}'.`);
     return batch.seq;
-  }
-
-  private announce(tasks: readonly NewTask[], outcomes: readonly PutOutcome[]): void {
-    const ready = new Map<number, number>();
-    tasks.forEach(({ laneSeq }, index) => {
-      const outcome = outcomes[index]!;
-      if (outcome.kind === 'put' && outcome.isReady) ready.set(laneSeq, (ready.get(laneSeq) ?? 0) + 1);
-    });
-    for (const [laneSeq, count] of ready) this.notices.came(laneSeq, count);
   }
 }
 
@@ -169,34 +96,4 @@ export function noSuchTask(id: string): MillraceError {
 /** The events of one row, each with its number. */
 export function numbered({ n, events }: { n: number; events: readonly Omit<NumberedEvent, 'n'>[] }): NumberedEvent[] {
   return events.map((event, index) => ({ ...event, n: n - events.length + 1 + index }));
-}
-
-function receiptOf(outcome: PutOutcome): PutReceipt {
-  if (outcome.kind === 'refused') throw MillraceError.fromPlain(outcome.error);
-  return { id: outcome.id, isReplay: outcome.kind === 'replay' };
-}
-
-function asRefusal(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  throw error;
-}
-
-/** Of all that says what is to be done; not of who says it when. */
-function hashOf({ queueName, level, mode, type, endpoint, model, body, ttlMs, ...rest }: PutRequest): string {
-  const { delayMs, notBefore, traceId, callbackUrl } = rest;
-  const meaning = [
-    queueName,
-    level,
-    mode,
-    type,
-    endpoint,
-    model,
-    body,
-    ttlMs,
-    delayMs,
-    notBefore,
-    traceId,
-    callbackUrl,
-  ];
-  return createHash('sha256').update(JSON.stringify(meaning)).digest('hex');
 }

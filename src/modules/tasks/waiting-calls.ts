@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { newId } from '../../kernel/ids.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
+import { TaskIntake } from './task-intake.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskReader } from './task-reader.js';
 import type { NumberedEvent, PutRequest, TaskDetails } from './task-requests.js';
@@ -29,6 +30,7 @@ export interface WaitingCall {
 @Injectable()
 export class WaitingCalls {
   constructor(
+    private readonly intake: TaskIntake,
     private readonly tasks: TasksService,
     private readonly waiters: TaskWaiters,
     private readonly reader: TaskReader,
@@ -37,7 +39,7 @@ export class WaitingCalls {
   ) {}
 
   /**
-   * Puts a task and waits for it, `waitMs` long; refuses as `TasksService.put` does, and with `overloaded` when too many
+   * Puts a task and waits for it, `waitMs` long; refuses as `TaskIntake.put` does, and with `overloaded` when too many
    * wait. Whoever wants all events subscribes to them in the turn in which this resolves.
    */
   async open(request: PutRequest, waitMs?: number): Promise<WaitingCall> {
@@ -46,7 +48,7 @@ export class WaitingCalls {
     const waiter = this.waiters.join(id, mode === 'streaming' ? 0 : null, waitMs);
     waiter.isBehind = false; // nothing was said yet
     try {
-      const { id: taskId, isReplay } = await this.tasks.put(request, id);
+      const { id: taskId, isReplay } = await this.intake.put(request, id);
       if (isReplay) this.waiters.moveTo(waiter, taskId);
       return this.callOf(waiter, isReplay);
     } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The writer of one process on MySQL: one group at a time, on a connection of its pool. Several processes write at once, so
+ * A writer of one process on MySQL: one group at a time, on a connection of its pool. Several processes write at once, so
  * transactions lock what they decide about, and a deadlock or a lost connection is nothing but a reason to begin again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,6 +38,10 @@ interface OpenTransaction {
   query: QueryRunner['query'];
 }
 
+function turnOf(name: string): string {
+  return `INSERT INTO commit_mark (writer, mark) VALUES ('${name}', 0) ON DUPLICATE KEY UPDATE mark = 0`;
+}
+
 export class MysqlConnection implements GroupConnection {
   private readonly catalog = new MysqlCatalog();
   private open: OpenTransaction | null = null;
@@ -45,10 +49,14 @@ export class MysqlConnection implements GroupConnection {
   private namedAt = performance.now();
   private isUnsettled = false;
 
-  /** `clock`: whose time transactions go by; a ServerClock is set right at each begin. */
+  /**
+   * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that is locked
+   * first of all, by all connections of this process, if there are several.
+   */
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
+    private readonly turn: string | null = null,
   ) {
     this.catalog.check();
   }
@@ -66,6 +74,7 @@ export class MysqlConnection implements GroupConnection {
     Object.assign(runner, { isTransactionActive: true, query: sender.send.bind(sender) });
     this.open = { runner, sender, query };
     sender.sendAlong('START TRANSACTION');
+    if (this.turn !== null) sender.sendAlong(turnOf(this.turn));
     return new MysqlTx({ runner, sender, askTime: () => this.timeOf(sender) }, this.catalog);
   }
 
@@ -140,11 +149,14 @@ export class MysqlConnection implements GroupConnection {
 
   /** Forgets its own mark, when nothing is to be settled any more. */
   async close(): Promise<void> {
-    await this.dataSource.query('DELETE FROM commit_mark WHERE writer = ?', [this.writer]);
+    await this.dataSource.query('DELETE FROM commit_mark WHERE writer IN (?, ?)', [this.writer, this.turn]);
   }
 
   private async timeOf(sender: MysqlSender): Promise<number> {
-    if (!(this.clock instanceof ServerClock)) return this.clock.now();
+    if (!(this.clock instanceof ServerClock)) {
+      await sender.answered();
+      return this.clock.now();
+    }
     const [{ now }] = (await sender.send(SERVER_NOW)) as [{ now: number }];
     this.clock.note(now);
     return now;

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../kernel/clock.js';
+import { newId } from '../../kernel/ids.js';
 import { Database } from '../database.js';
 import { GroupCommit, type GroupCommitHooks, type RunGroup, type WriteOptions } from '../group-commit.js';
 import { GroupExecutor } from '../group-executor.js';
@@ -9,12 +10,12 @@ import { refuseHalfMoved } from '../move/move-mark.js';
 import type { SqlParams, Statement } from '../statement.js';
 import { MysqlCatalog } from './mysql-catalog.js';
 import { MysqlConnection } from './mysql-connection.js';
-import { openMysql } from './mysql-data-source.js';
-import { migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
+import { openMysql, type MysqlSourceOptions } from './mysql-data-source.js';
+import { checkMysqlSchema, hasMysqlSchema, migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { ServerClock } from './server-clock.js';
 
-/** One does its work while the other waits for its locks. More would only be smaller ones. */
+/** While one does its work the next one waits for its turn, begun and all said. More would only be smaller ones. */
 const GROUPS_AT_ONCE = 2;
 /** For each group one that writes and, when that is cut off, one that settles what became of a commit. */
 const WRITE_CONNECTIONS = 2 * GROUPS_AT_ONCE;
@@ -70,7 +71,8 @@ export class MysqlDatabase extends Database {
     let readSource: DataSource | null = null;
     try {
       readSource = await openMysql({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
-      const connections = Array.from({ length: GROUPS_AT_ONCE }, () => new MysqlConnection(writeSource, clock));
+      const turn = newId('writer');
+      const connections = Array.from({ length: GROUPS_AT_ONCE }, () => new MysqlConnection(writeSource, clock, turn));
       await connections[0]!.forgetOldMarks();
       const runners = connections.map((connection): RunGroup => {
         const executor = new GroupExecutor(connection);
@@ -103,13 +105,28 @@ export class MysqlDatabase extends Database {
   }
 }
 
-/** On patient connections of its own. */
+/** Only where there is something to migrate is a long silence of the server none to give up for. */
 async function checkSchema(url: string, mayMigrate: boolean): Promise<void> {
-  const patience = { readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS };
-  const source = await openMysql({ url, poolSize: SCHEMA_CONNECTIONS, isForWriting: true, ...patience });
-  try {
+  const isReady = await onSchema({ url }, async (source) => {
+    if (!(await hasMysqlSchema(source, mayMigrate))) return false;
+    await checkMysqlSchema(source);
+    await refuseHalfMoved(source);
+    return true;
+  });
+  if (isReady) return;
+  await onSchema({ url, readMs: SCHEMA_READ_MS, lifeMs: SCHEMA_LIFE_MS }, async (source) => {
     await (mayMigrate ? migrateMysql(source) : prepareMysqlSchema(source));
     await refuseHalfMoved(source);
+  });
+}
+
+async function onSchema<T>(
+  options: Pick<MysqlSourceOptions, 'url' | 'readMs' | 'lifeMs'>,
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  const source = await openMysql({ ...options, poolSize: SCHEMA_CONNECTIONS, isForWriting: true });
+  try {
+    return await work(source);
   } finally {
     await source.destroy();
   }

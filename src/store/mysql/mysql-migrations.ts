@@ -37,6 +37,11 @@ export function pendingMysqlMigrations(dataSource: DataSource): Promise<string[]
   return pendingMigrations(dataSource, MYSQL_MIGRATIONS);
 }
 
+/** Whether there is nothing to migrate for a process that may, or there is a schema for one that may not. */
+export async function hasMysqlSchema(dataSource: DataSource, mayMigrate: boolean): Promise<boolean> {
+  return mayMigrate ? (await pendingMysqlMigrations(dataSource)).length === 0 : hasSchema(dataSource);
+}
+
 /** Makes the schema where there is none, and refuses one that this build cannot work with: a newer one, or one too old. */
 export async function prepareMysqlSchema(dataSource: DataSource, folder = MYSQL_MIGRATIONS): Promise<void> {
   if (await hasSchema(dataSource)) await checkMysqlSchema(dataSource, folder);

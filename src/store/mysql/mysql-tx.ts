@@ -79,9 +79,11 @@ export class MysqlTx implements Tx {
   }
 
   private read(named: Statement<SqlParams, unknown>, params: SqlParams): void {
+    const key = keyOf(named, params);
+    if (this.readAhead.has(key)) return;
     const rows = this.statements.all(this.catalog.of(named), params);
     rows.catch(() => {}); // if it fails, so does all that comes after it
-    this.readAhead.set(keyOf(named, params), rows);
+    this.readAhead.set(key, rows);
   }
 }
 

@@ -112,5 +112,6 @@ function answerOf(task: KnownTask, item: Completion): FinishedTask {
     errorCode: null,
     errorMessage: null,
     usage,
+    hasCallback: task.hasCallback === 1,
   };
 }

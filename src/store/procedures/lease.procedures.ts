@@ -197,7 +197,17 @@ function endOf(
 ): FinishedTask {
   const { seq, epoch, laneSeq, batchSeq } = task;
   const nothing = { statusCode: null, requestId: null, body: null, blobKey: null, errorCode: null, errorMessage: null };
-  return { seq, epoch, laneSeq, batchSeq, state, ...nothing, usage: null, ...over };
+  return {
+    seq,
+    epoch,
+    laneSeq,
+    batchSeq,
+    state,
+    ...nothing,
+    usage: null,
+    hasCallback: task.hasCallback === 1,
+    ...over,
+  };
 }
 
 function noteOf(task: KnownTask, outcome: AttemptNote['outcome'], detail: string): AttemptNote {

@@ -2,11 +2,13 @@
 import { counted } from '../../kernel/counted.js';
 import { MillraceError, type PlainError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
-import { procedureOfMany, type Tx } from '../procedure.js';
+import { procedureOfMany, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { IDEMPOTENCY_TTL_MS, keyReused } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
-import type { NewTask, PutOutcome } from './single-shapes.js';
+import type { NewTask, PutOutcome, PutTask } from './single-shapes.js';
+import { leaseSlices, readOfLane } from './task.procedures.js';
+import type { LeaseRequest } from './task-shapes.js';
 
 const INSERT = statement<{
   id: string;
@@ -47,7 +49,10 @@ export const TASK_KEY_SCOPE = 'tasks';
 /** Said to whom a full queue turns away: nobody knows when it drains, so not at once and not much later. */
 const FULL_RETRY_MS = 1000;
 
-/** An outcome for each task of each call. A refused one leaves nothing behind, nor its key. */
+/**
+ * An outcome for each task of each call. A refused one leaves nothing behind, nor its key. Who asks for a lease with it is
+ * given the head of its lane as it is then, so a task that is put never goes ahead of another.
+ */
 export const putTasks = procedureOfMany(
   'task-put',
   async (tx, calls: readonly (readonly NewTask[])[]) => {
@@ -64,11 +69,15 @@ export const putTasks = procedureOfMany(
       outcomes.push(ofCall);
     }
     await insert(tx, accepted);
+    await leaseFor(tx, accepted, outcomes.flat().filter(isPut));
     return outcomes;
   },
   {
     lanesOf: (_tx, calls) => lanesOfPuts(calls),
-    readsFirst: (calls) => lanesOfPuts(calls).map((laneSeq) => ({ statement: INTAKE, params: { laneSeq } })),
+    readsFirst: (calls) => [
+      ...lanesOfPuts(calls).map((laneSeq): Read => ({ statement: INTAKE, params: { laneSeq } })),
+      ...calls.flat().flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
+    ],
   },
 );
 
@@ -109,6 +118,30 @@ async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
   await counts.write(tx);
 }
 
+function isPut(outcome: PutOutcome): outcome is PutTask {
+  return outcome.kind === 'put';
+}
+
+/** Leases as many tasks as `tasks` ask for, each from the head of its lane, and hands them out in order. */
+async function leaseFor(tx: Tx, tasks: readonly NewTask[], outcomes: readonly PutTask[]): Promise<void> {
+  const requests = new Map<string, LeaseRequest & { outcomes: PutTask[] }>();
+  for (const [index, { laneSeq, lease }] of tasks.entries()) {
+    if (lease === null) continue;
+    const key = `${laneSeq} ${lease.ownerSeq} ${lease.isUntyped}`;
+    let request = requests.get(key);
+    if (!request) requests.set(key, (request = { laneSeq, want: 0, ...lease, outcomes: [] }));
+    request.want += 1;
+    request.outcomes.push(outcomes[index]!);
+  }
+  if (requests.size === 0) return;
+  const slices = await leaseSlices(tx, [...requests.values()]);
+  const leasedIds = new Set(slices.flatMap((slice) => slice.map(({ id }) => id)));
+  for (const [index, request] of [...requests.values()].entries()) {
+    for (const [place, outcome] of request.outcomes.entries()) outcome.leased = slices[index]![place] ?? null;
+  }
+  for (const outcome of outcomes) if (leasedIds.has(outcome.id)) outcome.isReady = false;
+}
+
 function isReadyAt({ availableAt }: Pick<NewTask, 'availableAt'>, now: number): boolean {
   return availableAt === null || availableAt <= now;
 }
@@ -126,7 +159,8 @@ class Intake {
     const refusal = await this.refusalOf(task);
     if (refusal) return { kind: 'refused', error: refusal };
     await this.remember(task);
-    return { kind: 'put', id: task.id, isReady: isReadyAt(task, this.tx.now) };
+    const { now } = this.tx;
+    return { kind: 'put', id: task.id, enqueuedAt: now, isReady: isReadyAt(task, now), leased: null };
   }
 
   private async replayOf({ tenantSeq, idempotency }: NewTask): Promise<PutOutcome | null> {

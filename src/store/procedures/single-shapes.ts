@@ -3,7 +3,7 @@ import type { PlainError } from '../../kernel/errors.js';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { LeaseEnd, PullStrategy } from '../../kernel/pull.js';
 import type { IdempotencyClaim } from './idempotency.js';
-import type { Usage } from './task-shapes.js';
+import type { LeasedTask, LeaseRequest, Usage } from './task-shapes.js';
 
 export type SingleMode = 'callback' | 'blocking' | 'streaming';
 
@@ -29,13 +29,22 @@ export interface NewTask {
   traceId: string | null;
   callbackUrl: string | null;
   idempotency: IdempotencyClaim | null;
+  /** For whom, once it is stored, the head of its lane is leased in the same transaction; null: for nobody. */
+  lease: Omit<LeaseRequest, 'laneSeq' | 'want'> | null;
 }
 
 /** `id` is that of the task which the same Idempotency-Key made before, when `isReplay`. */
-export type PutOutcome =
-  | { kind: 'put'; id: string; isReady: boolean }
-  | { kind: 'replay'; id: string }
-  | { kind: 'refused'; error: PlainError };
+export type PutOutcome = PutTask | { kind: 'replay'; id: string } | { kind: 'refused'; error: PlainError };
+
+export interface PutTask {
+  kind: 'put';
+  id: string;
+  enqueuedAt: number;
+  /** Whether it waits for somebody to take it. */
+  isReady: boolean;
+  /** The head of its lane, which is another task where one was ahead; null when none was asked for, or given. */
+  leased: LeasedTask | null;
+}
 
 /** A public task id taken apart: of a single task, or of a line of a batch. */
 export type TaskKey = { id: string } | { batchId: string; line: number };

@@ -76,7 +76,6 @@ type Stoppable = StoppedTask & {
   /** The dispatcher's instance, if one runs it. */
   ownerSeq: number | null;
   state: number;
-  hasCallback: number;
 };
 
 async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Promise<Aftermath> {

@@ -47,6 +47,8 @@ export interface StoppedTask {
   seq: number;
   laneSeq: number;
   batchSeq: number | null;
+  /** 1 or 0. */
+  hasCallback: number;
 }
 
 /** Why there is no answer. */
@@ -65,7 +67,7 @@ export async function recordStops(tx: Tx, tasks: readonly StoppedTask[], reason:
   );
   return recordConsequences(
     tx,
-    tasks.map((task) => ({ ...task, ...NO_ANSWER, ...reason })),
+    tasks.map((task) => ({ ...task, ...NO_ANSWER, ...reason, hasCallback: task.hasCallback === 1 })),
     changes,
   );
 }
@@ -93,15 +95,15 @@ async function recordConsequences(
   );
   const counts = new LaneCounts();
   const progress = new BatchProgress();
-  const singles: number[] = [];
+  const calling: number[] = [];
   for (const task of recorded) {
     counts.add(task.laneSeq, task.state);
-    if (task.batchSeq === null) singles.push(task.seq);
-    else progress.add(task.batchSeq, task);
+    if (task.hasCallback) calling.push(task.seq);
+    if (task.batchSeq !== null) progress.add(task.batchSeq, task);
   }
   await counts.write(tx);
   const done = await progress.write(tx);
-  if (singles.length > 0) await noteCallbacks(tx, singles);
+  if (calling.length > 0) await noteCallbacks(tx, calling);
   return tasks.map((task, index) => ({
     isRecorded: changes[index] === 1,
     isBatchDone: changes[index] === 1 && task.batchSeq !== null && done.has(task.batchSeq),

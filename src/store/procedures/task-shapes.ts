@@ -36,6 +36,8 @@ export interface TypedLeaseRequest {
 /** What a dispatcher must know of a task to run it. */
 export interface LeasedTask {
   seq: number;
+  /** Public id of a single task; null of the line of a batch. */
+  id: string | null;
   epoch: number;
   batchSeq: number | null;
   bodyOffset: number | null;
@@ -64,6 +66,8 @@ export interface FinishedTask {
   errorCode: string | null;
   errorMessage: string | null;
   usage: Usage | null;
+  /** Whether somebody is to be called back; true also where that is not known. */
+  hasCallback: boolean;
 }
 
 /** What came of handing in a FinishedTask. */

@@ -1,5 +1,5 @@
 /** The life of a task after it was inserted, as seen by dispatchers and sweeps. All batch-shaped, all fenced by epoch. */
-import { procedureOfMany, procedureOfOne } from '../procedure.js';
+import { procedureOfMany, procedureOfOne, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAttempts } from './attempts.js';
 import { LaneCounts } from './lane-counts.js';
@@ -46,43 +46,46 @@ export const SWEEP_ROWS = 2000;
 /** A task that was lost with its server this often is taken to be what kills the server. */
 export const MAX_LOSSES = 20;
 
+/** Leases from the head of each lane. */
+export const leaseTasks = procedureOfMany('task-lease', leaseSlices, {
+  lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq),
+  readsFirst: (requests) => requests.map(readOfLane),
+});
+
+/** What `leaseSlices` asks about a lane first. */
+export function readOfLane({ laneSeq, ownerSeq }: Pick<LeaseRequest, 'laneSeq' | 'ownerSeq'>): Read {
+  return { statement: OPEN_LANE, params: { laneSeq, ownerSeq } };
+}
+
 /**
- * Leases from the head of each lane. A paused queue gives nothing, one with a limit no more than that leaves, and an instance
- * that has ended gets nothing.
+ * A slice for each request, of lanes that are locked. A paused queue gives nothing, one with a limit no more than that leaves,
+ * and an instance that has ended gets nothing.
  */
-export const leaseTasks = procedureOfMany(
-  'task-lease',
-  async (tx, requests: readonly LeaseRequest[]) => {
-    const counts = new LaneCounts();
-    const room = new QueueRoom(tx);
-    const slices: LeasedTask[][] = [];
-    for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
-      const [lane] = await tx.all(OPEN_LANE, { laneSeq, ownerSeq });
-      const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
-      const slice = lane
-        ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {
-            laneSeq,
-            clearedSeq: lane.clearedSeq,
-            want: limit,
-            ownerSeq,
-            now: tx.now,
-          })
-        : [];
-      if (lane) room.use(lane, slice.length);
-      // What an UPDATE returns comes in no promised order.
-      slice.sort((a, b) => a.seq - b.seq);
-      if (slice.length > 0) counts.add(laneSeq, 'taken', slice.length);
-      slices.push(slice);
-    }
-    await counts.write(tx);
-    return slices;
-  },
-  {
-    lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq),
-    readsFirst: (requests) =>
-      requests.map(({ laneSeq, ownerSeq }) => ({ statement: OPEN_LANE, params: { laneSeq, ownerSeq } })),
-  },
-);
+export async function leaseSlices(tx: Tx, requests: readonly LeaseRequest[]): Promise<LeasedTask[][]> {
+  const counts = new LaneCounts();
+  const room = new QueueRoom(tx);
+  const slices: LeasedTask[][] = [];
+  for (const { laneSeq, want, ownerSeq, isUntyped } of requests) {
+    const [lane] = await tx.all(OPEN_LANE, { laneSeq, ownerSeq });
+    const limit = !lane || lane.maxConcurrency === null ? want : Math.min(want, await room.left(lane));
+    const slice = lane
+      ? await tx.all(isUntyped ? LEASE_UNTYPED : LEASE, {
+          laneSeq,
+          clearedSeq: lane.clearedSeq,
+          want: limit,
+          ownerSeq,
+          now: tx.now,
+        })
+      : [];
+    if (lane) room.use(lane, slice.length);
+    // What an UPDATE returns comes in no promised order.
+    slice.sort((a, b) => a.seq - b.seq);
+    if (slice.length > 0) counts.add(laneSeq, 'taken', slice.length);
+    slices.push(slice);
+  }
+  await counts.write(tx);
+  return slices;
+}
 
 /** Records results: the task's end, its answer, its lane's and its batch's counters, in one transaction. */
 export const finishTasks = procedureOfMany('task-finish', recordEnds, {
@@ -155,5 +158,6 @@ function doomOf(task: LostLease): FinishedTask {
     errorCode: isPoison(task) ? 'poison' : 'stream_interrupted',
     errorMessage: isPoison(task) ? poison : 'The server that ran this request ended in the middle of the stream.',
     usage: null,
+    hasCallback: true,
   };
 }

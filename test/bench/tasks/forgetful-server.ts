@@ -14,7 +14,7 @@ const { write } = prototype;
 prototype.write = function forget(this: GroupCommit, call: Call, ...rest: unknown[]) {
   if (call.name !== 'task-put') return write.call(this, call, ...rest);
   const [tasks] = rest as [{ id: string }[]];
-  return Promise.resolve(tasks.map(({ id }) => ({ kind: 'put', id, isReady: true })));
+  return Promise.resolve(tasks.map(({ id }) => ({ kind: 'put', id, enqueuedAt: 0, isReady: true, leased: null })));
 };
 
 await runServer();

@@ -13,6 +13,7 @@ import { CliError } from '../../cli-error.js';
 import { onFreePort, RunningProgram } from '../demo-processes.js';
 import { answerOf } from './answers.js';
 import { findProgram } from './find-program.js';
+import { LocalService, onceUp } from './local-service.js';
 
 const PACKAGE = 'mariadb-server';
 const DATABASE = 'millrace';
@@ -42,12 +43,14 @@ export interface MariadbOptions {
   onDeath: (error: CliError) => void;
 }
 
-export class MariadbServer {
+export class MariadbServer extends LocalService {
   private constructor(
-    readonly port: number,
+    port: number,
     private readonly options: MariadbOptions,
-    private program: RunningProgram,
-  ) {}
+    program: RunningProgram,
+  ) {
+    super(port, program);
+  }
 
   /** Resolves when it answers. Throws CliError that says what to install when there is no MariaDB on this machine. */
   static async start(options: MariadbOptions, signal: AbortSignal): Promise<MariadbServer> {
@@ -60,33 +63,10 @@ export class MariadbServer {
     return `mysql://millrace:${this.options.password}@127.0.0.1:${this.port}/${DATABASE}`;
   }
 
-  get pid(): number {
-    return this.program.pid;
-  }
-
-  /** Ends it as an operator would. */
-  stop(): Promise<void> {
-    return this.program.stop();
-  }
-
-  /** As a power cut; resolves when the process is gone. */
-  kill(): Promise<void> {
-    return this.program.stop('SIGKILL');
-  }
-
-  /** Freezes it: connections stay open and nothing answers. */
-  pause(): void {
-    this.program.send('SIGSTOP');
-  }
-
-  resume(): void {
-    this.program.send('SIGCONT');
-  }
-
   /** Starts it again on the same data and port, after a kill or while it runs. */
   async restart(): Promise<void> {
     await this.stop();
-    this.program = await launch(this.port, this.options, new AbortController().signal);
+    this.goOnWith(await launch(this.port, this.options, new AbortController().signal));
   }
 }
 
@@ -142,11 +122,5 @@ async function launch(
     },
     onDeath,
   );
-  await program
-    .waitFor('answer', () => answerOf(port), signal)
-    .catch(async (error: unknown) => {
-      await program.stop('SIGKILL');
-      throw error;
-    });
-  return program;
+  return onceUp(program, () => answerOf(port), signal);
 }

@@ -5,6 +5,7 @@ import type { CliError } from '../../cli-error.js';
 import { onFreePort, RunningProgram } from '../demo-processes.js';
 import { answerOf } from './answers.js';
 import { findProgram } from './find-program.js';
+import { LocalService, onceUp } from './local-service.js';
 
 export interface RedisOptions {
   folder: string;
@@ -16,12 +17,14 @@ export interface RedisOptions {
   onDeath: (error: CliError) => void;
 }
 
-export class RedisServer {
+export class RedisServer extends LocalService {
   private constructor(
-    readonly port: number,
+    port: number,
     private readonly options: RedisOptions,
-    private program: RunningProgram,
-  ) {}
+    program: RunningProgram,
+  ) {
+    super(port, program);
+  }
 
   /** Resolves when it answers. Throws CliError that says what to install when there is no Redis on this machine. */
   static start(options: RedisOptions, signal: AbortSignal): Promise<RedisServer> {
@@ -33,28 +36,6 @@ export class RedisServer {
     return `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${this.port}`;
   }
 
-  get pid(): number {
-    return this.program.pid;
-  }
-
-  stop(): Promise<void> {
-    return this.program.stop();
-  }
-
-  /** Ends at once, as in a power cut. */
-  kill(): Promise<void> {
-    return this.program.stop('SIGKILL');
-  }
-
-  /** Answers nothing until `resume`, with all its connections open. */
-  pause(): void {
-    this.program.send('SIGSTOP');
-  }
-
-  resume(): void {
-    this.program.send('SIGCONT');
-  }
-
   /** Starts it again on its port; `empty` throws away what was on the disk. */
   async restart({ empty = false } = {}): Promise<void> {
     await this.kill();
@@ -63,7 +44,7 @@ export class RedisServer {
         rmSync(join(this.options.folder, name), { recursive: true, force: true });
       }
     }
-    this.program = await launch(this.port, this.options, new AbortController().signal);
+    this.goOnWith(await launch(this.port, this.options, new AbortController().signal));
   }
 }
 
@@ -83,13 +64,7 @@ async function launch(port: number, options: RedisOptions, signal: AbortSignal):
     },
     onDeath,
   );
-  await program
-    .waitFor('answer', () => isUp(port), signal)
-    .catch(async (error: unknown) => {
-      await program.stop('SIGKILL');
-      throw error;
-    });
-  return program;
+  return onceUp(program, () => isUp(port), signal);
 }
 
 /** While it reads its files it says so; without its password it says no more than that it wants one. */

@@ -1,5 +1,5 @@
 -- As task-lease, from a lane that handlers serve too: tasks with a type are theirs.
-SELECT seq, epoch + 1 AS epoch, batch_seq AS batchSeq, body_offset AS bodyOffset, body_length AS bodyLength, tries FROM task FORCE INDEX (ix_task_ready)
+SELECT seq, id, epoch + 1 AS epoch, batch_seq AS batchSeq, body_offset AS bodyOffset, body_length AS bodyLength, tries FROM task FORCE INDEX (ix_task_ready)
 WHERE lane_seq = :laneSeq AND state = 1 AND seq > :clearedSeq AND type IS NULL
   AND (batch_seq IS NULL
     OR batch_seq NOT IN (SELECT seq FROM batch WHERE outcome IS NOT NULL AND settled_at IS NULL))

@@ -8,4 +8,4 @@ WHERE seq IN (
   ORDER BY seq
   LIMIT :want
 )
-RETURNING seq, epoch, batch_seq AS batchSeq, body_offset AS bodyOffset, body_length AS bodyLength, tries, type
+RETURNING seq, id, epoch, batch_seq AS batchSeq, body_offset AS bodyOffset, body_length AS bodyLength, tries, type

@@ -1,0 +1,127 @@
+/** How tasks come in: routed, stored, and told of. */
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../kernel/clock.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { newId } from '../../kernel/ids.js';
+import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
+import { SingleTaskStore } from '../../store/single-task.store.js';
+import type { Lane } from '../queues/queues.service.js';
+import { EarlyStarts } from './early-starts.js';
+import { Spill } from './spill.js';
+import { TaskNotices } from './task-notices.js';
+import { TaskRouting } from './task-routing.js';
+import type { PutReceipt, PutRequest } from './task-requests.js';
+
+@Injectable()
+export class TaskIntake {
+  constructor(
+    private readonly store: SingleTaskStore,
+    private readonly routing: TaskRouting,
+    private readonly spill: Spill,
+    private readonly earlyStarts: EarlyStarts,
+    private readonly notices: TaskNotices,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Stores a task; durable when it resolves. Refuses with `queue_not_found`, `no_route`, `no_handler`,
+   * `queue_full` or `idempotency_key_reused`. `id`: its id, for whoever waits for it from before it exists.
+   */
+  async put(request: PutRequest, id = newId('task')): Promise<PutReceipt> {
+    const { task, lane } = await this.toTask(request, id);
+    const start = isAwaited(task) ? await this.earlyStarts.reserve(lane) : null;
+    if (start) task.lease = start.lease;
+    let outcome: PutOutcome | undefined;
+    try {
+      [outcome] = await this.store.put([task]);
+    } finally {
+      start?.settle(task, outcome);
+    }
+    this.announce([task], [outcome!]);
+    return receiptOf(outcome!);
+  }
+
+  /** Stores many in one transaction; each is answered by itself, in its place. */
+  async putMany(requests: readonly PutRequest[]): Promise<(PutReceipt | MillraceError)[]> {
+    const made = await Promise.all(requests.map((request) => this.toTask(request, newId('task')).catch(asRefusal)));
+    const tasks = made.flatMap((each) => (each instanceof MillraceError ? [] : [each.task]));
+    const outcomes = await this.store.put(tasks);
+    this.announce(tasks, outcomes);
+    let next = 0;
+    return made.map((task) => {
+      if (task instanceof MillraceError) return task;
+      const outcome = outcomes[(next += 1) - 1]!;
+      return outcome.kind === 'refused' ? MillraceError.fromPlain(outcome.error) : receiptOf(outcome);
+    });
+  }
+
+  private async toTask(request: PutRequest, id: string): Promise<{ task: NewTask; lane: Lane }> {
+    const { lane, type } = await this.routing.route(request);
+    const now = this.clock.now();
+    const availableAt = request.delayMs === null ? request.notBefore : now + request.delayMs;
+    const { tenantSeq, keyId, mode, endpoint, traceId, callbackUrl, idempotencyKey: key } = request;
+    const task: NewTask = {
+      id,
+      tenantSeq,
+      keyId,
+      mode,
+      type,
+      endpoint,
+      traceId,
+      callbackUrl,
+      availableAt,
+      ttlMs: request.ttlMs + Math.max(0, (availableAt ?? now) - now),
+      ...(await this.spill.keep(request.body)),
+      queueSeq: lane.queue.seq,
+      laneSeq: lane.seq,
+      idempotency: key === null ? null : { key, requestHash: hashOf(request) },
+      lease: null,
+    };
+    return { task, lane };
+  }
+
+  private announce(tasks: readonly NewTask[], outcomes: readonly PutOutcome[]): void {
+    const ready = new Map<number, number>();
+    tasks.forEach(({ laneSeq }, index) => {
+      const outcome = outcomes[index]!;
+      if (outcome.kind === 'put' && outcome.isReady) ready.set(laneSeq, (ready.get(laneSeq) ?? 0) + 1);
+    });
+    for (const [laneSeq, count] of ready) this.notices.came(laneSeq, count);
+  }
+}
+
+/** Whether a caller waits for it, and from now on. */
+function isAwaited({ mode, type, availableAt }: NewTask): boolean {
+  return mode !== 'callback' && type === null && availableAt === null;
+}
+
+function receiptOf(outcome: PutOutcome): PutReceipt {
+  if (outcome.kind === 'refused') throw MillraceError.fromPlain(outcome.error);
+  return { id: outcome.id, isReplay: outcome.kind === 'replay' };
+}
+
+function asRefusal(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  throw error;
+}
+
+/** Of all that says what is to be done; not of who says it when. */
+function hashOf({ queueName, level, mode, type, endpoint, model, body, ttlMs, ...rest }: PutRequest): string {
+  const { delayMs, notBefore, traceId, callbackUrl } = rest;
+  const meaning = [
+    queueName,
+    level,
+    mode,
+    type,
+    endpoint,
+    model,
+    body,
+    ttlMs,
+    delayMs,
+    notBefore,
+    traceId,
+    callbackUrl,
+  ];
+  return createHash('sha256').update(JSON.stringify(meaning)).digest('hex');
+}
