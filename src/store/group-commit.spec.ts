@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeTime } from '../../test/support/fake-time.js';
+import { Groups } from '../../test/support/groups.js';
 import { Gate, Inbox, settle } from '../../test/support/inbox.js';
 import {
   GroupCommit,
@@ -9,57 +10,10 @@ import {
   PATIENCE_MS,
   PATIENT_ROWS,
 } from './group-commit.js';
-import type { WriteCall, WriteOutcome } from './group-executor.js';
 import { procedureOfMany } from './procedure.js';
 
 const note = procedureOfMany('test-note', async (_tx, items: readonly number[]) => [...items]);
 const other = procedureOfMany('test-other', async (_tx, items: readonly number[]) => [...items]);
-
-/** Stands for the transaction: a group stays open until the test answers it. */
-class Groups {
-  readonly started = new Inbox<OpenGroup>();
-  private isAnswering = false;
-
-  readonly run = (calls: WriteCall[], onHeld: () => void): Promise<WriteOutcome[]> =>
-    new Promise((resolve, reject) => {
-      const group = new OpenGroup(calls, onHeld, resolve, reject);
-      this.started.add(group);
-      if (this.isAnswering) group.succeed();
-    });
-
-  /** The nth group since the start, from 0. */
-  async nth(n: number): Promise<OpenGroup> {
-    return (await this.started.first(n + 1))[n]!;
-  }
-
-  get sizes(): number[] {
-    return this.started.items.map(({ args }) => args.length);
-  }
-
-  /** Answers the groups that are open, and from now on each as it comes. */
-  answerAll(): void {
-    this.isAnswering = true;
-    for (const group of this.started.items) group.succeed();
-  }
-}
-
-class OpenGroup {
-  constructor(
-    readonly calls: WriteCall[],
-    /** Tells that it holds its locks. */
-    readonly hold: () => void,
-    readonly answer: (outcomes: WriteOutcome[]) => void,
-    readonly fail: (error: Error) => void,
-  ) {}
-
-  get args(): unknown[] {
-    return this.calls.map(({ args }) => args);
-  }
-
-  succeed(): void {
-    this.answer(this.calls.map(({ args }) => ({ ok: args })));
-  }
-}
 
 function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from + index);
@@ -184,104 +138,6 @@ describe('GroupCommit', () => {
         commits.write(note, 3),
       ]);
       expect(groups.started.items.map(({ args }) => args)).toEqual([[0], [1], [2], [3]]);
-    });
-  });
-
-  describe('where two may run at once', () => {
-    beforeEach(() => {
-      commits = new GroupCommit([groups.run, groups.run]);
-    });
-
-    it('starts the next one when the one before it holds its locks, not before', async () => {
-      const first = writeAll([1]);
-      const one = await groups.nth(0);
-      const second = writeAll([2, 3]);
-      await settle();
-      expect(groups.sizes).toEqual([1]);
-      one.hold();
-      const two = await groups.nth(1);
-      expect(two.args).toEqual([2, 3]);
-      one.succeed();
-      two.succeed();
-      expect(await Promise.all([first, second])).toEqual([[1], [2, 3]]);
-    });
-
-    it('never runs three, and starts the third in the place of whichever ends', async () => {
-      const answers = [writeAll([1])];
-      const one = await groups.nth(0);
-      one.hold();
-      answers.push(writeAll([2]));
-      const two = await groups.nth(1);
-      two.hold();
-      answers.push(writeAll([3]));
-      await settle();
-      answers.push(writeAll([4]));
-      await settle();
-      expect(groups.sizes).toEqual([1, 1]);
-      two.succeed();
-      expect((await groups.nth(2)).args).toEqual([3, 4]);
-      groups.answerAll();
-      expect(await Promise.all(answers)).toEqual([[1], [2], [3], [4]]);
-    });
-
-    it('starts the next one also when the one before it ends without locks, or breaks before it has them', async () => {
-      const first = Promise.allSettled([commits.write(note, 1)]);
-      const one = await groups.nth(0);
-      const second = writeAll([2]);
-      one.fail(new Error('the connection is gone'));
-      expect(await first).toMatchObject([{ status: 'rejected' }]);
-      const two = await groups.nth(1);
-      const third = writeAll([3]);
-      two.succeed();
-      expect(await second).toEqual([2]);
-      (await groups.nth(2)).succeed();
-      expect(await third).toEqual([3]);
-    });
-
-    it('starts one only, however often a group tells that it holds its locks', async () => {
-      const first = writeAll([1]);
-      const one = await groups.nth(0);
-      one.hold();
-      const second = writeAll([2]);
-      await groups.nth(1);
-      one.hold(); // it had to begin again
-      const third = writeAll([3]);
-      await settle();
-      expect(groups.sizes).toEqual([1, 1]);
-      groups.answerAll();
-      expect(await Promise.all([first, second, third])).toEqual([[1], [2], [3]]);
-    });
-
-    it('commits in closing what runs and what waits, and resolves after the last of them', async () => {
-      const answers = [writeAll([1])];
-      const one = await groups.nth(0);
-      one.hold();
-      answers.push(writeAll([2]));
-      const two = await groups.nth(1);
-      answers.push(writeAll([3]));
-      let isClosed = false;
-      const closed = commits.close().then(() => (isClosed = true));
-      two.hold();
-      two.succeed();
-      const three = await groups.nth(2);
-      three.succeed();
-      await settle();
-      expect(isClosed).toBe(false);
-      one.succeed();
-      await closed;
-      expect(await Promise.all(answers)).toEqual([[1], [2], [3]]);
-    });
-
-    it('holds writers back as with one: what waits counts, not what runs', async () => {
-      const answers = Promise.allSettled(range(0, MAX_WAITING_ROWS + 1_700).map((arg) => commits.write(note, arg)));
-      (await groups.nth(0)).hold();
-      (await groups.nth(1)).hold();
-      await settle();
-      const closed = commits.close();
-      groups.answerAll();
-      await closed;
-      const done = (await answers).filter(({ status }) => status === 'fulfilled');
-      expect(done).toHaveLength(MAX_WAITING_ROWS + 2 * MAX_GROUP_ROWS);
     });
   });
 

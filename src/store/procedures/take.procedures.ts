@@ -89,7 +89,7 @@ async function lease(
 ): Promise<void> {
   const { leaseMs, leaseEnd, leaseRetries } = request;
   const leaseUntil = leaseMs === null ? null : tx.now + leaseMs;
-  await tx.later(
+  await tx.each(
     TAKE,
     choices.map(({ task }) => ({
       seq: task.seq,
