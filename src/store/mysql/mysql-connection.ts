@@ -129,8 +129,10 @@ export class MysqlConnection implements GroupConnection {
       await sleep(Math.random() * COLLISION_PAUSE_MS * 2 ** retry);
       return true;
     }
+    // Whoever holds it ends, and those who wait for their turn wait for a whole group.
+    if (isLockWait(error)) return true;
     // A duplicate of what another process wrote since it was looked for is found at the next look.
-    return retry < FEW_RETRIES && (isLockWait(error) || isLost(error) || isDuplicateKey(error));
+    return retry < FEW_RETRIES && (isLost(error) || isDuplicateKey(error));
   }
 
   refusalOf(error: unknown): MillraceError | null {

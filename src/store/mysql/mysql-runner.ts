@@ -1,5 +1,5 @@
 import type { SqlParams } from '../statement.js';
-import { jsonOf, type MysqlStatement, type MysqlStep } from './mysql-statement.js';
+import { jsonOf, type MysqlStatement } from './mysql-statement.js';
 
 /** One connection; or a pool of them, for statements of one step. */
 interface Sender {

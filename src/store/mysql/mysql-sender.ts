@@ -35,8 +35,8 @@ export class MysqlSender {
     return this.last === sql;
   }
 
-  send(sql: string, ...rest: unknown[]): Promise<unknown> {
-    if (this.failure) return Promise.reject(this.failure.error);
+  async send(sql: string, ...rest: unknown[]): Promise<unknown> {
+    if (this.failure) throw this.failure.error;
     const answer = new Promise((resolve, reject) => {
       this.waiting.push({ sql, rest, resolve, reject });
       if (!this.isSending) this.sendSoon();
