@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeTime } from '../../test/support/fake-time.js';
+import { Groups } from '../../test/support/groups.js';
 import { Gate, Inbox, settle } from '../../test/support/inbox.js';
 import {
   GroupCommit,
@@ -9,55 +10,10 @@ import {
   PATIENCE_MS,
   PATIENT_ROWS,
 } from './group-commit.js';
-import type { WriteCall, WriteOutcome } from './group-executor.js';
 import { procedureOfMany } from './procedure.js';
 
 const note = procedureOfMany('test-note', async (_tx, items: readonly number[]) => [...items]);
 const other = procedureOfMany('test-other', async (_tx, items: readonly number[]) => [...items]);
-
-/** Stands for the transaction: a group stays open until the test answers it. */
-class Groups {
-  readonly started = new Inbox<OpenGroup>();
-  private isAnswering = false;
-
-  readonly run = (calls: WriteCall[]): Promise<WriteOutcome[]> =>
-    new Promise((resolve, reject) => {
-      const group = new OpenGroup(calls, resolve, reject);
-      this.started.add(group);
-      if (this.isAnswering) group.succeed();
-    });
-
-  /** The nth group since the start, from 0. */
-  async nth(n: number): Promise<OpenGroup> {
-    return (await this.started.first(n + 1))[n]!;
-  }
-
-  get sizes(): number[] {
-    return this.started.items.map(({ args }) => args.length);
-  }
-
-  /** Answers the groups that are open, and from now on each as it comes. */
-  answerAll(): void {
-    this.isAnswering = true;
-    for (const group of this.started.items) group.succeed();
-  }
-}
-
-class OpenGroup {
-  constructor(
-    readonly calls: WriteCall[],
-    readonly answer: (outcomes: WriteOutcome[]) => void,
-    readonly fail: (error: Error) => void,
-  ) {}
-
-  get args(): unknown[] {
-    return this.calls.map(({ args }) => args);
-  }
-
-  succeed(): void {
-    this.answer(this.calls.map(({ args }) => ({ ok: args })));
-  }
-}
 
 function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from + index);
@@ -69,7 +25,7 @@ describe('GroupCommit', () => {
 
   beforeEach(() => {
     groups = new Groups();
-    commits = new GroupCommit(groups.run);
+    commits = new GroupCommit([groups.run]);
   });
 
   const writeAll = (args: number[]) => Promise.all(args.map((arg) => commits.write(note, arg)));
@@ -303,7 +259,7 @@ describe('GroupCommit', () => {
 
     it('are told to the hook with the rows of the group', async () => {
       const told = new Inbox<number>();
-      commits = new GroupCommit(groups.run, { onGroup: told.add });
+      commits = new GroupCommit([groups.run], { onGroup: told.add });
       groups.answerAll();
       await Promise.all([commits.write(note, 1), commits.write(note, 2, { weight: { rows: 30, bytes: 0 } })]);
       await commits.write(note, 3);
@@ -318,11 +274,13 @@ describe('GroupCommit', () => {
     it('holds writers while enough rows wait, and resumes them in order; none is lost', async () => {
       const gate = new Gate();
       const ran: unknown[] = [];
-      commits = new GroupCommit(async (calls) => {
-        await gate.opened;
-        ran.push(...calls.map(({ args }) => args));
-        return calls.map(({ args }) => ({ ok: args }));
-      });
+      commits = new GroupCommit([
+        async (calls) => {
+          await gate.opened;
+          ran.push(...calls.map(({ args }) => args));
+          return calls.map(({ args }) => ({ ok: args }));
+        },
+      ]);
       const count = 3 * FILLING;
       const answers = Promise.all(range(0, count).map((arg) => commits.write(note, arg, HEAVY)));
       await settle();

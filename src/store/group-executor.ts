@@ -52,10 +52,11 @@ export class GroupExecutor {
 
   constructor(private readonly connection: GroupConnection) {}
 
-  async execute(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+  /** `onHeld`: told when the group holds its locks, where there are any; more than once if it has to begin again. */
+  async execute(calls: readonly WriteCall[], now: number, onHeld = () => {}): Promise<WriteOutcome[]> {
     for (let retry = 0; ; retry += 1) {
       try {
-        return await this.runTransaction(calls, now);
+        return await this.runTransaction(calls, now, onHeld);
       } catch (error) {
         if (error instanceof UnknownOutcome) return calls.map(() => failureOf(error));
         if (await this.connection.isTransient(error, retry)) {
@@ -69,19 +70,19 @@ export class GroupExecutor {
         if (refusal) return calls.map(() => failureOf(refusal));
         if (calls.length === 1) return [failureOf(error)];
         const middle = calls.length >> 1;
-        const first = await this.execute(calls.slice(0, middle), now);
-        return [...first, ...(await this.execute(calls.slice(middle), now))];
+        const first = await this.execute(calls.slice(0, middle), now, onHeld);
+        return [...first, ...(await this.execute(calls.slice(middle), now, onHeld))];
       }
     }
   }
 
-  private async runTransaction(calls: readonly WriteCall[], now: number): Promise<WriteOutcome[]> {
+  private async runTransaction(calls: readonly WriteCall[], now: number, onHeld: () => void): Promise<WriteOutcome[]> {
     this.mark ??= await this.connection.committedMark();
     const mark = this.mark + 1;
     const tx = await this.connection.begin(now);
     let outcomes: WriteOutcome[];
     try {
-      outcomes = await runProcedures(tx, calls);
+      outcomes = await runProcedures(tx, calls, onHeld);
     } catch (error) {
       await this.connection.rollback();
       throw error;
@@ -111,7 +112,7 @@ export class GroupExecutor {
 }
 
 /** Calls of one kind go to their procedure together; callers get their answers back in their own places. */
-async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<WriteOutcome[]> {
+async function runProcedures(tx: Tx, calls: readonly WriteCall[], onHeld: () => void): Promise<WriteOutcome[]> {
   const placesByProcedure = new Map<string, number[]>();
   calls.forEach((call, place) => {
     const places = placesByProcedure.get(call.procedure);
@@ -119,9 +120,12 @@ async function runProcedures(tx: Tx, calls: readonly WriteCall[]): Promise<Write
     else placesByProcedure.set(call.procedure, [place]);
   });
   const outcomes = new Array<WriteOutcome>(calls.length);
-  if (tx.locks) await lockFirst(tx, tx.locks, calls, placesByProcedure);
+  if (tx.locks) {
+    await lockFirst(tx, tx.locks, calls, placesByProcedure);
+    onHeld();
+  }
   for (const [name, places] of placesByProcedure) {
-    const items = places.map((place) => calls[place]!.args as never);
+    const items = argsOf(calls, places);
     const results: ItemResult<unknown>[] = await procedureNamed(name).run(tx, items);
     if (results.length !== places.length) {
       throw new Error(`procedure '${name}' answered ${results.length} of ${places.length} items`);
@@ -138,18 +142,23 @@ async function lockFirst(
   calls: readonly WriteCall[],
   placesByProcedure: ReadonlyMap<string, readonly number[]>,
 ): Promise<void> {
-  if ([...placesByProcedure.keys()].some((name) => procedureNamed(name).locks.isRareAct)) await locks.rareActs();
+  if ([...placesByProcedure.keys()].some((name) => procedureNamed(name).locks.isRareAct)) locks.rareActs();
   const lanes: number[] = [];
   for (const [name, places] of placesByProcedure) {
     const { lanesOf } = procedureNamed(name).locks;
     if (!lanesOf) continue;
-    const found = await lanesOf(
-      tx,
-      places.map((place) => calls[place]!.args as never),
-    );
+    const found = await lanesOf(tx, argsOf(calls, places));
     for (const seq of found) lanes.push(seq);
   }
-  if (lanes.length > 0) await locks.lanes(lanes);
+  if (lanes.length > 0) locks.lanes(lanes);
+  // Only for the first one, because it changes what the others read.
+  const [[first, places]] = [...placesByProcedure] as [[string, number[]]];
+  for (const read of procedureNamed(first).locks.readsFirst?.(argsOf(calls, places)) ?? []) locks.readAhead(read);
+  await locks.held();
+}
+
+function argsOf(calls: readonly WriteCall[], places: readonly number[]): never[] {
+  return places.map((place) => calls[place]!.args as never);
 }
 
 function failureOf(error: unknown): WriteOutcome {

@@ -12,7 +12,7 @@ import type { SqlParams, Statement } from './statement.js';
 
 /** What a procedure may touch: hot paths prepared SQL files, cold paths TypeORM's EntityManager; one transaction. */
 export interface Tx {
-  /** The store's time at the start of this transaction, epoch ms. */
+  /** The store's time at the start of this transaction, epoch ms; not for `lanesOf`. */
   readonly now: number;
   readonly manager: EntityManager;
   /** Null where this process is the only one that writes: there a transaction has the store to itself. */
@@ -22,6 +22,11 @@ export interface Tx {
   run<P extends SqlParams>(statement: Statement<P>, params: P): Promise<number>;
   /** Runs the statement once per item; rows changed by each, in order. */
   each<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<number[]>;
+  /**
+   * As `each`, where nobody asks how many rows changed: sent along with what comes next, at the latest before the commit. If it
+   * fails, so does all that comes after it. On MySQL only for statements of one step.
+   */
+  later<P extends SqlParams>(statement: Statement<P>, items: readonly P[]): Promise<void>;
   /** Undoes what `work` did if it throws, and nothing else of this transaction. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -33,9 +38,13 @@ export interface Tx {
  */
 export interface Locks {
   /** Whoever does something rare that looks before it acts, and could not undo what another did in between. */
-  rareActs(): Promise<void>;
+  rareActs(): void;
   /** A lane stands for all its tasks; of a queue with a limit all lanes are locked, because they share it. */
-  lanes(seqs: readonly number[]): Promise<void>;
+  lanes(seqs: readonly number[]): void;
+  /** Reads, once the locks are held, what `Tx.all` is going to be asked for; it gives the answer to the first who asks. */
+  readAhead(read: Read): void;
+  /** Resolves when all that was asked for is locked; before that the time of the transaction is not known. */
+  held(): Promise<void>;
   row(table: 'tenant' | 'batch' | 'callback', seq: number): Promise<void>;
 }
 
@@ -48,12 +57,23 @@ export interface Procedure<A, R> {
   readonly locks: ProcedureLocks<A>;
 }
 
+/** Of `Tx.all`. */
+export interface Read {
+  statement: Statement<SqlParams, unknown>;
+  params: SqlParams;
+}
+
 /** What must be locked before a procedure begins; asked for only where several processes write. */
 export interface ProcedureLocks<A> {
   /** Lanes whose tasks it looks at or changes. */
   readonly lanesOf?: (tx: Tx, items: readonly A[]) => readonly number[] | Promise<readonly number[]>;
   /** Whether only one process at a time may do such a thing; see `Locks.rareActs`. */
   readonly isRareAct?: boolean;
+  /**
+   * Reads that it begins with when its locks are held, and that nothing changes which it does before; they go along with the
+   * locks. See `Locks.readAhead`.
+   */
+  readonly readsFirst?: (items: readonly A[]) => readonly Read[];
 }
 
 /** How many items of the 500 that a group may hold one call of a procedure counts for. */

@@ -1,5 +1,5 @@
 /**
- * The writer of one process on MySQL: one group at a time, on a connection of its pool. Several processes write at once, so
+ * A writer of one process on MySQL: one group at a time, on a connection of its pool. Several processes write at once, so
  * transactions lock what they decide about, and a deadlock or a lost connection is nothing but a reason to begin again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,9 +13,11 @@ import type { Tx } from '../procedure.js';
 import { MysqlCatalog } from './mysql-catalog.js';
 import { isCollision, isDuplicateKey, isLockWait, isLost, isReadOnly, outageOf } from './mysql-errors.js';
 import { MysqlRunner } from './mysql-runner.js';
+import { MysqlSender, type SendText } from './mysql-sender.js';
 import { MysqlTx } from './mysql-tx.js';
 import { ServerClock } from './server-clock.js';
 
+const COMMIT = 'COMMIT';
 const SERVER_NOW = 'SELECT FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) AS now';
 /** How long the fate of a commit is asked for, when the server went down in it: a restart takes seconds. */
 const SETTLE_MS = 30_000;
@@ -28,48 +30,64 @@ const COLLISION_PAUSE_MS = 2;
 /** What is not sure to pass by itself is retried this often. */
 const FEW_RETRIES = 2;
 
+interface OpenTransaction {
+  /** Its statements go through the sender. */
+  runner: QueryRunner;
+  sender: MysqlSender;
+  /** Past the sender. */
+  query: QueryRunner['query'];
+}
+
+function turnOf(name: string): string {
+  return `INSERT INTO commit_mark (writer, mark) VALUES ('${name}', 0) ON DUPLICATE KEY UPDATE mark = 0`;
+}
+
 export class MysqlConnection implements GroupConnection {
   private readonly catalog = new MysqlCatalog();
-  private runner: QueryRunner | null = null;
+  private open: OpenTransaction | null = null;
   private writer = newId('writer');
   private namedAt = performance.now();
   private isUnsettled = false;
 
-  /** `clock`: whose time transactions go by; a ServerClock is set right at each begin. */
+  /**
+   * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that is locked
+   * first of all, by all connections of this process, if there are several.
+   */
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
+    private readonly turn: string | null = null,
   ) {
     this.catalog.check();
   }
 
   async begin(): Promise<Tx> {
-    if (this.runner) await this.rollback();
+    if (this.open) await this.rollback();
     if (performance.now() - this.namedAt > NAME_LIFE_MS) {
       this.writer = newId('writer');
       this.namedAt = performance.now();
     }
     const runner = this.dataSource.createQueryRunner();
-    this.runner = runner;
+    const query = runner.query.bind(runner);
+    const sender = new MysqlSender(query as SendText);
     // TypeORM would begin one of its own for some writes, and end ours by that.
-    Object.assign(runner, { isTransactionActive: true });
-    if (this.clock instanceof ServerClock) {
-      const answers = (await runner.query(`START TRANSACTION; ${SERVER_NOW}`)) as [unknown, [{ now: number }]];
-      this.clock.note(answers[1][0].now);
-      return new MysqlTx(answers[1][0].now, runner, this.catalog);
-    }
-    await runner.query('START TRANSACTION');
-    return new MysqlTx(this.clock.now(), runner, this.catalog);
+    Object.assign(runner, { isTransactionActive: true, query: sender.send.bind(sender) });
+    this.open = { runner, sender, query };
+    sender.sendAlong('START TRANSACTION');
+    if (this.turn !== null) sender.sendAlong(turnOf(this.turn));
+    return new MysqlTx({ runner, sender, askTime: () => this.timeOf(sender) }, this.catalog);
   }
 
   async commit(mark: number): Promise<void> {
-    const runner = this.runner!;
-    // The transaction is still ours to roll back when this fails.
-    await new MysqlRunner(runner).run(this.catalog.of(WRITE_MARK), { writer: this.writer, mark });
+    const { runner, sender } = this.open!;
+    // Only the mark goes along with the commit: of a connection that is lost while others do, nobody could tell either.
+    await sender.answered();
+    new MysqlRunner(sender).later(this.catalog.of(WRITE_MARK), [{ writer: this.writer, mark }]);
     try {
-      await runner.query('COMMIT');
+      await sender.send(COMMIT);
     } catch (error) {
-      if (isReadOnly(error)) throw error; // so it is when this was refused
+      // The transaction is still ours to roll back when it came to no commit, or when the server refused it as a write.
+      if (!sender.hasSent(COMMIT) || isReadOnly(error)) throw error;
       // Cut off, the transaction ends one way or the other; until it has, its mark is locked.
       this.isUnsettled = true;
       this.drop(runner);
@@ -79,10 +97,11 @@ export class MysqlConnection implements GroupConnection {
   }
 
   async rollback(): Promise<void> {
-    const runner = this.runner;
-    if (!runner) return;
+    if (!this.open) return;
+    const { runner, sender, query } = this.open;
+    sender.stop(new Error('the transaction was rolled back'));
     try {
-      await runner.query('ROLLBACK');
+      await query('ROLLBACK');
       await this.release(runner);
     } catch {
       // The server rolls back what a lost connection leaves.
@@ -91,7 +110,7 @@ export class MysqlConnection implements GroupConnection {
   }
 
   async committedMark(): Promise<number> {
-    if (this.runner) return -1; // the transaction was not committed, and not even cut off
+    if (this.open) return -1; // the transaction was not committed, and not even cut off
     const deadline = performance.now() + (this.isUnsettled ? SETTLE_MS : 0);
     for (;;) {
       try {
@@ -110,8 +129,10 @@ export class MysqlConnection implements GroupConnection {
       await sleep(Math.random() * COLLISION_PAUSE_MS * 2 ** retry);
       return true;
     }
+    // Whoever holds it ends, and those who wait for their turn wait for a whole group.
+    if (isLockWait(error)) return true;
     // A duplicate of what another process wrote since it was looked for is found at the next look.
-    return retry < FEW_RETRIES && (isLockWait(error) || isLost(error) || isDuplicateKey(error));
+    return retry < FEW_RETRIES && (isLost(error) || isDuplicateKey(error));
   }
 
   refusalOf(error: unknown): MillraceError | null {
@@ -130,23 +151,35 @@ export class MysqlConnection implements GroupConnection {
 
   /** Forgets its own mark, when nothing is to be settled any more. */
   async close(): Promise<void> {
-    await this.dataSource.query('DELETE FROM commit_mark WHERE writer = ?', [this.writer]);
+    await this.dataSource.query('DELETE FROM commit_mark WHERE writer IN (?, ?)', [this.writer, this.turn]);
+  }
+
+  private async timeOf(sender: MysqlSender): Promise<number> {
+    if (!(this.clock instanceof ServerClock)) {
+      await sender.answered();
+      return this.clock.now();
+    }
+    const [{ now }] = (await sender.send(SERVER_NOW)) as [{ now: number }];
+    this.clock.note(now);
+    return now;
   }
 
   /** On a fresh connection. A locking read, which waits for the end of a transaction that still holds the mark. */
   private async readMark(): Promise<number> {
-    const [row] = await new MysqlRunner(this.dataSource).all(this.catalog.of(READ_MARK), { writer: this.writer });
+    const [row] = await new MysqlRunner({ send: (sql) => this.dataSource.query(sql) }).all(this.catalog.of(READ_MARK), {
+      writer: this.writer,
+    });
     return (row as { mark: number } | undefined)?.mark ?? 0;
   }
 
   private async release(runner: QueryRunner): Promise<void> {
-    this.runner = null;
+    this.open = null;
     Object.assign(runner, { isTransactionActive: false });
     await runner.release();
   }
 
   private drop(runner: QueryRunner): void {
-    this.runner = null;
+    this.open = null;
     const { databaseConnection } = runner as unknown as { databaseConnection?: { destroy: () => void } };
     databaseConnection?.destroy();
   }

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../kernel/clock.js';
+import { newId } from '../../kernel/ids.js';
 import { Database } from '../database.js';
-import { GroupCommit, type GroupCommitHooks, type WriteOptions } from '../group-commit.js';
+import { GroupCommit, type GroupCommitHooks, type RunGroup, type WriteOptions } from '../group-commit.js';
 import { GroupExecutor } from '../group-executor.js';
 import type { Procedure } from '../procedure.js';
 import '../procedures/all-procedures.js';
@@ -14,8 +15,10 @@ import { checkMysqlSchema, hasMysqlSchema, migrateMysql, prepareMysqlSchema } fr
 import { MysqlRunner } from './mysql-runner.js';
 import { ServerClock } from './server-clock.js';
 
-/** One writes; another settles what became of a commit. */
-const WRITE_CONNECTIONS = 3;
+/** While one does its work the next one waits for its turn, begun and all said. More would only be smaller ones. */
+const GROUPS_AT_ONCE = 2;
+/** For each group one that writes and, when that is cut off, one that settles what became of a commit. */
+const WRITE_CONNECTIONS = 2 * GROUPS_AT_ONCE;
 /** One migrates; another holds the lock meanwhile. */
 const SCHEMA_CONNECTIONS = 3;
 /** Statements of a migration take as long as their tables are large, and the lock is held in silence. */
@@ -49,14 +52,14 @@ export class MysqlDatabase extends Database {
   private constructor(
     private readonly readSource: DataSource,
     private readonly writeSource: DataSource,
-    private readonly connection: MysqlConnection,
+    private readonly connections: readonly MysqlConnection[],
     private readonly commits: GroupCommit,
     /** The store's time, for whoever asks it for what is due. */
     readonly clock: Clock,
   ) {
     super();
     this.reader = readSource.manager;
-    this.statements = new MysqlRunner(readSource);
+    this.statements = new MysqlRunner({ send: (sql) => readSource.query(sql) });
   }
 
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {
@@ -68,11 +71,14 @@ export class MysqlDatabase extends Database {
     let readSource: DataSource | null = null;
     try {
       readSource = await openMysql({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
-      const connection = new MysqlConnection(writeSource, clock);
-      await connection.forgetOldMarks();
-      const executor = new GroupExecutor(connection);
-      const commits = new GroupCommit((calls) => executor.execute(calls, clock.now()), hooks);
-      return new MysqlDatabase(readSource, writeSource, connection, commits, clock);
+      const turn = newId('writer');
+      const connections = Array.from({ length: GROUPS_AT_ONCE }, () => new MysqlConnection(writeSource, clock, turn));
+      await connections[0]!.forgetOldMarks();
+      const runners = connections.map((connection): RunGroup => {
+        const executor = new GroupExecutor(connection);
+        return (calls, onHeld) => executor.execute(calls, clock.now(), onHeld);
+      });
+      return new MysqlDatabase(readSource, writeSource, connections, new GroupCommit(runners, hooks), clock);
     } catch (error) {
       await readSource?.destroy();
       await writeSource.destroy();
@@ -91,7 +97,7 @@ export class MysqlDatabase extends Database {
   async close(): Promise<void> {
     await this.commits.close();
     try {
-      await this.connection.close();
+      for (const connection of this.connections) await connection.close();
     } finally {
       await this.readSource.destroy();
       await this.writeSource.destroy();

@@ -1,21 +1,22 @@
 import type { SqlParams } from '../statement.js';
-import { jsonOf, type MysqlStatement, type MysqlStep } from './mysql-statement.js';
+import { jsonOf, type MysqlStatement } from './mysql-statement.js';
 
-/** A connection, or a pool of them. */
-interface Queryable {
-  query: (sql: string) => Promise<unknown>;
+/** One connection; or a pool of them, for statements of one step. */
+interface Sender {
+  /** Several at once keep their order. */
+  send: (sql: string) => Promise<unknown>;
 }
 
 type Row = Record<string, unknown> & { seq?: number; place?: number };
 
-/** Bytes of one statement at most; the server's own limit is 16 MiB unless somebody lowered it. */
-const MAX_STATEMENT_BYTES = 4 * 1024 * 1024;
+/** Characters of one statement at most, all of one byte; the server's own limit is 16 MiB unless somebody lowered it. */
+const MAX_STATEMENT_LENGTH = 4 * 1024 * 1024;
 /** Tuples of one INSERT at most: more make none cheaper. */
 const MAX_TUPLES = 500;
 
 /** Runs what SQL files say on one connection; see MysqlStatement for what they may say. */
 export class MysqlRunner {
-  constructor(private readonly runner: Queryable) {}
+  constructor(private readonly sender: Sender) {}
 
   async all(statement: MysqlStatement, params: SqlParams): Promise<unknown[]> {
     return (await this.walk(statement, params)).rows;
@@ -24,31 +25,41 @@ export class MysqlRunner {
   /** Rows changed by the last step. */
   async run(statement: MysqlStatement, params: SqlParams): Promise<number> {
     if (statement.isOfMany) return (await this.each(statement, [params]))[0]!;
-    return (await this.walk(statement, params)).changed;
+    const result = await (await this.walk(statement, params)).last;
+    return isChange(result) ? result.affectedRows : 0;
   }
 
   /** Rows changed by each item, in their order. */
   async each(statement: MysqlStatement, items: readonly SqlParams[]): Promise<number[]> {
     if (items.length === 0) return [];
-    if (statement.insert) return this.insert(statement.insert, items);
+    if (statement.insert) {
+      await Promise.all(textsOf(statement, items).map((text) => this.send(text)));
+      return items.map(() => 1);
+    }
     if (statement.isOfMany) return this.changeMany(statement, items);
     const changes: number[] = [];
     for (const item of items) changes.push(await this.run(statement, item));
     return changes;
   }
 
-  /** Step by step; `changed` is 0 where the last one did not run. */
-  private async walk({ steps }: MysqlStatement, params: SqlParams): Promise<{ rows: Row[]; changed: number }> {
-    let rows: Row[] = [];
-    let changed = 0;
+  /** As `each`, for statements of one step of which nobody asks what they changed. If one fails, all that follows fails. */
+  later(statement: MysqlStatement, items: readonly SqlParams[]): void {
+    if (items.length === 0) return;
+    for (const text of textsOf(statement, items)) void this.send(text);
+  }
+
+  /** Step by step, each sent as soon as it is known. `last`: the answer to the last one, if it was sent. */
+  private async walk({ steps }: MysqlStatement, params: SqlParams): Promise<{ rows: Row[]; last: Promise<unknown> }> {
+    let selected = Promise.resolve<unknown>([]);
+    let last = Promise.resolve<unknown>(null);
     for (const step of steps) {
-      changed = 0;
-      if (isIdle(step, rows)) break;
-      const result = await this.send(step.with(params, seqsOf(rows)));
-      if (step.isSelect) rows = result as Row[];
-      else changed = (result as { affectedRows: number }).affectedRows;
+      const found = step.names.has('found') ? ((await selected) as Row[]) : null;
+      last = Promise.resolve(null);
+      if (found?.length === 0) break;
+      last = this.send(step.with(params, seqsOf(found ?? [])));
+      if (step.isSelect) selected = last;
     }
-    return { rows, changed };
+    return { rows: (await selected) as Row[], last };
   }
 
   private async changeMany({ steps }: MysqlStatement, items: readonly SqlParams[]): Promise<number[]> {
@@ -56,14 +67,14 @@ export class MysqlRunner {
     const isChecked = steps[0]!.isSelect;
     let holding = items;
     for (const step of steps) {
-      const result = await this.send(step.with({ items: jsonOf(holding) }, []));
+      const answer = this.send(step.with({ items: jsonOf(holding) }, []));
       if (step.isSelect) {
-        const places = firstPlaces(result as Row[]);
+        const places = firstPlaces((await answer) as Row[]);
         for (const place of places) changes[place] = 1;
         holding = places.map((place) => items[place]!);
         if (holding.length === 0) return changes;
       } else if (!isChecked) {
-        const { affectedRows } = result as { affectedRows: number };
+        const { affectedRows } = (await answer) as { affectedRows: number };
         if (affectedRows === items.length) changes.fill(1);
         // Which ones is not known, and only one item's count can be told.
         else if (items.length > 1) throw new Error(`${affectedRows} of ${items.length} rows were there to change`);
@@ -72,35 +83,47 @@ export class MysqlRunner {
     return changes;
   }
 
-  private async insert(
-    { head, tuple, tail }: NonNullable<MysqlStatement['insert']>,
-    items: readonly SqlParams[],
-  ): Promise<number[]> {
-    let tuples: string[] = [];
-    let bytes = 0;
-    const flush = async () => {
-      await this.send(`${head}${tuples.join(', ')}${tail}`);
-      tuples = [];
-      bytes = 0;
-    };
-    for (const item of items) {
-      const text = tuple.with(item, []);
-      if (tuples.length === MAX_TUPLES || (tuples.length > 0 && bytes + text.length > MAX_STATEMENT_BYTES))
-        await flush();
-      tuples.push(text);
-      bytes += text.length;
-    }
-    await flush();
-    return items.map(() => 1);
-  }
-
+  /** Not each answer is waited for: when one is an error, that of the next statement is the same. */
   private send(sql: string): Promise<unknown> {
-    return this.runner.query(sql);
+    const answer = this.sender.send(sql);
+    answer.catch(() => {});
+    return answer;
   }
 }
 
-function isIdle(step: MysqlStep, rows: readonly Row[]): boolean {
-  return step.names.has('found') && rows.length === 0;
+function isChange(result: unknown): result is { affectedRows: number } {
+  return result !== null && typeof result === 'object' && 'affectedRows' in result;
+}
+
+function textsOf(statement: MysqlStatement, items: readonly SqlParams[]): string[] {
+  const { steps, insert, isOfMany } = statement;
+  if (insert) return insertsOf(insert, items);
+  const [step] = steps;
+  if (!step || steps.length > 1) throw new Error('a statement of several steps needs answers on its way');
+  return isOfMany ? [step.with({ items: jsonOf(items) }, [])] : items.map((item) => step.with(item, []));
+}
+
+/** As few statements as their bounds allow. */
+function insertsOf(
+  { head, tuple, tail }: NonNullable<MysqlStatement['insert']>,
+  items: readonly SqlParams[],
+): string[] {
+  const texts: string[] = [];
+  let tuples: string[] = [];
+  let length = 0;
+  const end = () => {
+    texts.push(`${head}${tuples.join(', ')}${tail}`);
+    tuples = [];
+    length = 0;
+  };
+  for (const item of items) {
+    const text = tuple.with(item, []);
+    if (tuples.length === MAX_TUPLES || (tuples.length > 0 && length + text.length > MAX_STATEMENT_LENGTH)) end();
+    tuples.push(text);
+    length += text.length;
+  }
+  end();
+  return texts;
 }
 
 function seqsOf(rows: readonly Row[]): number[] {

@@ -81,7 +81,7 @@ export const insertLines = procedureOfMany(
         (await tx.run(INGEST, { batchSeq, from, count: lines.length, total, model, now: tx.now })) === 1;
       accepted.push(isExpected);
       if (!isExpected) continue;
-      await tx.each(
+      await tx.later(
         INSERT_LINE,
         // Written out: a spread makes each of them several times as large.
         lines.map(({ queueSeq, laneSeq, customId, bodyOffset, bodyLength }, index) => ({
@@ -98,7 +98,7 @@ export const insertLines = procedureOfMany(
       );
       for (const line of lines) counts.add(line.laneSeq, 'put');
     }
-    await counts.write(tx);
+    await counts.writeChecked(tx);
     return accepted;
   },
   { lanesOf: (_tx, chunks) => [...new Set(chunks.flatMap(({ lines }) => lines.map(({ laneSeq }) => laneSeq)))] },

@@ -36,15 +36,13 @@ const SWEEP_ROWS = 500;
 
 /**
  * Writes the callbacks of tasks that are ending, in the transaction that ends them; tasks without a `callback_url` are
- * passed over. Returns whether there were any: after the commit the event `callback.deliver` then brings them on their way
- * at once.
+ * passed over. After the commit the event `callback.deliver` brings them on their way at once.
  */
-export async function noteCallbacks(tx: Tx, taskSeqs: readonly number[]): Promise<boolean> {
-  const written = await tx.each(
+export async function noteCallbacks(tx: Tx, taskSeqs: readonly number[]): Promise<void> {
+  await tx.later(
     INSERT,
     taskSeqs.map((taskSeq) => ({ id: newId('callback'), taskSeq, now: tx.now })),
   );
-  return written.some((rows) => rows > 0);
 }
 
 /** Leases due callbacks: from each origin in turn what it has room for, whoever has waited longest first. */

@@ -7,7 +7,7 @@ import { aftermathOf, dealOut, endSequel, type Sequel } from './aftermath.js';
 import type { Completion, HolderVerdict, Outcomes } from './single-shapes.js';
 import { recordEnds, RESULT } from './task-ends.js';
 import { lanesOfClaims } from './task-lanes.js';
-import { findTasks, isHeldBy, refusalOf, type KnownTask } from './task-lookup.js';
+import { findTasks, isHeldBy, readsOf, refusalOf, type KnownTask } from './task-lookup.js';
 import type { FinishedTask } from './task-shapes.js';
 
 const FINISH_AGAIN = statement<{ seq: number; statusCode: number; now: number }>('task-finish-again');
@@ -29,7 +29,7 @@ export const completeTasks = procedureOfMany(
       aftermath: aftermathOf(ofCall.map(({ sequel }) => sequel)),
     }));
   },
-  { lanesOf: lanesOfClaims },
+  { lanesOf: lanesOfClaims, readsFirst: (calls) => readsOf(calls.flat().map(({ key }) => key)) },
 );
 
 /** The answers of those who hold what they answer for; null in the places of all others. */

@@ -29,10 +29,19 @@ export class LaneCounts {
     delta[count] += n;
   }
 
-  /** Lanes in the order of their keys, as every transaction that locks several must. */
+  /** For lanes that were looked at under their locks, or hold a task that has not ended: no queue of such a one is deleted. */
   async write(tx: Tx): Promise<void> {
-    const deltas = [...this.deltas.values()].sort((a, b) => a.seq - b.seq);
-    const changed = await tx.each(ADD, deltas);
+    await tx.later(ADD, this.inOrder());
+  }
+
+  /** For lanes of which nobody knows; throws when one is gone. */
+  async writeChecked(tx: Tx): Promise<void> {
+    const changed = await tx.each(ADD, this.inOrder());
     if (changed.includes(0)) throw new Error('a lane is gone: its queue was deleted meanwhile');
+  }
+
+  /** Lanes in the order of their keys, as every transaction that locks several must. */
+  private inOrder(): LaneDelta[] {
+    return [...this.deltas.values()].sort((a, b) => a.seq - b.seq);
   }
 }

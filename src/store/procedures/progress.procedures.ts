@@ -35,7 +35,7 @@ export const appendEvents = procedureOfMany(
         outcomes.push({ verdict: 'repeated', lastN: n, epoch });
         continue;
       }
-      await tx.run(INSERT, { taskSeq, n, epoch, events: JSON.stringify(item.events), now: tx.now });
+      await tx.later(INSERT, [{ taskSeq, n, epoch, events: JSON.stringify(item.events), now: tx.now }]);
       lastNs.set(taskSeq, n);
       outcomes.push({ verdict: 'done', lastN: n, epoch });
     }

@@ -2,12 +2,12 @@
 import { counted } from '../../kernel/counted.js';
 import { MillraceError, type PlainError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
-import { procedureOfMany, type Tx } from '../procedure.js';
+import { procedureOfMany, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { IDEMPOTENCY_TTL_MS, keyReused } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
 import type { NewTask, PutOutcome, PutTask } from './single-shapes.js';
-import { leaseSlices } from './task.procedures.js';
+import { leaseSlices, readOfLane } from './task.procedures.js';
 import type { LeaseRequest } from './task-shapes.js';
 
 const INSERT = statement<{
@@ -72,11 +72,22 @@ export const putTasks = procedureOfMany(
     await leaseFor(tx, accepted, outcomes.flat().filter(isPut));
     return outcomes;
   },
-  { lanesOf: (_tx, calls) => calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)) },
+  {
+    lanesOf: (_tx, calls) => lanesOfPuts(calls),
+    readsFirst: (calls) => [
+      ...lanesOfPuts(calls).map((laneSeq): Read => ({ statement: INTAKE, params: { laneSeq } })),
+      ...calls.flat().flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
+    ],
+  },
 );
 
+/** Each once. */
+function lanesOfPuts(calls: readonly (readonly NewTask[])[]): number[] {
+  return [...new Set(calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)))];
+}
+
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
-  await tx.each(
+  await tx.later(
     INSERT,
     tasks.map(({ id, tenantSeq, queueSeq, laneSeq, mode, type, endpoint, keyId, traceId, callbackUrl, ...task }) => {
       const isReady = isReadyAt(task, tx.now);
@@ -98,7 +109,7 @@ async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
       };
     }),
   );
-  await tx.each(
+  await tx.later(
     BODY,
     tasks.map(({ id, body, blobKey }) => ({ id, body, blobKey })),
   );

@@ -44,14 +44,22 @@ export const takeTasks = procedureOfMany(
     await counts.write(tx);
     return taken;
   },
-  { lanesOf: (_tx, requests) => requests.flatMap(({ laneSeqs }) => laneSeqs) },
+  {
+    lanesOf: (_tx, requests) => requests.flatMap(({ laneSeqs }) => laneSeqs),
+    // Those that come after it see what it took.
+    readsFirst: ([first]) => [{ statement: OPEN, params: openParams(first!) }],
+  },
 );
+
+function openParams({ laneSeqs }: TakeRequest): { laneSeqs: string } {
+  return { laneSeqs: JSON.stringify(laneSeqs) };
+}
 
 /** Lanes that are open to this take, each once, in the order of its list. */
 async function sourcesOf(tx: Tx, request: TakeRequest, room: QueueRoom): Promise<Source[]> {
   const { laneSeqs, size, minAgeMs, strategy } = request;
   const open = new Map<number, OpenLane>();
-  for (const lane of await tx.all(OPEN, { laneSeqs: JSON.stringify(laneSeqs) })) open.set(lane.laneSeq, lane);
+  for (const lane of await tx.all(OPEN, openParams(request))) open.set(lane.laneSeq, lane);
   const allowed = new Map(request.allowances.map(({ queueSeq, count }) => [queueSeq, count]));
   const perLane = strategy === 'sequential' ? 1 : Math.ceil(size / (strategy === 'active_passive' ? 1 : open.size));
   const sources: Source[] = [];
@@ -94,7 +102,7 @@ async function lease(
     })),
   );
   if (request.strategy !== 'sequential') return;
-  await tx.each(
+  await tx.later(
     LOCK,
     choices.map((choice) => ({ laneSeq: choice.source.cursor.lane.laneSeq, ...idOf(choice) })),
   );

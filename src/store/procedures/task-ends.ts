@@ -81,7 +81,7 @@ async function recordConsequences(
   changes: readonly number[],
 ): Promise<FinishResult[]> {
   const recorded = tasks.filter((_, index) => changes[index] === 1);
-  await tx.each(
+  await tx.later(
     RESULT,
     recorded.map(({ seq, statusCode, requestId, body, blobKey, errorCode, errorMessage }) => ({
       seq,

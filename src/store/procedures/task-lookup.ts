@@ -1,7 +1,7 @@
 /** Finds tasks by their public ids, for whoever decides about them. One statement for single tasks, one for lines. */
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
-import type { Tx } from '../procedure.js';
-import { statement } from '../statement.js';
+import type { Read, Tx } from '../procedure.js';
+import { statement, type SqlParams, type Statement } from '../statement.js';
 import type { HolderClaim, HolderVerdict, TaskKey } from './single-shapes.js';
 
 /** What decides about a task. */
@@ -39,21 +39,44 @@ const FIND_LINES = statement<{ keys: string }, Found>('task-find-lines');
 /** In the order of the keys; null for unknown ones. */
 export async function findTasks(tx: Tx, keys: readonly TaskKey[]): Promise<(KnownTask | null)[]> {
   const known = new Array<KnownTask | null>(keys.length).fill(null);
-  const singles: [id: string, place: number][] = [];
-  const lines: [key: [batchId: string, line: number], place: number][] = [];
-  keys.forEach((key, place) => {
-    if ('id' in key) singles.push([key.id, place]);
-    else lines.push([[key.batchId, key.line], place]);
-  });
-  if (singles.length > 0) {
-    const found = await tx.all(FIND, { ids: JSON.stringify(singles.map(([id]) => id)) });
-    for (const task of found) known[singles[task.place]![1]] = task;
-  }
-  if (lines.length > 0) {
-    const found = await tx.all(FIND_LINES, { keys: JSON.stringify(lines.map(([key]) => key)) });
-    for (const task of found) known[lines[task.place]![1]] = task;
+  for (const { statement: find, params, places } of lookUpsOf(keys)) {
+    for (const task of await tx.all(find, params)) known[places[task.place]!] = task;
   }
   return known;
+}
+
+/** What `findTasks` reads. */
+export function readsOf(keys: readonly TaskKey[]): Read[] {
+  return lookUpsOf(keys);
+}
+
+interface LookUp {
+  statement: Statement<SqlParams, Found>;
+  params: SqlParams;
+  /** Of the keys, in the order of the statement's. */
+  places: number[];
+}
+
+function lookUpsOf(keys: readonly TaskKey[]): LookUp[] {
+  const ids: string[] = [];
+  const lines: [batchId: string, line: number][] = [];
+  const idPlaces: number[] = [];
+  const linePlaces: number[] = [];
+  keys.forEach((key, place) => {
+    if ('id' in key) {
+      ids.push(key.id);
+      idPlaces.push(place);
+    } else {
+      lines.push([key.batchId, key.line]);
+      linePlaces.push(place);
+    }
+  });
+  return [
+    ...(ids.length > 0 ? [{ statement: FIND, params: { ids: JSON.stringify(ids) }, places: idPlaces }] : []),
+    ...(lines.length > 0
+      ? [{ statement: FIND_LINES, params: { keys: JSON.stringify(lines) }, places: linePlaces }]
+      : []),
+  ];
 }
 
 /** Whether the claim holds: the task is leased, in a queue of the claimer's tenant, and with his token if he has one. */

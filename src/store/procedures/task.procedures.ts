@@ -1,5 +1,5 @@
 /** The life of a task after it was inserted, as seen by dispatchers and sweeps. All batch-shaped, all fenced by epoch. */
-import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
+import { procedureOfMany, procedureOfOne, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAttempts } from './attempts.js';
 import { LaneCounts } from './lane-counts.js';
@@ -49,7 +49,13 @@ export const MAX_LOSSES = 20;
 /** Leases from the head of each lane. */
 export const leaseTasks = procedureOfMany('task-lease', leaseSlices, {
   lanesOf: (_tx, requests) => requests.map(({ laneSeq }) => laneSeq),
+  readsFirst: (requests) => requests.map(readOfLane),
 });
+
+/** What `leaseSlices` asks about a lane first. */
+export function readOfLane({ laneSeq, ownerSeq }: Pick<LeaseRequest, 'laneSeq' | 'ownerSeq'>): Read {
+  return { statement: OPEN_LANE, params: { laneSeq, ownerSeq } };
+}
 
 /**
  * A slice for each request, of lanes that are locked. A paused queue gives nothing, one with a limit no more than that leaves,

@@ -19,7 +19,7 @@ export async function seqOfWorkers(tx: Tx, workers: readonly (WorkerNote | null)
     const key = `${tenantSeq} ${name}`;
     let seq = known.get(key);
     if (seq === undefined) {
-      await tx.run(SEEN, { tenantSeq, name, capacity, now: tx.now });
+      await tx.later(SEEN, [{ tenantSeq, name, capacity, now: tx.now }]);
       const [row] = await tx.all(FIND, { tenantSeq, name });
       known.set(key, (seq = row!.seq));
     }

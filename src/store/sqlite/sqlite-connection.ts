@@ -100,6 +100,10 @@ class SqliteTx implements Tx {
     return items.map((item) => prepared.run(item));
   }
 
+  async later<P extends SqlParams>(named: Statement<P>, items: readonly P[]): Promise<void> {
+    await this.each(named, items);
+  }
+
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
     const handle = handleOf(this.dataSource);
     const name = `item_${(this.savepoints += 1)}`;

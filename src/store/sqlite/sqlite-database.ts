@@ -46,7 +46,7 @@ export class SqliteDatabase extends Database {
       const entry = options.writerEntry ?? new URL('./writer.worker.js', import.meta.url);
       const writer = await WriterThread.start(entry, { file, crashAt: options.crashAt }, options.onDeath);
       const readSource = await openSqlite(file, 'read');
-      const commits = new GroupCommit((calls) => writer.run(calls, options.clock.now()), options.hooks);
+      const commits = new GroupCommit([(calls) => writer.run(calls, options.clock.now())], options.hooks);
       return new SqliteDatabase(lock, writer, readSource, commits);
     } catch (error) {
       lock.release();
