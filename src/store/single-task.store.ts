@@ -122,10 +122,9 @@ export class SingleTaskStore {
     return this.database.write(cancelTasks, requests, { weight: { rows: requests.length, bytes: 0 } });
   }
 
-  /** `isPatient`: whether they may wait a few milliseconds for other writes. */
-  appendEvents(progress: Progress, isPatient = false): Promise<ProgressOutcome> {
+  appendEvents(progress: Progress): Promise<ProgressOutcome> {
     const bytes = progress.events.reduce((sum, { data }) => sum + data.length, 0);
-    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes }, isPatient });
+    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes } });
   }
 
   /** The rows behind these keys, in their order; null for unknown ones. Says nothing of whose they are. */

@@ -137,7 +137,7 @@ export class Recorder {
   /** Stores what a task says while it runs; false when its lease was lost. `firstN`: the number of the first event. */
   async say({ task, lane }: Held, id: string, events: ProgressEvent[], firstN: number): Promise<boolean> {
     const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq };
-    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }, true));
+    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }));
     return verdict === 'done' || verdict === 'repeated';
   }
 
