@@ -55,6 +55,8 @@ describe('a file for a batch', () => {
     ['a.jsonl', '', 'Invalid file format for Batch API. The file is empty.'],
     ['a.jsonl', ' \r\n\n', 'Invalid file format for Batch API. The file is empty.'],
     ['a.jsonl', '\n{', 'Invalid file format for Batch API. Line 2 is not valid JSON: '],
+    ['a.jsonl', '{}\v', 'Invalid file format for Batch API. Line 1 is not valid JSON: '],
+    ['a.jsonl', '\n\uFEFF{}', 'Invalid file format for Batch API. Line 2 is not valid JSON: '],
     ['a.jsonl', 'PK\x03\x04', 'Invalid file format for Batch API. Line 1 is not valid JSON: '],
   ])('is refused: %j with %j', (name, text, message) => {
     expect(check(name, text)).toThrow(message);

@@ -2,6 +2,8 @@
 import { MillraceError, messageOf } from '../../kernel/errors.js';
 
 const LINE_FEED = 0x0a;
+const BYTE_ORDER_MARK = '\uFEFF';
+const BLANKS = new Set([' ', '\t', '\r']);
 /** A longer first line is left to the validation of the batch: parsing it here would keep others waiting. */
 const MAX_FIRST_LINE_BYTES = 64 * 1024;
 
@@ -28,9 +30,14 @@ export class FirstLine {
     return this.bytes > MAX_FIRST_LINE_BYTES;
   }
 
-  /** Without white space around it, and a byte order mark is such. Empty when it was too long, or there was none. */
+  /** Without a byte order mark, and what JSON takes for white space around it. Empty when it was too long, or there was none. */
   text(): string {
-    return Buffer.concat(this.pieces).toString('utf8').trim();
+    const text = Buffer.concat(this.pieces).toString('utf8');
+    let start = this.number === 1 && text.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
+    let end = text.length;
+    while (start < end && BLANKS.has(text[start]!)) start += 1;
+    while (end > start && BLANKS.has(text[end - 1]!)) end -= 1;
+    return text.slice(start, end);
   }
 
   private collect(piece: Buffer): void {
