@@ -80,7 +80,7 @@ const NOT_JSON: Fault = ['invalid_json_line', null, 1];
 describe('refused when it is uploaded', () => {
   const files: readonly [what: string, pieces: () => Pieces, message: string][] = [
     ['an empty file', () => [], 'The file is empty.'],
-    ['one of blank lines', () => ['\n\r\n \t\n\uFEFF'], 'The file is empty.'],
+    ['one of blank lines', () => ['\uFEFF\n\r\n \t\n'], 'The file is empty.'],
     ['one of five million line feeds', () => repeated('\n', 5_000_000), 'The file is empty.'],
     ['gzip', () => [gzipSync(GOOD.repeat(100))], 'Line 1 is not valid JSON'],
     ['a zip file', () => ['PK\x03\x04\x14\0\0\0\b\0'], 'Line 1 is not valid JSON'],
