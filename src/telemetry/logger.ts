@@ -61,6 +61,11 @@ export class AppLogger {
     this.pino.trace(fields, message);
   }
 
+  /** Whether `debug` writes anything: for who would have to gather the fields first, at each request. */
+  get isDebugging(): boolean {
+    return this.pino.isLevelEnabled('debug');
+  }
+
   debug(fields: LogFields, message: string): void {
     this.pino.debug(fields, message);
   }

@@ -50,9 +50,12 @@ export function addRequestHooks(instance: FastifyInstance, options: RequestHookO
   });
   instance.addHook('onResponse', (request, reply, done) => {
     if (request.watchedBody !== null) slowBodies.remove(request.watchedBody);
-    options.metrics.httpRequestSeconds.observe(labelsOf(request, reply), reply.elapsedTime / 1e3);
-    const fields = { requestId: request.id, method: request.method, path: pathOf(request), status: reply.statusCode };
-    log.debug({ ...fields, tookMs: Math.round(reply.elapsedTime) }, 'answered');
+    const { elapsedTime, statusCode: status } = reply;
+    options.metrics.httpRequestSeconds.observe(labelsOf(request, reply), elapsedTime / 1e3);
+    if (log.isDebugging) {
+      const { id: requestId, method } = request;
+      log.debug({ requestId, method, path: pathOf(request), status, tookMs: Math.round(elapsedTime) }, 'answered');
+    }
     done();
   });
   instance.addHook('onClose', (_instance, done) => {

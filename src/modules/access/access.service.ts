@@ -54,10 +54,10 @@ export class AccessService implements OnModuleInit {
     if (!this.config.authEnabled) return this.admin;
     const token = bearerTokenOf(authorization);
     if (token === null) throw new MillraceError('missing_api_key', NO_KEY);
-    const key = parseApiKey(token);
     const waitMs = this.failures.waitMs(address);
-    if (waitMs > 0 && key === null) throw tooManyFailures(waitMs);
+    if (waitMs > 0 && parseApiKey(token) === null) throw tooManyFailures(waitMs);
     if (isSecretOf(token, this.adminHash)) return this.admin;
+    const key = parseApiKey(token);
     const row = key === null ? null : await this.cache.find(key.id);
     if (key !== null && row !== null && isSecretOf(key.secret, row.hash) && this.isLive(row)) return callerOf(row);
     if (waitMs > 0) throw tooManyFailures(waitMs);
