@@ -9,16 +9,16 @@
  *     only those. Without it every item must hold.
  *   - be an INSERT of one tuple of VALUES, which `Tx.each` repeats for each item.
  *
- * Values are put into the text here, since texts of changing length would only fill the server's store of prepared ones. Texts
- * are written as hexadecimal digits unless they are plain, so nothing that somebody says can end a literal, whatever the server
- * takes for an escape: several statements may be sent as one.
+ * Values are put into the text here, since texts of changing length would only fill the server's store of prepared ones. Those
+ * with a quote or a backslash are written as hexadecimal digits, so nothing that somebody says can end a literal, whatever the
+ * server takes for an escape: several statements may be sent as one.
  */
 import type { SqlParams, SqlValue } from '../statement.js';
 
 const STEP_END = /;\s*(?:\n|$)/;
 const NAME = /:(\w+)/;
-/** Nothing in it means anything inside a literal. */
-const PLAIN = /^[\w .:/@+-]*$/;
+/** Nothing in it means anything inside a literal: in UTF-8 no character has the byte of another. */
+const PLAIN = /^[^'\\]*$/;
 
 export class MysqlStep {
   readonly isSelect: boolean;
