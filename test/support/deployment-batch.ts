@@ -9,6 +9,7 @@ import { Remains } from './remains.js';
 import { until } from './until.js';
 
 const PATIENCE_MS = 90_000;
+const PATIENCE_MS_A_LINE = 10;
 
 export class DeploymentBatch {
   /** What the processes answered while they were asked about the batch, with how often; a client sees no other answers. */
@@ -38,8 +39,13 @@ export class DeploymentBatch {
     await this.until(({ request_counts }) => request_counts!.completed >= completed);
   }
 
+  /** A long batch takes its time, on a busy machine twice. */
+  private get patienceMs(): number {
+    return PATIENCE_MS + this.lines.length * PATIENCE_MS_A_LINE;
+  }
+
   /** The batch as soon as it `isRight`, asked of one api process after the other. Only outages are passed over, and noted. */
-  async until(isRight: (batch: Batch) => boolean = hasEnded, patienceMs = PATIENCE_MS): Promise<Batch> {
+  async until(isRight: (batch: Batch) => boolean = hasEnded, patienceMs = this.patienceMs): Promise<Batch> {
     await until(
       () => this.look(),
       (batch) => batch !== null && isRight(batch),
