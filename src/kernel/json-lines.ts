@@ -16,7 +16,7 @@ const LINE_FEED = 0x0a;
 /** A chunk of nothing but line feeds would else become a hundred times its size in lines at once. */
 const GROUP_LINES = 1_000;
 const EMPTY = Buffer.alloc(0);
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+export const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export async function* readLines(chunks: AsyncIterable<Buffer>, maxLineBytes: number): AsyncGenerator<RawLine[]> {
   let number = 0;
@@ -68,4 +68,10 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, maxLineBytes: nu
     if (lines.length > 0) yield lines;
   }
   if (heldBytes > 0 || isTooLong) yield [finish(EMPTY, position)];
+}
+
+/** Whether a line, without its line feed, holds nothing but white space as JSON has it. Mostly the first byte tells. */
+export function isBlank(bytes: Buffer): boolean {
+  for (const byte of bytes) if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+  return true;
 }

@@ -168,22 +168,16 @@ export class RedisLimiter extends Limiter {
    */
   private async answered<T extends object>(account: PermitAccount, answer: Promise<T>): Promise<T | null> {
     let isLate = false;
-    let isSettled = false;
-    const settle = <V>(value: V): V => {
-      isSettled = true;
-      account.isSilent = false;
-      return value;
-    };
-    const settled = answer.then(
-      (value) => {
-        if (isLate && 'granted' in value) this.takeBack(account, Number(value.granted));
-        return settle(value);
-      },
-      () => settle(null), // the link tells of the outage
-    );
-    const value = await within(ANSWER_MS, settled);
-    if (!isSettled) isLate = account.isSilent = true;
-    return value ?? null;
+    const settled = answer
+      .catch(() => null) // the link tells of the outage
+      .then((value) => {
+        account.isSilent = false;
+        if (isLate && value !== null && 'granted' in value) this.takeBack(account, Number(value.granted));
+        return { value };
+      });
+    const inTime = await within(ANSWER_MS, settled);
+    if (!inTime) isLate = account.isSilent = true;
+    return inTime?.value ?? null;
   }
 
   private takeBack(account: PermitAccount, granted: number): void {

@@ -252,7 +252,8 @@ export class DispatcherEngine implements EarlyStarter {
 /** Whether a permit for this lane would be for its next task, and nothing but permits decides when that begins. */
 function isFree({ lane, gate, stock }: Bench, hungry: HungryLanes): boolean {
   const { perMinute, maxConcurrency } = lane.queue;
-  return perMinute === null && maxConcurrency === null && stock.size === 0 && !hungry.hasUpTo(gate.key, lane.level);
+  const isNext = stock.size === 0 && !hungry.hasBelow(gate.key, lane.level + 1);
+  return isNext && perMinute === null && maxConcurrency === null;
 }
 
 /** Whether handlers work its queue off as well: tasks with a type are theirs. */

@@ -21,11 +21,6 @@ export class HungryLanes {
     return this.byKey.get(key)?.some((lane) => lane.level < level) ?? false;
   }
 
-  /** Whether a lane of this or a lower level waits. */
-  hasUpTo(key: string, level: number): boolean {
-    return this.byKey.get(key)?.some((lane) => lane.level <= level) ?? false;
-  }
-
   /** Takes out all lanes of this upstream, in the order in which they are to be served. */
   takeAll(key: string): number[] {
     const lanes = this.byKey.get(key)?.splice(0) ?? [];

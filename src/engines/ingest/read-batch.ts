@@ -4,7 +4,7 @@
  */
 import type { BlobStore } from '../../ports/blob-store.js';
 import { counted } from '../../kernel/counted.js';
-import { readLines, type RawLine } from '../../kernel/json-lines.js';
+import { isBlank, readLines, type RawLine } from '../../kernel/json-lines.js';
 import { Turn } from '../../kernel/turn.js';
 import type { Limits } from '../../config/app-config.js';
 import { vouchedBytes } from '../../modules/files/vouched-bytes.js';
@@ -142,12 +142,6 @@ class Reading {
     this.errors.add(error);
     return { isFit: false, errorsJson: this.errors.toJson() };
   }
-}
-
-/** White space as JSON has it. Mostly the first byte tells. */
-function isBlank(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
-  return true;
 }
 
 /** What to say of a file when nothing of it counts but this. */

@@ -1,9 +1,8 @@
 /** The little that can be said of a batch's input before somebody makes a batch of it: whether it looks like JSONL at all. */
 import { MillraceError, messageOf } from '../../kernel/errors.js';
+import { BYTE_ORDER_MARK, isBlank } from '../../kernel/json-lines.js';
 
 const LINE_FEED = 0x0a;
-const BYTE_ORDER_MARK = '\uFEFF';
-const BLANKS = new Set([' ', '\t', '\r']);
 /** A longer first line is left to the validation of the batch: parsing it here would keep others waiting. */
 const MAX_FIRST_LINE_BYTES = 64 * 1024;
 
@@ -30,14 +29,12 @@ export class FirstLine {
     return this.bytes > MAX_FIRST_LINE_BYTES;
   }
 
-  /** Without a byte order mark, and what JSON takes for white space around it. Empty when it was too long, or there was none. */
+  /** Without a byte order mark. Empty when it is blank, or was too long, or there was none. */
   text(): string {
-    const text = Buffer.concat(this.pieces).toString('utf8');
-    let start = this.number === 1 && text.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
-    let end = text.length;
-    while (start < end && BLANKS.has(text[start]!)) start += 1;
-    while (end > start && BLANKS.has(text[end - 1]!)) end -= 1;
-    return text.slice(start, end);
+    const whole = Buffer.concat(this.pieces);
+    const isMarked = this.number === 1 && whole.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    const line = isMarked ? whole.subarray(BYTE_ORDER_MARK.length) : whole;
+    return isBlank(line) ? '' : line.toString('utf8');
   }
 
   private collect(piece: Buffer): void {

@@ -166,7 +166,7 @@ export class MysqlConnection implements GroupConnection {
 
   /** On a fresh connection. A locking read, which waits for the end of a transaction that still holds the mark. */
   private async readMark(): Promise<number> {
-    const [row] = await new MysqlRunner({ send: (sql) => this.dataSource.query(sql) }).all(this.catalog.of(READ_MARK), {
+    const [row] = await MysqlRunner.on(this.dataSource).all(this.catalog.of(READ_MARK), {
       writer: this.writer,
     });
     return (row as { mark: number } | undefined)?.mark ?? 0;

@@ -59,7 +59,7 @@ export class MysqlDatabase extends Database {
   ) {
     super();
     this.reader = readSource.manager;
-    this.statements = new MysqlRunner({ send: (sql) => readSource.query(sql) });
+    this.statements = MysqlRunner.on(readSource);
   }
 
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {

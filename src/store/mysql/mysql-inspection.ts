@@ -138,6 +138,6 @@ export class MysqlInspection {
   }
 
   private get runner(): MysqlRunner {
-    return new MysqlRunner({ send: (sql) => this.dataSource.query(sql) });
+    return MysqlRunner.on(this.dataSource);
   }
 }

@@ -9,7 +9,7 @@ interface Sender {
 
 type Row = Record<string, unknown> & { seq?: number; place?: number };
 
-/** Characters of one statement at most, all of one byte; the server's own limit is 16 MiB unless somebody lowered it. */
+/** Characters of one statement at most, of three bytes each at most; the server's own limit is 16 MiB unless somebody lowered it. */
 const MAX_STATEMENT_LENGTH = 4 * 1024 * 1024;
 /** Tuples of one INSERT at most: more make none cheaper. */
 const MAX_TUPLES = 500;
@@ -17,6 +17,11 @@ const MAX_TUPLES = 500;
 /** Runs what SQL files say on one connection; see MysqlStatement for what they may say. */
 export class MysqlRunner {
   constructor(private readonly sender: Sender) {}
+
+  /** On the connections of a pool, for statements of one step. */
+  static on(pool: { query: (sql: string) => Promise<unknown> }): MysqlRunner {
+    return new MysqlRunner({ send: (sql) => pool.query(sql) });
+  }
 
   async all(statement: MysqlStatement, params: SqlParams): Promise<unknown[]> {
     return (await this.walk(statement, params)).rows;

@@ -18,7 +18,7 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Characters that are sent at once at most, unless one statement is longer; the server's own limit is 16 MiB unless lowered. */
+/** Characters that are sent at once at most, unless one statement is longer; for the reason of MAX_STATEMENT_LENGTH. */
 const MAX_TOGETHER = 4 * 1024 * 1024;
 
 export class MysqlSender {
