@@ -56,12 +56,20 @@ export function storedBlobs(server: TestServer): Promise<string[]> {
   return server.place.storedNames();
 }
 
-/** Until the server has begun to keep a further file than there were; where that cannot be seen, for a while. */
+/**
+ * Those that were not there before. One that was may go meanwhile: what is left of an upload that breaks off goes only after
+ * its answer.
+ */
+export async function newBlobs(server: TestServer, before: readonly string[]): Promise<string[]> {
+  return (await storedBlobs(server)).filter((name) => !before.includes(name));
+}
+
+/** Until the server has begun to keep a file that was not there before; where that cannot be seen, for a while. */
 export async function untilUploadBegins(server: TestServer, before: readonly string[]): Promise<void> {
   if (!server.place.showsBeginnings) await delay(BEGINNING_MS);
   else
     await until(
-      () => storedBlobs(server),
-      (names) => names.length > before.length,
+      () => newBlobs(server, before),
+      (names) => names.length > 0,
     );
 }

@@ -7,6 +7,8 @@ import { checkLine, checkLongLine } from './line-check.js';
 import { OutlineReader } from './line-outline.js';
 
 const ENDPOINT = '/v1/chat/completions';
+/** Characters after which the reader pauses. */
+const STEP = 64 * 1024;
 
 async function expectSame(line: string | Buffer): Promise<void> {
   const bytes = Buffer.from(line as string);
@@ -155,6 +157,24 @@ describe('the outline of a line', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it.each(['\\"', '\\u0041', '\\x', '\t', ' ', '"', '\\'])(
+    'is the same around %j where a long string is put aside',
+    (odd) => {
+      for (let filled = STEP - 8; filled <= STEP + 2; filled += 1) {
+        const long = `"${'x'.repeat(filled)}${odd}\t"`;
+        for (const text of [long, long.replace('\t', ''), `{${long.replace('\t', '')}:1}`]) {
+          expect([filled, outlineOf(text) !== null]).toEqual([filled, isJson(text)]);
+        }
+      }
+    },
+  );
+
+  it('pauses in a long string too, be it a text or a name', () => {
+    const long = '\\"'.repeat(1_000_000);
+    const pauses = (text: string) => [...new OutlineReader(text).steps()].length;
+    expect([pauses(`"${long}"`) > 20, pauses(`{"${long}":1}`) > 20]).toEqual([true, true]);
   });
 
   it('of a line of millions of brackets takes no memory for each, and pauses', () => {

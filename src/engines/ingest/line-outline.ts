@@ -20,7 +20,7 @@ interface Span {
 }
 
 /** What may come next. */
-type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end';
+type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end' | 'rest of a key' | 'rest of a text';
 
 const STEP_CHARACTERS = 64 * 1024;
 /** A longer one cannot be one of the names, even with each letter written as an escape. */
@@ -28,12 +28,17 @@ const LONGEST_NAME = 64;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 const SMALL_U = 0x75;
-const SHORT_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
+/** By character code: whether it stands behind a backslash for one character. An array, as there may be millions to look up. */
+const IS_SHORT_ESCAPE = Uint8Array.from({ length: 256 }, (_, code) =>
+  '"\\/bfnrt'.includes(String.fromCharCode(code)) ? 1 : 0,
+);
 const LINE_FIELDS = new Set(['custom_id', 'method', 'url', 'body']);
 const BODY_FIELDS = new Set(['model', 'messages', 'input', 'stream']);
 
 export class OutlineReader {
   private at = 0;
+  /** Where the string began that is being read. */
+  private stringStart = 0;
   private expected: Expected = 'value';
   /** The containers that are open, by the character that opened them. */
   private open = new Uint8Array(1_024);
@@ -55,7 +60,7 @@ export class OutlineReader {
   *steps(): Generator<void, LineOutline | null> {
     let pauseAt = STEP_CHARACTERS;
     for (;;) {
-      this.skipSpace();
+      if (!this.isInString) this.skipSpace();
       if (this.at >= this.text.length) break;
       if (!this.token()) return null;
       if (this.at < pauseAt) continue;
@@ -65,7 +70,7 @@ export class OutlineReader {
     return this.depth === 0 && this.expected === ', or end' ? this.outline() : null;
   }
 
-  /** Reads one token; false when it does not belong here. */
+  /** Reads one token, of a long string a piece; false when it does not belong here. */
   private token(): boolean {
     const code = this.text.charCodeAt(this.at);
     switch (this.expected) {
@@ -77,9 +82,12 @@ export class OutlineReader {
       case ', or end':
         return code === COMMA ? this.comma() : this.close(code);
       case 'key':
-        return code === QUOTE && this.key();
+        return code === QUOTE && this.string('rest of a key');
       case 'key or }':
-        return code === QUOTE ? this.key() : code === CLOSE_BRACE && this.close(code);
+        return code === QUOTE ? this.string('rest of a key') : code === CLOSE_BRACE && this.close(code);
+      case 'rest of a key':
+      case 'rest of a text':
+        return this.restOfString();
       case 'value or ]':
         return code === CLOSE_BRACKET ? this.close(code) : this.value(code);
       default:
@@ -94,14 +102,48 @@ export class OutlineReader {
     return true;
   }
 
-  private key(): boolean {
-    const start = this.at;
-    this.at = endOfString(this.text, start);
-    if (this.at < 0) return false;
-    if (this.depth === 1) this.lineField = nameIn(this.text, start, this.at, LINE_FIELDS);
-    else if (this.isInBody) this.bodyField = nameIn(this.text, start, this.at, BODY_FIELDS);
-    this.expected = ':';
+  private string(rest: 'rest of a key' | 'rest of a text'): boolean {
+    this.stringStart = this.at;
+    this.at += 1;
+    this.expected = rest;
+    return this.restOfString();
+  }
+
+  /** Reads on in a string, to its end or for a step. */
+  private restOfString(): boolean {
+    const { text } = this;
+    const stopAt = this.at + STEP_CHARACTERS;
+    let { at } = this;
+    while (at < stopAt) {
+      const code = text.charCodeAt(at);
+      if (code === QUOTE) {
+        this.at = at + 1;
+        if (this.expected === 'rest of a key') this.endKey();
+        else this.end();
+        return true;
+      }
+      if (code === BACKSLASH) {
+        const length = lengthOfEscape(text, at);
+        if (length === 0) return false;
+        at += length;
+      } else if (code >= 0x20) {
+        at += 1;
+      } else {
+        return false; // a control character, or the end of the line (NaN)
+      }
+    }
+    this.at = at;
     return true;
+  }
+
+  private get isInString(): boolean {
+    return this.expected === 'rest of a key' || this.expected === 'rest of a text';
+  }
+
+  private endKey(): void {
+    if (this.depth === 1) this.lineField = nameIn(this.text, this.stringStart, this.at, LINE_FIELDS);
+    else if (this.isInBody) this.bodyField = nameIn(this.text, this.stringStart, this.at, BODY_FIELDS);
+    this.expected = ':';
   }
 
   private value(code: number): boolean {
@@ -115,7 +157,8 @@ export class OutlineReader {
       this.expected = code === OPEN_BRACE ? 'key or }' : 'value or ]';
       return true;
     }
-    this.at = code === QUOTE ? endOfString(this.text, this.at) : endOfWord(this.text, this.at);
+    if (code === QUOTE) return this.string('rest of a text');
+    this.at = endOfWord(this.text, this.at);
     if (this.at < 0) return false;
     this.end();
     return true;
@@ -204,29 +247,11 @@ function nameIn(text: string, start: number, end: number, names: ReadonlySet<str
   return names.has(name) ? name : null;
 }
 
-/** `from` is at the opening quote. The place behind the closing one; -1 when it is no JSON string. */
-function endOfString(text: string, from: number): number {
-  let at = from + 1;
-  for (;;) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) return at + 1;
-    if (code === BACKSLASH) {
-      const length = lengthOfEscape(text, at);
-      if (length === 0) return -1;
-      at += length;
-    } else if (code >= 0x20) {
-      at += 1;
-    } else {
-      return -1; // a control character, or the end of the line (NaN)
-    }
-  }
-}
-
 /** Of the escape that begins at `at`; 0 when there is no such escape. */
 function lengthOfEscape(text: string, at: number): number {
   const code = text.charCodeAt(at + 1);
   if (code === SMALL_U) return /^[0-9a-f]{4}$/i.test(text.slice(at + 2, at + 6)) ? 6 : 0;
-  return SHORT_ESCAPES.has(code) ? 2 : 0;
+  return IS_SHORT_ESCAPE[code] === 1 ? 2 : 0; // undefined at the end of the line
 }
 
 /** The place behind a number, `true`, `false` or `null`; -1 when it is none of them. */
