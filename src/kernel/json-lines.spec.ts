@@ -12,7 +12,9 @@ async function* streamOf(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
 
 async function linesOf(chunks: Iterable<Buffer>, maxLineBytes = LIMIT): Promise<RawLine[]> {
   const lines: RawLine[] = [];
-  for await (const group of readLines(streamOf(chunks), maxLineBytes)) lines.push(...group);
+  for await (const group of readLines(streamOf(chunks), maxLineBytes)) {
+    for (const line of group) lines.push({ ...line, bytes: line.bytes && Buffer.from(line.bytes) });
+  }
   return lines;
 }
 

@@ -33,8 +33,9 @@ agent.destroy();
 parentPort.close();
 
 function begin() {
+  const earlierPeakBytes = statusBytes('VmHWM');
   writeFileSync(`/proc/${pid}/clear_refs`, '5'); // the peak begins anew
-  seen = { rounds: 0, longestStallMs: 0, longestAnswerMs: 0, startRssBytes: statusBytes('VmRSS') };
+  seen = { rounds: 0, longestStallMs: 0, longestAnswerMs: 0, earlierPeakBytes };
 }
 
 async function round() {

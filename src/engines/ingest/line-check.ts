@@ -79,9 +79,8 @@ export function checkLine(line: Buffer, endpoint: string): CheckedLine {
 /** The same for a line of any length, but others get their turn meanwhile. */
 export async function checkLongLine(line: Buffer, endpoint: string, turn: Turn): Promise<CheckedLine> {
   if (!isUtf8(line)) return unreadable(NOT_UTF8);
-  const text = line.toString('latin1');
   await turn.next(); // getting here took long enough
-  const steps = new OutlineReader(text).steps();
+  const steps = new OutlineReader(line).steps();
   let step = steps.next();
   for (; !step.done; step = steps.next()) {
     if (turn.isOver) await turn.next();

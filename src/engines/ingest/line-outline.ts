@@ -27,7 +27,9 @@ const STEP_CHARACTERS = 64 * 1024;
 const LONGEST_NAME = 64;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
-const SMALL_U = 0x75;
+const [ZERO, NINE, PLUS, MINUS, POINT, LARGE_E, SMALL_E, SMALL_U] = [0x30, 0x39, 0x2b, 0x2d, 0x2e, 0x45, 0x65, 0x75];
+/** By their first letter. */
+const WORDS = new Map(['true', 'false', 'null'].map((word) => [word.charCodeAt(0), word]));
 /** By character code: whether it stands behind a backslash for one character. An array, as there may be millions to look up. */
 const IS_SHORT_ESCAPE = Uint8Array.from({ length: 256 }, (_, code) =>
   '"\\/bfnrt'.includes(String.fromCharCode(code)) ? 1 : 0,
@@ -53,15 +55,15 @@ export class OutlineReader {
   private readonly ofLine = new Map<string, Span>();
   private readonly ofBody = new Map<string, Span>();
 
-  /** `text` has one character per byte (latin1), so that positions are byte offsets. */
-  constructor(private readonly text: string) {}
+  /** `line` is UTF-8. It is read as it lies there: as a text it would take as much memory once more. */
+  constructor(private readonly line: Buffer) {}
 
   /** Runs through the line; returns its outline, or null when it is not valid JSON. */
   *steps(): Generator<void, LineOutline | null> {
     let pauseAt = STEP_CHARACTERS;
     for (;;) {
       if (!this.isInString) this.skipSpace();
-      if (this.at >= this.text.length) break;
+      if (this.at >= this.line.length) break;
       if (!this.token()) return null;
       if (this.at < pauseAt) continue;
       pauseAt = this.at + STEP_CHARACTERS;
@@ -72,7 +74,7 @@ export class OutlineReader {
 
   /** Reads one token, of a long string a piece; false when it does not belong here. */
   private token(): boolean {
-    const code = this.text.charCodeAt(this.at);
+    const code = this.line[this.at]!;
     switch (this.expected) {
       case ':':
         if (code !== COLON) return false;
@@ -111,11 +113,11 @@ export class OutlineReader {
 
   /** Reads on in a string, to its end or for a step. */
   private restOfString(): boolean {
-    const { text } = this;
+    const { line } = this;
     const stopAt = this.at + STEP_CHARACTERS;
     let { at } = this;
     while (at < stopAt) {
-      const code = text.charCodeAt(at);
+      const code = line[at]!;
       if (code === QUOTE) {
         this.at = at + 1;
         if (this.expected === 'rest of a key') this.endKey();
@@ -123,13 +125,13 @@ export class OutlineReader {
         return true;
       }
       if (code === BACKSLASH) {
-        const length = lengthOfEscape(text, at);
+        const length = lengthOfEscape(line, at);
         if (length === 0) return false;
         at += length;
       } else if (code >= 0x20) {
         at += 1;
       } else {
-        return false; // a control character, or the end of the line (NaN)
+        return false; // a control character, or undefined: the end of the line
       }
     }
     this.at = at;
@@ -141,8 +143,8 @@ export class OutlineReader {
   }
 
   private endKey(): void {
-    if (this.depth === 1) this.lineField = nameIn(this.text, this.stringStart, this.at, LINE_FIELDS);
-    else if (this.isInBody) this.bodyField = nameIn(this.text, this.stringStart, this.at, BODY_FIELDS);
+    if (this.depth === 1) this.lineField = nameIn(this.line, this.stringStart, this.at, LINE_FIELDS);
+    else if (this.isInBody) this.bodyField = nameIn(this.line, this.stringStart, this.at, BODY_FIELDS);
     this.expected = ':';
   }
 
@@ -158,7 +160,7 @@ export class OutlineReader {
       return true;
     }
     if (code === QUOTE) return this.string('rest of a text');
-    this.at = endOfWord(this.text, this.at);
+    this.at = endOfWord(this.line, this.at);
     if (this.at < 0) return false;
     this.end();
     return true;
@@ -211,71 +213,73 @@ export class OutlineReader {
 
   private skipSpace(): void {
     for (;;) {
-      const code = this.text.charCodeAt(this.at);
+      const code = this.line[this.at];
       if (code !== 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return;
       this.at += 1;
     }
   }
 
   private outline(): LineOutline {
-    const { text } = this;
-    const start = text.search(/[^ \t\n\r]/);
-    if (text.charCodeAt(start) !== OPEN_BRACE) return { value: plain(text, { start, end: text.length }), body: null };
+    const { line } = this;
+    this.at = 0;
+    this.skipSpace();
+    if (line[this.at] !== OPEN_BRACE) return { value: plain(line, { start: this.at, end: line.length }), body: null };
     const body = this.ofLine.get('body');
-    const value = objectOf(text, this.ofLine);
+    const value = objectOf(line, this.ofLine);
     if (body === undefined) return { value, body: null };
-    if (text.charCodeAt(body.start) === OPEN_BRACE) value['body'] = objectOf(text, this.ofBody);
+    if (line[body.start] === OPEN_BRACE) value['body'] = objectOf(line, this.ofBody);
     return { value, body: { ...body, depth: this.bodyDepth } };
   }
 }
 
-function objectOf(text: string, fields: ReadonlyMap<string, Span>): Record<string, unknown> {
-  return Object.fromEntries([...fields].map(([name, span]) => [name, plain(text, span)]));
+function objectOf(line: Buffer, fields: ReadonlyMap<string, Span>): Record<string, unknown> {
+  return Object.fromEntries([...fields].map(([name, span]) => [name, plain(line, span)]));
 }
 
 /** An array or object is given empty: only that it is one matters. */
-function plain(text: string, { start, end }: Span): unknown {
-  const code = text.charCodeAt(start);
+function plain(line: Buffer, { start, end }: Span): unknown {
+  const code = line[start];
   if (code === OPEN_BRACE) return {};
   if (code === OPEN_BRACKET) return [];
-  return JSON.parse(Buffer.from(text.slice(start, end), 'latin1').toString());
+  return JSON.parse(line.toString('utf8', start, end));
 }
 
-function nameIn(text: string, start: number, end: number, names: ReadonlySet<string>): string | null {
+function nameIn(line: Buffer, start: number, end: number, names: ReadonlySet<string>): string | null {
   if (end - start > LONGEST_NAME) return null;
-  const name = JSON.parse(text.slice(start, end)) as string;
+  const name = JSON.parse(line.toString('utf8', start, end)) as string;
   return names.has(name) ? name : null;
 }
 
 /** Of the escape that begins at `at`; 0 when there is no such escape. */
-function lengthOfEscape(text: string, at: number): number {
-  const code = text.charCodeAt(at + 1);
-  if (code === SMALL_U) return /^[0-9a-f]{4}$/i.test(text.slice(at + 2, at + 6)) ? 6 : 0;
+function lengthOfEscape(line: Buffer, at: number): number {
+  const code = line[at + 1]!;
+  if (code === SMALL_U) return /^[0-9a-f]{4}$/i.test(line.toString('latin1', at + 2, at + 6)) ? 6 : 0;
   return IS_SHORT_ESCAPE[code] === 1 ? 2 : 0; // undefined at the end of the line
 }
 
 /** The place behind a number, `true`, `false` or `null`; -1 when it is none of them. */
-function endOfWord(text: string, from: number): number {
-  for (const word of ['true', 'false', 'null']) if (text.startsWith(word, from)) return from + word.length;
-  let at = text[from] === '-' ? from + 1 : from;
+function endOfWord(line: Buffer, from: number): number {
+  const word = WORDS.get(line[from]!);
+  if (word !== undefined) return line.toString('latin1', from, from + word.length) === word ? from + word.length : -1;
+  let at = line[from] === MINUS ? from + 1 : from;
   const whole = at;
-  at = endOfDigits(text, at);
-  if (at === whole || (text[whole] === '0' && at > whole + 1)) return -1;
-  if (text[at] === '.') {
+  at = endOfDigits(line, at);
+  if (at === whole || (line[whole] === ZERO && at > whole + 1)) return -1;
+  if (line[at] === POINT) {
     const fraction = at + 1;
-    at = endOfDigits(text, fraction);
+    at = endOfDigits(line, fraction);
     if (at === fraction) return -1;
   }
-  if (text[at] === 'e' || text[at] === 'E') {
-    const exponent = text[at + 1] === '+' || text[at + 1] === '-' ? at + 2 : at + 1;
-    at = endOfDigits(text, exponent);
+  if (line[at] === SMALL_E || line[at] === LARGE_E) {
+    const exponent = line[at + 1] === PLUS || line[at + 1] === MINUS ? at + 2 : at + 1;
+    at = endOfDigits(line, exponent);
     if (at === exponent) return -1;
   }
   return at;
 }
 
-function endOfDigits(text: string, from: number): number {
+function endOfDigits(line: Buffer, from: number): number {
   let at = from;
-  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) at += 1;
+  for (let code = line[at]!; code >= ZERO && code <= NINE; code = line[at]!) at += 1;
   return at;
 }
