@@ -36,6 +36,34 @@ export interface HeldByWorker {
   nextLeaseEnd: number | null;
 }
 
+/** A leased task as its worker sees it, but for what its lane says. */
+export interface HeldTask {
+  seq: number;
+  /** Null for a line of a batch. */
+  id: string | null;
+  epoch: number;
+  mode: string;
+  type: string | null;
+  tries: number;
+  line: number | null;
+  laneSeq: number;
+  batchSeq: number | null;
+  customId: string | null;
+  keyId: string | null;
+  traceId: string | null;
+  callbackUrl: string | null;
+  enqueuedAt: number;
+  leaseUntil: number | null;
+  bodyOffset: number | null;
+  bodyLength: number | null;
+  /** Its own, or that of its batch. */
+  endpoint: string | null;
+  expiresAt: number | null;
+  batchId: string | null;
+  body: string | null;
+  bodyBlobKey: string | null;
+}
+
 export interface SweepStep {
   aftermath: Aftermath;
   isMore: boolean;
@@ -45,6 +73,7 @@ const HAS_OVERDUE = statement<{ now: number }, { seq: number }>('task-has-overdu
 const HAS_EXPIRED = statement<{ now: number }, { seq: number }>('task-has-expired');
 const UNCLEARED = statement<Record<string, never>, { laneSeq: number }>('lane-uncleared');
 const WITH_READY = statement<{ laneSeqs: string }, { laneSeq: number }>('lanes-with-ready');
+const HELD_TASKS = statement<{ seqs: string }, HeldTask>('task-held');
 const HELD = statement<{ tenantSeq: number }, HeldByWorker>('worker-held');
 
 /** A sweep fills a group by itself. */
@@ -60,6 +89,16 @@ export class PullStore {
 
   take(request: TakeRequest): Promise<TakenLease[]> {
     return this.database.write(takeTasks, request, { weight: { rows: request.size, bytes: 0 } });
+  }
+
+  /** Those of them that are still leased, in their order. At most 500 at a time. */
+  async held(leases: readonly TakenLease[]): Promise<HeldTask[]> {
+    const seqs = JSON.stringify(leases.map(({ seq }) => seq));
+    const bySeq = new Map((await this.database.all(HELD_TASKS, { seqs })).map((task) => [task.seq, task]));
+    return leases.flatMap(({ seq, epoch }) => {
+      const task = bySeq.get(seq);
+      return task?.epoch === epoch ? task : [];
+    });
   }
 
   complete(completions: Completion[]): Promise<Outcomes<HolderVerdict>> {

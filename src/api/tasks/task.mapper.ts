@@ -27,8 +27,29 @@ export interface TaskExtras {
   more?: Readonly<Record<string, unknown>> | null;
 }
 
+/** What the task object says. */
+type TaskOnWire = Pick<
+  TaskSummary,
+  | 'id'
+  | 'customId'
+  | 'batchId'
+  | 'traceId'
+  | 'keyId'
+  | 'type'
+  | 'endpoint'
+  | 'queueName'
+  | 'level'
+  | 'state'
+  | 'tries'
+  | 'enqueuedAt'
+  | 'expiresAt'
+  | 'callbackUrl'
+  | 'mode'
+> &
+  Partial<Pick<TaskSummary, 'availableAt' | 'endedAt'>>;
+
 /** JSON text of the task object. */
-export function taskJson(task: TaskSummary, { data = null, result = null, more = null }: TaskExtras = {}): string {
+export function taskJson(task: TaskOnWire, { data = null, result = null, more = null }: TaskExtras = {}): string {
   // What is undefined is left out; `null` would not be.
   const head = JSON.stringify({
     task_id: task.id,

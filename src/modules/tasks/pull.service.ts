@@ -2,16 +2,15 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { MillraceError } from '../../kernel/errors.js';
-import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import type { Completion, Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
-import { PullStore } from '../../store/pull.store.js';
+import { PullStore, type HeldTask } from '../../store/pull.store.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { rateKeyOf } from '../queues/queue.js';
 import { QueuesService, type Lane } from '../queues/queues.service.js';
 import { PullTools } from './pull-tools.js';
-import { keyOf, summaryOf } from './task-reader.js';
+import { idOf, keyOf } from './task-reader.js';
 import type {
   CompleteCall,
   FailCall,
@@ -161,7 +160,7 @@ export class PullService {
 
   private async takeNow(request: TakeRequest, lanes: readonly Lane[]): Promise<HandedTask[]> {
     const rated = new Map(lanes.flatMap(({ queue }) => (queue.perMinute === null ? [] : [[queue.seq, queue]])));
-    if (rated.size === 0) return this.hand(await this.store.take(request));
+    if (rated.size === 0) return this.hand(await this.store.take(request), lanes);
     const allowances: TakeRequest['allowances'] = [];
     let leases: TakenLease[] = [];
     try {
@@ -178,52 +177,75 @@ export class PullService {
         this.limiter.release(rateKeyOf({ seq: queueSeq }), count, count - used);
       }
     }
-    return this.hand(leases);
+    return this.hand(leases, lanes);
   }
 
   /**
    * The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed; one whose
    * body cannot be reached just now goes back to its place. Rejects with `storage_unavailable` when that leaves none.
    */
-  private async hand(leases: readonly TakenLease[]): Promise<HandedTask[]> {
+  private async hand(leases: readonly TakenLease[], lanes: readonly Lane[]): Promise<HandedTask[]> {
     if (leases.length === 0) return [];
-    const epochs = new Map(leases.map(({ seq, epoch }) => [seq, epoch]));
-    const stored = await this.tools.reader.stored([...epochs.keys()], null, true);
-    const held = stored.filter(
-      ({ seq, epoch, state }) => epoch === epochs.get(seq) && state === TASK_STATE_CODE.leased,
-    );
+    const held = await this.store.held(leases);
     const bodies = await this.tools.reader.bodiesOf(held);
     const handed: HandedTask[] = [];
     const unreadable: Failure[] = [];
     const outOfReach: ReturnType<typeof claimOf>[] = [];
     let outage: MillraceError | null = null;
     for (const task of held) {
+      const lane = lanes.find(({ seq }) => seq === task.laneSeq)!;
       const body = bodies.get(task.seq);
-      if (typeof body === 'string') handed.push(Object.assign(summaryOf(task), { epoch: task.epoch, body }));
-      else if (body instanceof MillraceError && body.code === 'storage_unavailable') {
+      if (typeof body === 'string') {
+        handed.push(handedTask(task, lane, body));
+        continue;
+      }
+      const claim = claimOf(lane.queue.tenantSeq, { taskId: idOf(task), epoch: task.epoch });
+      if (body instanceof MillraceError && body.code === 'storage_unavailable') {
         outage = body;
-        const tenantSeq = this.queues.bySeq(task.queueSeq)?.tenantSeq ?? 0;
-        outOfReach.push(claimOf(tenantSeq, { taskId: summaryOf(task).id, epoch: task.epoch }));
-      } else unreadable.push(this.unreadable(summaryOf(task).id, task.epoch, task.queueSeq));
+        outOfReach.push(claim);
+      } else {
+        unreadable.push({ ...claim, ...UNREADABLE });
+      }
     }
     if (unreadable.length > 0) this.tools.notices.after((await this.store.fail(unreadable)).aftermath);
     if (outOfReach.length > 0) this.tools.notices.after((await this.store.release(outOfReach)).aftermath);
     if (outage !== null && handed.length === 0) throw outage;
     return handed;
   }
+}
 
-  private unreadable(id: string, epoch: number, queueSeq: number): Failure {
-    return {
-      key: keyOf(id),
-      epoch,
-      tenantSeq: this.queues.bySeq(queueSeq)?.tenantSeq ?? 0,
-      code: 'input_unreadable',
-      message: 'The body of this task could not be read.',
-      retryAfterMs: null,
-      isFinal: true,
-      defaultMaxTries: 1,
-    };
-  }
+const UNREADABLE = {
+  code: 'input_unreadable',
+  message: 'The body of this task could not be read.',
+  retryAfterMs: null,
+  isFinal: true,
+  defaultMaxTries: 1,
+};
+
+/** Written out: a spread would make each of them, and they come by the hundred, several times as large. */
+function handedTask(task: HeldTask, { queue, level }: Lane, body: string): HandedTask {
+  const { batchId, customId, type, endpoint, keyId, callbackUrl, tries, enqueuedAt, expiresAt, leaseUntil, epoch } =
+    task;
+  return {
+    id: idOf(task),
+    batchId,
+    customId,
+    queueName: queue.name,
+    level,
+    type,
+    endpoint,
+    keyId,
+    callbackUrl,
+    tries,
+    enqueuedAt,
+    expiresAt,
+    leaseUntil,
+    epoch,
+    mode: task.mode as HandedTask['mode'],
+    state: 'leased',
+    traceId: task.traceId ?? batchId,
+    body,
+  };
 }
 
 interface Held {

@@ -11,6 +11,9 @@ import type { TaskDetails, TaskResult, TaskSummary } from './task-requests.js';
 /** Tasks are read in pages of this many. */
 const PAGE = 500;
 
+/** Where a body is kept: in its row, in a blob, or in the input file of its batch. */
+type BodyPlace = Pick<StoredTask, 'seq' | 'batchSeq' | 'bodyOffset' | 'bodyLength' | 'body' | 'bodyBlobKey'>;
+
 @Injectable()
 export class TaskReader {
   constructor(
@@ -46,7 +49,7 @@ export class TaskReader {
   }
 
   /** The bodies of tasks as JSON texts, by `seq`; an error where one cannot be read, nothing where it is not kept. */
-  async bodiesOf(tasks: readonly StoredTask[]): Promise<Map<number, string | Error>> {
+  async bodiesOf(tasks: readonly BodyPlace[]): Promise<Map<number, string | Error>> {
     const bodies = await this.lineBodies.read(tasks.filter(isLine));
     for (const { seq, body, bodyBlobKey } of tasks) {
       if (body !== null) bodies.set(seq, body);
@@ -87,7 +90,7 @@ const ANSWER_LOST = {
   errorMessage: 'The answer was recorded, but the disk has lost or changed it since.',
 };
 
-function isLine(task: StoredTask): task is StoredTask & LinePlace {
+function isLine(task: BodyPlace): task is BodyPlace & LinePlace {
   return task.batchSeq !== null;
 }
 

@@ -120,7 +120,10 @@ export interface TakeCall {
 }
 
 /** A task in a worker's hands. `epoch` is what the lease token says. */
-export interface HandedTask extends TaskSummary {
+export interface HandedTask extends Omit<
+  TaskSummary,
+  'seq' | 'line' | 'losses' | 'availableAt' | 'leasedAt' | 'endedAt' | 'statusCode'
+> {
   epoch: number;
   /** JSON text. */
   body: string;
