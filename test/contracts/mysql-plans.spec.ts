@@ -23,6 +23,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-find': ['ux_task_id'],
   'task-find-lines': ['ux_task_line'],
   'task-finish': ['PRIMARY'],
+  'task-held': ['PRIMARY'],
   'task-has-due': ['ix_task_scheduled'],
   'task-has-expired': ['ix_task_expiry'],
   'task-has-overdue': ['ix_task_lease'],
@@ -36,12 +37,14 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-promote': ['ix_task_scheduled'],
   'task-return': ['PRIMARY'],
   'task-stop': ['PRIMARY'],
+  'task-take': ['PRIMARY'],
 };
 
 const LISTS: Readonly<Record<string, string>> = {
   ids: '["task_5"]',
   keys: '[["batch_1",5]]',
   items: '[{"seq":5,"epoch":1}]',
+  seqs: '[5]',
 };
 /** Enough for an instant after all in the table, or a number of a row. */
 const NUMBERS: Readonly<Record<string, number>> = { now: 1, before: 1, limit: 100, want: 10, until: 100, after: 0 };

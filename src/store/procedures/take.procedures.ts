@@ -10,7 +10,7 @@ import { seqOfWorkers } from './workers.js';
 
 const OPEN = statement<{ laneSeqs: string }, OpenLane>('lane-take');
 const TAKE = statement<{
-  seq: number;
+  seqs: string;
   now: number;
   workerSeq: number | null;
   leaseUntil: number | null;
@@ -87,20 +87,11 @@ async function lease(
   workerSeq: number | null,
   choices: readonly Choice[],
 ): Promise<void> {
+  if (choices.length === 0) return;
   const { leaseMs, leaseEnd, leaseRetries } = request;
   const leaseUntil = leaseMs === null ? null : tx.now + leaseMs;
-  await tx.each(
-    TAKE,
-    choices.map(({ task }) => ({
-      seq: task.seq,
-      now: tx.now,
-      workerSeq,
-      leaseUntil,
-      leaseMs,
-      leaseEnd,
-      leaseRetries,
-    })),
-  );
+  const seqs = JSON.stringify(choices.map(({ task }) => task.seq));
+  await tx.later(TAKE, [{ seqs, now: tx.now, workerSeq, leaseUntil, leaseMs, leaseEnd, leaseRetries }]);
   if (request.strategy !== 'sequential') return;
   await tx.later(
     LOCK,

@@ -42,7 +42,7 @@ export class PreparedStatement {
 
   private valuesOf(params: SqlParams): unknown[] {
     const values = this.toValues(params);
-    const missing = values.indexOf(undefined); // the driver would take it for null
+    const missing = values.findIndex((value) => value === undefined); // the driver would take it for null
     if (missing >= 0) throw new Error(`no value was given for :${this.names[missing]}`);
     return values;
   }
