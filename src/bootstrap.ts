@@ -124,6 +124,7 @@ const SAME_SIGNAL_MS = 1_000;
  */
 export async function runServer(load: () => AppConfig = loadConfigFromProcess): Promise<void> {
   keepHeapSmall();
+  makeObjectsYoung();
   sparePeakOfParser();
   const config = orExit(load);
   const logger = createLogger(config.log);
@@ -182,6 +183,15 @@ function signalled(logger: AppLogger): Promise<void> {
  */
 function keepHeapSmall(): void {
   v8.setFlagsFromString('--heap-growing-percent=40');
+}
+
+/**
+ * V8 makes objects in the old generation at once where it has seen many of their kind survive. Of a server with many requests in
+ * flight they all survive for a moment, so in one start of three it chose so for good, and collected the old generation four
+ * times a second from then on: half as much CPU again for each put.
+ */
+function makeObjectsYoung(): void {
+  v8.setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /**
