@@ -23,6 +23,7 @@ import type {
   TakeRequest,
 } from './procedures/single-shapes.js';
 import { takeTasks } from './procedures/take.procedures.js';
+import type { StoredTask } from './single-task.store.js';
 import { statement } from './statement.js';
 
 export type StoredWorker = WorkerRow;
@@ -37,32 +38,25 @@ export interface HeldByWorker {
 }
 
 /** A leased task as its worker sees it, but for what its lane says. */
-export interface HeldTask {
-  seq: number;
-  /** Null for a line of a batch. */
-  id: string | null;
-  epoch: number;
-  mode: string;
-  type: string | null;
-  tries: number;
-  line: number | null;
-  laneSeq: number;
-  batchSeq: number | null;
-  customId: string | null;
-  keyId: string | null;
-  traceId: string | null;
-  callbackUrl: string | null;
-  enqueuedAt: number;
-  leaseUntil: number | null;
-  bodyOffset: number | null;
-  bodyLength: number | null;
-  /** Its own, or that of its batch. */
-  endpoint: string | null;
-  expiresAt: number | null;
-  batchId: string | null;
-  body: string | null;
-  bodyBlobKey: string | null;
-}
+export type HeldTask = Omit<
+  StoredTask,
+  | 'state'
+  | 'losses'
+  | 'tenantSeq'
+  | 'queueSeq'
+  | 'queueName'
+  | 'level'
+  | 'availableAt'
+  | 'leasedAt'
+  | 'endedAt'
+  | 'statusCode'
+  | 'resultSeq'
+  | 'requestId'
+  | 'resultBody'
+  | 'resultBlobKey'
+  | 'errorCode'
+  | 'errorMessage'
+>;
 
 export interface SweepStep {
   aftermath: Aftermath;

@@ -4,7 +4,13 @@
  */
 import { TASK_STATE_CODE, type TaskState } from '../../kernel/task-state.js';
 import { resultObject } from '../../modules/callbacks/result-object.js';
-import type { AttemptView, TaskDetails, TaskResult, TaskSummary } from '../../modules/tasks/task-requests.js';
+import type {
+  AttemptView,
+  HandedTask,
+  TaskDetails,
+  TaskResult,
+  TaskSummary,
+} from '../../modules/tasks/task-requests.js';
 import type { AttemptDto } from './task.dto.js';
 
 /** The words of the task's first clients; `state` beside it tells more. */
@@ -28,25 +34,7 @@ export interface TaskExtras {
 }
 
 /** What the task object says. */
-type TaskOnWire = Pick<
-  TaskSummary,
-  | 'id'
-  | 'customId'
-  | 'batchId'
-  | 'traceId'
-  | 'keyId'
-  | 'type'
-  | 'endpoint'
-  | 'queueName'
-  | 'level'
-  | 'state'
-  | 'tries'
-  | 'enqueuedAt'
-  | 'expiresAt'
-  | 'callbackUrl'
-  | 'mode'
-> &
-  Partial<Pick<TaskSummary, 'availableAt' | 'endedAt'>>;
+type TaskOnWire = Omit<HandedTask, 'epoch' | 'body'> & Partial<Pick<TaskSummary, 'availableAt' | 'endedAt'>>;
 
 /** JSON text of the task object. */
 export function taskJson(task: TaskOnWire, { data = null, result = null, more = null }: TaskExtras = {}): string {
