@@ -45,9 +45,9 @@ export function hashSecret(secret: string): string {
   return hashOnce('sha256', secret, 'hex');
 }
 
-/** Whether `secret` has this hash; takes the same time wherever they differ. */
+/** Whether `secret` has this hash, in hex; takes the same time wherever they differ. */
 export function isSecretOf(secret: string, hash: string): boolean {
-  const [given, kept] = [Buffer.from(hashSecret(secret)), Buffer.from(hash)];
+  const [given, kept] = [hashOnce('sha256', secret, 'buffer'), Buffer.from(hash, 'hex')];
   return given.length === kept.length && timingSafeEqual(given, kept);
 }
 

@@ -6,14 +6,18 @@ import { MillraceError, messageOf } from '../../kernel/errors.js';
 const JSON_TYPE = 'application/json';
 const BYTE_ORDER_MARK = '\uFEFF';
 
-/** The texts that bodies were parsed from, for as long as the bodies are in use. */
-const texts = new WeakMap<object, string>();
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The text that a JSON body was parsed from, for those who pass parts of it on as they came; else empty. */
+    bodyText: string;
+  }
+}
 
-/** The text of a body, for those who pass parts of it on as they came. `body`: as the request has it. */
-export function textOf(body: unknown): string {
-  const text = texts.get(body as object);
-  if (text === undefined) throw new Error('this is not the body of a request, or not an object');
-  return text;
+/** What a text says. */
+export interface ParsedJson {
+  /** Undefined when nothing was said. */
+  value: unknown;
+  text: string;
 }
 
 /**
@@ -21,10 +25,13 @@ export function textOf(body: unknown): string {
  * so nothing at all is fine and becomes `undefined`.
  */
 export function readJsonBodies(instance: FastifyInstance): void {
+  instance.decorateRequest('bodyText', '');
   instance.removeAllContentTypeParsers();
-  instance.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => {
+  instance.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
     try {
-      done(null, parseJson(bytes as Buffer));
+      const { value, text } = parseJson(bytes as Buffer);
+      request.bodyText = text;
+      done(null, value);
     } catch (error) {
       done(error as MillraceError);
     }
@@ -32,15 +39,13 @@ export function readJsonBodies(instance: FastifyInstance): void {
 }
 
 /** Refuses with `invalid_json`, which says where the text goes wrong, and for keys that would change a prototype. */
-export function parseJson(bytes: Buffer): unknown {
+export function parseJson(bytes: Buffer): ParsedJson {
   if (!isUtf8(bytes)) throw unreadable('it is not valid UTF-8.');
-  const text = bytes.toString();
-  const json = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
-  if (json.trim() === '') return undefined;
+  const given = bytes.toString();
+  const text = given.startsWith(BYTE_ORDER_MARK) ? given.slice(1) : given;
+  if (text.trim() === '') return { value: undefined, text };
   try {
-    const body: unknown = secureJson.parse(json, null, { protoAction: 'error', constructorAction: 'ignore' });
-    if (typeof body === 'object' && body !== null) texts.set(body, json);
-    return body;
+    return { value: secureJson.parse(text, null, { protoAction: 'error', constructorAction: 'ignore' }), text };
   } catch (error) {
     throw unreadable(messageOf(error), error);
   }

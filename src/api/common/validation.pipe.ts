@@ -76,7 +76,7 @@ function explain({ property, value, children = [], contexts }: ValidationError, 
   return new MillraceError('invalid_request', `Invalid '${path}'.`, { param: path });
 }
 
-/** class-validator gathers the rules of a class anew for each object, which takes a quarter of its time. They never change. */
+/** class-validator gathers the rules of a class anew for each object, which takes a third of its time. They never change. */
 function rememberRules(storage: ReturnType<typeof getMetadataStorage>): void {
   const gather = storage.getTargetValidationMetadatas.bind(storage);
   const known = new Map<unknown, ReturnType<typeof gather>>();
@@ -85,5 +85,12 @@ function rememberRules(storage: ReturnType<typeof getMetadataStorage>): void {
     let rules = known.get(type);
     if (!rules) known.set(type, (rules = gather(type, schema, ...options)));
     return rules;
+  };
+  const group = storage.groupByPropertyName.bind(storage);
+  const grouped = new WeakMap<object, ReturnType<typeof group>>();
+  storage.groupByPropertyName = (rules) => {
+    let groups = grouped.get(rules);
+    if (!groups) grouped.set(rules, (groups = group(rules)));
+    return groups;
   };
 }

@@ -38,10 +38,11 @@ export class CompleteController {
     @Param('id') id: string,
     @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() result: unknown,
+    @Req() { bodyText }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     if (!isObject(result)) throw wrongType('body', 'an object', result);
-    const call = toCompletion(id, partOfBody(result), givenHeader(token, LEASE_TOKEN_HEADER));
+    const call = toCompletion(id, partOfBody(result, bodyText), givenHeader(token, LEASE_TOKEN_HEADER));
     const [verdict] = await this.pull.complete(tenantSeq, [call]);
     if (call.epoch !== null) refuseUnheld(id, verdict!);
     void reply.header('content-type', 'application/json').send(JSON.stringify(id));
@@ -55,9 +56,9 @@ export class CompleteController {
   async completeMany(
     @CurrentCaller() { tenantSeq }: Caller,
     @Body() _body: CompletionsDto,
-    @Req() { body: raw }: FastifyRequest,
+    @Req() { body, bodyText }: FastifyRequest,
   ): Promise<CompletionOutcomesDto> {
-    const calls = partsOfField(partOfBody(raw as object), 'completions').map(toListedCompletion);
+    const calls = partsOfField(partOfBody(body as object, bodyText), 'completions').map(toListedCompletion);
     const verdicts = await this.pull.complete(tenantSeq, calls);
     return { results: calls.map((call, index) => toOutcome(call, verdicts[index]!)) };
   }

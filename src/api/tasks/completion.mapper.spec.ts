@@ -7,7 +7,7 @@ import { leaseTokenOf } from './lease-token.js';
 const ID = 'task_0198f3a2c4d57b1e8a3f5c6d7e8f9a0b';
 const BODY = '{ "n": 12345678901234567890, "x": 1.10, "t": "\\u00e9\\"}" , "body": [ ] }';
 
-const partOf = (text: string) => partOfBody(parseJson(Buffer.from(text)) as object);
+const partOf = (text: string) => partOfBody(parseJson(Buffer.from(text)).value as object, text);
 const read = (text: string, token: string | null = null) => toCompletion(ID, partOf(text), token);
 
 describe('an answer', () => {

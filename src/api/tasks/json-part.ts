@@ -1,7 +1,6 @@
 /** Parts of a request's body that are passed on as they came. */
 import { MillraceError } from '../../kernel/errors.js';
 import { findField, findItems, spanOfValue, type JsonSpan } from '../../kernel/json-span.js';
-import { textOf } from '../common/json-body.js';
 
 /** Deeper values are refused: no model writes them, and they are how parsers are attacked. */
 const MAX_DEPTH = 200;
@@ -15,10 +14,9 @@ export interface JsonPart {
   path: string;
 }
 
-/** The whole body of a request. `raw`: as the request has it. */
-export function partOfBody(raw: object): JsonPart {
-  const text = textOf(raw);
-  return { value: raw as Record<string, unknown>, text, start: text.indexOf('{'), path: '' };
+/** The whole body of a request, which is an object. `text`: what it was parsed from. */
+export function partOfBody(body: object, text: string): JsonPart {
+  return { value: body as Record<string, unknown>, text, start: text.indexOf('{'), path: '' };
 }
 
 /** The JSON text of a field that is there; refuses with `invalid_value` what is nested too deeply. */

@@ -70,9 +70,9 @@ export class LeaseController {
   async heartbeatMany(
     @CurrentCaller() { tenantSeq }: Caller,
     @Body() body: HeartbeatsDto,
-    @Req() { body: raw }: FastifyRequest,
+    @Req() { body: raw, bodyText }: FastifyRequest,
   ): Promise<KeptLeasesDto> {
-    const held = partsOfField(partOfBody(raw as object), 'leases').map(toHeldLease);
+    const held = partsOfField(partOfBody(raw as object, bodyText), 'leases').map(toHeldLease);
     const verdicts = await this.pull.heartbeat(tenantSeq, held, workerOf(body.worker), toMs(body.extend_seconds));
     const ids = held.map(({ taskId }) => taskId);
     const alive = ids.filter((_, index) => verdicts[index] === 'done');
@@ -92,10 +92,10 @@ export class LeaseController {
     @Param('id') id: string,
     @Headers(LEASE_TOKEN_HEADER) token: string | undefined,
     @Body() body: ProgressDto,
-    @Req() { body: raw }: FastifyRequest,
+    @Req() { body: raw, bodyText }: FastifyRequest,
   ): Promise<ProgressedDto> {
     if (!isObject(raw)) throw wrongType('event_data', 'any JSON', raw);
-    const events = toProgressEvents(partOfBody(raw));
+    const events = toProgressEvents(partOfBody(raw, bodyText));
     const epoch = epochOf(id, token, body);
     const verdict = await this.pull.progress(tenantSeq, { taskId: id, epoch, events, firstN: null });
     refuseUnheld(id, verdict);

@@ -64,11 +64,11 @@ export class PutController {
     @CurrentCaller() caller: Caller,
     @Body() body: PutDto,
     @Headers() headers: RequestHeaders,
-    @Req() { body: raw }: FastifyRequest,
+    @Req() { body: raw, bodyText }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const origin = originOf(caller, headers);
-    const request = toPutRequest(body, jsonOfField(partOfBody(raw as object), 'data'), origin, this.targets);
+    const request = toPutRequest(body, jsonOfField(partOfBody(raw as object, bodyText), 'data'), origin, this.targets);
     const { mode } = request;
     if (mode !== 'callback') return this.held.hold(request, waitMsOf(body), reply);
     const { id } = await this.intake.put(request);
@@ -85,9 +85,9 @@ export class PutController {
     @CurrentCaller() caller: Caller,
     @Body() { tasks }: BulkPutDto,
     @Headers() headers: RequestHeaders,
-    @Req() { body: raw }: FastifyRequest,
+    @Req() { body: raw, bodyText }: FastifyRequest,
   ): Promise<BulkResultsDto> {
-    const items = partsOfField(partOfBody(raw as object), 'tasks');
+    const items = partsOfField(partOfBody(raw as object, bodyText), 'tasks');
     const origin = { ...originOf(caller, headers), idempotencyKey: null };
     const read = tasks.map((task, index) =>
       isObject(task) ? this.readItem(items[index]!, origin) : wrongType(`tasks.${index}`, 'an object', task),

@@ -27,9 +27,9 @@ export function toReport({ name, payload }: StreamedReport, maxBytes: number): R
   if (payload.length > maxBytes) return 'oversized';
   if (name !== PROGRESS && name !== COMPLETION) return 'unknown_name';
   try {
-    const body = parseJson(payload);
+    const { value: body, text } = parseJson(payload);
     if (!isObject(body)) return 'malformed';
-    const part = partOfBody(body);
+    const part = partOfBody(body, text);
     const taskId = requiredText(part, 'taskId');
     if (name === PROGRESS) return { kind: 'progress', taskId, event: toStreamedEvent(part) };
     if (!isObject(body['result'])) return 'malformed';

@@ -3,6 +3,7 @@
  * said once and their values stand in one flat array; as objects of their own they cost the main thread more than anything
  * else it does for a write, and as JSON every answer of a model would be escaped and unescaped on its way to the disk.
  */
+import { compileFields, type CompiledFields } from '../../kernel/compiled-fields.js';
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
 
 /** Objects of one shape, row after row, each in the order of the keys. */
@@ -82,11 +83,12 @@ function pack(packs: Pack[], item: unknown): number {
   const rows = isList ? item : [item];
   const { keys, values, counts } = tableFor(packs, rows[0]!, isList);
   counts?.push(rows.length);
+  const { toValues } = fieldsOf(keys);
   let size = 0;
   for (const row of rows) {
-    for (const key of keys) {
-      values.push(row[key]);
-      size += sizeOf(row[key]);
+    for (const value of toValues(row)) {
+      values.push(value);
+      size += sizeOf(value);
     }
   }
   return size;
@@ -112,13 +114,24 @@ function unpack(packs: readonly Pack[]): unknown[] {
 }
 
 function rowsOf({ keys, values }: Table): Row[] {
+  const { toObject } = fieldsOf(keys);
   const rows: Row[] = [];
-  for (let from = 0; from < values.length; from += keys.length) {
-    const row: Row = {};
-    for (let index = 0; index < keys.length; index += 1) row[keys[index]!] = values[from + index];
-    rows.push(row);
-  }
+  for (let from = 0; from < values.length; from += keys.length) rows.push(toObject(values, from));
   return rows;
+}
+
+/** Shapes are those of our own procedures, a few dozen; should anything else come, it does not pile up. */
+const MAX_SHAPES = 1_000;
+const shapes = new Map<string, CompiledFields>();
+
+function fieldsOf(keys: readonly string[]): CompiledFields {
+  const shape = JSON.stringify(keys);
+  let fields = shapes.get(shape);
+  if (!fields) {
+    if (shapes.size >= MAX_SHAPES) shapes.clear();
+    shapes.set(shape, (fields = compileFields(keys)));
+  }
+  return fields;
 }
 
 function isRow(value: unknown): value is Row {

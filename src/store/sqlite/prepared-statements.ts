@@ -1,5 +1,5 @@
-import { compileFunction } from 'node:vm';
 import type BetterSqlite3 from 'better-sqlite3';
+import { compileFields, type ToObject, type ToValues } from '../../kernel/compiled-fields.js';
 import type { SqlCatalog } from '../sql-catalog.js';
 import type { SqlParams } from '../statement.js';
 
@@ -9,7 +9,7 @@ export class PreparedStatement {
   private readonly names: readonly string[];
   private readonly toValues: ToValues;
   /** Null for a statement that returns no rows. */
-  private readonly toRow: ToRow | null;
+  private readonly toRow: ToObject | null;
 
   /**
    * The driver looks names up one by one at each run; parameters by position cost half. So each `:name` becomes `?` here, and
@@ -23,8 +23,9 @@ export class PreparedStatement {
     });
     this.prepared = database.prepare(positional);
     this.names = names;
-    this.toValues = valuesMaker(names);
-    this.toRow = this.prepared.reader ? rowMaker(this.prepared.columns().map(({ name }) => name)) : null;
+    this.toValues = compileFields(names).toValues;
+    const columns = this.prepared.reader ? this.prepared.columns().map(({ name }) => name) : null;
+    this.toRow = columns && compileFields(columns).toObject;
     if (this.toRow !== null) this.prepared.raw();
   }
 
@@ -32,7 +33,7 @@ export class PreparedStatement {
   all(params: SqlParams): unknown[] {
     const rows = this.prepared.all(this.valuesOf(params));
     const { toRow } = this;
-    return toRow === null ? rows : rows.map((values) => toRow(values as unknown[]));
+    return toRow === null ? rows : rows.map((values) => toRow(values as unknown[], 0));
   }
 
   /** Rows changed. */
@@ -46,23 +47,6 @@ export class PreparedStatement {
     if (missing >= 0) throw new Error(`no value was given for :${this.names[missing]}`);
     return values;
   }
-}
-
-type ToValues = (params: SqlParams) => unknown[];
-type ToRow = (values: readonly unknown[]) => object;
-
-/** Compiled: a look-up by a name that is a variable costs several of those by a name that is in the code. */
-function valuesMaker(names: readonly string[]): ToValues {
-  return compileFunction(`return [${names.map((name) => `params.${name}`).join(', ')}];`, ['params']) as ToValues;
-}
-
-/**
- * Compiled too, as an object literal of these columns, whose names are those of our own SQL files. An object that is given its
- * keys one by one becomes a hash table at the seventeenth: twenty times as slow to make, and slow to read ever after.
- */
-function rowMaker(columns: readonly string[]): ToRow {
-  const fields = columns.map((name, index) => `${JSON.stringify(name)}: values[${index}]`);
-  return compileFunction(`return { ${fields.join(', ')} };`, ['values']) as ToRow;
 }
 
 /** Prepares each named statement once per connection. */
