@@ -6,3 +6,8 @@ export interface ProgressEvent {
   /** JSON text. */
   data: string;
 }
+
+/** About how many bytes they take in the store. */
+export function sizeOfEvents(events: readonly ProgressEvent[]): number {
+  return events.reduce((sum, { data }) => sum + data.length, 0);
+}

@@ -1,6 +1,6 @@
 /** Single tasks as their owners know them: put, cancelled, read; and what any task looks like from outside. */
 import { Injectable } from '@nestjs/common';
-import type { ProgressEvent } from '../kernel/progress-event.js';
+import { sizeOfEvents, type ProgressEvent } from '../kernel/progress-event.js';
 import { Database } from './database.js';
 import { appendEvents } from './procedures/progress.procedures.js';
 import { putTasks } from './procedures/put.procedures.js';
@@ -123,8 +123,7 @@ export class SingleTaskStore {
   }
 
   appendEvents(progress: Progress): Promise<ProgressOutcome> {
-    const bytes = progress.events.reduce((sum, { data }) => sum + data.length, 0);
-    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes } });
+    return this.database.write(appendEvents, progress, { weight: { rows: 1, bytes: sizeOfEvents(progress.events) } });
   }
 
   /** The rows behind these keys, in their order; null for unknown ones. Says nothing of whose they are. */

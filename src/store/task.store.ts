@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../kernel/clock.js';
+import { sizeOfEvents } from '../kernel/progress-event.js';
 import { Database } from './database.js';
 import { finishTasks, leaseTasks, promoteTasks, rescueLeases, returnTasks } from './procedures/task.procedures.js';
 import type {
@@ -52,7 +53,7 @@ export class TaskStore {
 
   finish(task: FinishedTask): Promise<FinishResult> {
     return this.database.write(finishTasks, task, {
-      weight: { rows: 1, bytes: task.body?.length ?? 0 },
+      weight: { rows: 1, bytes: (task.body?.length ?? 0) + sizeOfEvents(task.lastWords?.events ?? []) },
       isPatient: task.batchSeq !== null, // nobody waits for the line of a batch
     });
   }

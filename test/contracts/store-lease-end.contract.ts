@@ -4,7 +4,7 @@ import { AttemptRow } from '../../src/store/entities/attempt.entity.js';
 import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import type { TestStore } from '../support/store-factory.js';
-import { laneRow, range, seedBatch, seedLane } from '../support/store-seeds.js';
+import { answerTo, laneRow, lease, range, seedBatch, seedLane } from '../support/store-seeds.js';
 import {
   claimOf,
   completionOf,
@@ -134,7 +134,7 @@ function exerciseProgress(store: TestStore): void {
     await put(store, lane, { mode: 'streaming' });
     const [task] = await take(store, [lane]);
     const say = (...data: string[]) =>
-      store.singles.appendEvents({ ...claimOf(task!, lane), events: data.map(event), firstN: null });
+      store.singles.appendEvents({ ...claimOf(task!, lane), events: data.map(event), firstN: null, laneSeq: null });
     const outcomes = await Promise.all([say('1', '2'), say('3'), say()]);
     expect(outcomes.map(({ lastN }) => lastN)).toEqual([2, 3, null]);
     expect(await store.singles.events(task!.seq, 0)).toEqual([
@@ -145,15 +145,31 @@ function exerciseProgress(store: TestStore): void {
     expect(await store.singles.events(task!.seq, 3)).toEqual([]);
   });
 
-  it('that is counted by who says it is stored once', async () => {
+  it.each(['worker', 'dispatcher'])('that is counted by the %s who says it is stored once', async (who) => {
     const lane = await seedLane(store);
     await put(store, lane, { mode: 'streaming' });
     const [task] = await take(store, [lane]);
+    const laneSeq = who === 'worker' ? null : lane.laneSeq;
     const say = (firstN: number) =>
-      store.singles.appendEvents({ ...claimOf(task!, lane), events: [event('1')], firstN });
+      store.singles.appendEvents({ ...claimOf(task!, lane), events: [event('1')], firstN, laneSeq });
     expect(await say(1)).toMatchObject({ verdict: 'done', lastN: 1 });
-    expect(await say(1)).toMatchObject({ verdict: 'repeated', lastN: 1 });
-    expect(await store.singles.events(task!.seq, 0)).toHaveLength(1);
+    expect(await say(1)).toMatchObject({ verdict: who === 'worker' ? 'repeated' : 'done', lastN: 1 });
+    expect(await say(2)).toMatchObject({ verdict: 'done', lastN: 2 });
+    expect(await store.singles.events(task!.seq, 0)).toMatchObject([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('that comes with the end is stored with it, or not at all', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane, { mode: 'streaming' });
+    const [task] = await lease(store, lane, 1);
+    const said = { key: { id: task!.id! }, epoch: task!.epoch, tenantSeq: lane.tenantSeq, laneSeq: lane.laneSeq };
+    await store.singles.appendEvents({ ...said, events: [event('1')], firstN: 1 });
+    const lastWords = { firstN: 2, events: [event('2'), event('3')] };
+    const late = answerTo({ ...task!, epoch: task!.epoch + 1 }, lane, { lastWords });
+    expect(await store.tasks.finish(late)).toMatchObject({ isRecorded: false });
+    expect(await store.singles.events(task!.seq, 0)).toMatchObject([{ n: 1 }]);
+    expect(await store.tasks.finish(answerTo(task!, lane, { lastWords }))).toMatchObject({ isRecorded: true });
+    expect(await store.singles.events(task!.seq, 1)).toEqual([{ n: 3, events: lastWords.events }]);
   });
 
   it('of one who lost the task is refused', async () => {
@@ -161,7 +177,12 @@ function exerciseProgress(store: TestStore): void {
     await put(store, lane, { mode: 'streaming' });
     const [task] = await take(store, [lane]);
     await store.pull.release([claimOf(task!, lane)]);
-    const outcome = await store.singles.appendEvents({ ...claimOf(task!, lane), events: [event('1')], firstN: null });
+    const outcome = await store.singles.appendEvents({
+      ...claimOf(task!, lane),
+      events: [event('1')],
+      firstN: null,
+      laneSeq: null,
+    });
     expect(outcome).toMatchObject({ verdict: 'lost', lastN: null });
     expect(await store.singles.events(task!.seq, 0)).toEqual([]);
   });
@@ -170,7 +191,7 @@ function exerciseProgress(store: TestStore): void {
     const lane = await seedLane(store);
     const id = await put(store, lane, { mode: 'streaming' });
     const [task] = await take(store, [lane], { leaseMs: 1_000, leaseRetries: 5 });
-    await store.singles.appendEvents({ ...claimOf(task!, lane), events: [event('1')], firstN: null });
+    await store.singles.appendEvents({ ...claimOf(task!, lane), events: [event('1')], firstN: null, laneSeq: null });
     if (how === 'failure') await store.pull.fail([failureOf(task!, lane)]);
     if (how === 'release') await store.pull.release([claimOf(task!, lane)]);
     if (how === 'lease') {

@@ -147,6 +147,7 @@ export function answerTo(task: LeasedTask, { laneSeq }: SeededLane, over: Partia
     errorMessage: null,
     usage: null,
     hasCallback: true,
+    lastWords: null,
     ...over,
   };
 }

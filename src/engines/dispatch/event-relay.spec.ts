@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
-import { EventRelay } from './event-relay.js';
+import { EventRelay, FIRST_FLUSH_MS } from './event-relay.js';
 
 const event = (data: string): ProgressEvent => ({ id: null, name: null, data });
 
@@ -11,7 +11,7 @@ function setUp(n = 0) {
   const onLost = vi.fn();
   const relay = new EventRelay(n, {
     publish: (lastN, events) => published.push([lastN, events.length]),
-    store: (firstN, events) =>
+    store: ({ firstN, events }) =>
       new Promise((settle, fail) => writes.push({ firstN, count: events.length, settle, fail })),
     onLost,
   });
@@ -24,35 +24,69 @@ describe('EventRelay', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('publishes at once, stores the first at once, and later ones together', async () => {
+  it('publishes at once, stores the first moment of it soon, and later ones together', async () => {
     const { relay, published, writes } = setUp();
     relay.say([event('1')]);
-    expect(published).toEqual([[1, 1]]);
-    expect(writes).toMatchObject([{ firstN: 1, count: 1 }]);
     relay.say([event('2'), event('3')]);
-    relay.say([event('4')]);
     expect(published).toEqual([
       [1, 1],
       [3, 2],
-      [4, 1],
     ]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
+    expect(writes).toMatchObject([{ firstN: 1, count: 3 }]);
+    relay.say([event('4')]);
+    relay.say([event('5')]);
+    expect(published).toHaveLength(4);
     writes[0]!.settle(true);
     await vi.advanceTimersByTimeAsync(49);
     expect(writes).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
-    expect(writes[1]).toMatchObject({ firstN: 2, count: 3 });
+    expect(writes[1]).toMatchObject({ firstN: 4, count: 2 });
   });
 
-  it('goes on counting where attempts before have stopped', () => {
+  it('leaves the last words to whoever stores the end', async () => {
+    const { relay, writes } = setUp();
+    relay.say([event('1')]);
+    relay.say([event('2')]);
+    expect(await relay.lastWords()).toEqual({ firstN: 1, events: [event('1'), event('2')] });
+    expect(await relay.lastWords()).toBeNull();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toEqual([]);
+  });
+
+  it('counts its last words on from what is being stored', async () => {
+    const { relay, writes } = setUp();
+    relay.say([event('1')]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
+    relay.say([event('2')]);
+    const lastWords = relay.lastWords();
+    writes[0]!.settle(true);
+    expect(await lastWords).toEqual({ firstN: 2, events: [event('2')] });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toHaveLength(1);
+  });
+
+  it('has no last words when what came before could not be stored', async () => {
+    const { relay, writes } = setUp();
+    relay.say([event('1')]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
+    const lastWords = relay.lastWords();
+    writes[0]!.fail(new Error('no room'));
+    await expect(lastWords).rejects.toThrow('no room');
+  });
+
+  it('goes on counting where attempts before have stopped', async () => {
     const { relay, published, writes } = setUp(5);
     relay.say([event('6')]);
     expect(published).toEqual([[6, 1]]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
     expect(writes).toMatchObject([{ firstN: 6 }]);
   });
 
   it('is closed when all is stored', async () => {
     const { relay, writes } = setUp();
     relay.say([event('1')]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
     relay.say([event('2')]);
     const onClosed = vi.fn();
     const closing = relay.close().then(onClosed);
@@ -67,6 +101,7 @@ describe('EventRelay', () => {
   it('says nothing more, and says so, when the lease was lost', async () => {
     const { relay, published, writes, onLost } = setUp();
     relay.say([event('1')]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
     relay.say([event('2')]);
     writes[0]!.settle(false);
     await settled();
@@ -80,6 +115,7 @@ describe('EventRelay', () => {
   it('keeps what the store refused, in its order', async () => {
     const { relay, writes } = setUp();
     relay.say([event('1')]);
+    await vi.advanceTimersByTimeAsync(FIRST_FLUSH_MS);
     relay.say([event('2')]);
     writes[0]!.fail(new Error('no room'));
     await settled();

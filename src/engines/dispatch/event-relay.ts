@@ -1,8 +1,13 @@
 /**
  * Passes on what one attempt at a task says while it runs: to whoever listens at once, to the store soon after. The first
- * events are stored without delay, because from then on a second attempt would repeat what the caller has heard.
+ * events are stored soonest, because from then on a second attempt would repeat what the caller has heard; yet not before the
+ * moment is over: what comes in one piece shares a row, and an answer that is over by then is stored with its end.
  */
 import type { ProgressEvent } from '../../kernel/progress-event.js';
+import type { NumberedEvents } from '../../store/procedures/task-shapes.js';
+
+/** The time of the first events. A write takes as long. */
+export const FIRST_FLUSH_MS = 5;
 
 /** Events that come within this time share a row. */
 const FLUSH_MS = 50;
@@ -10,8 +15,8 @@ const FLUSH_MS = 50;
 export interface EventOutlets {
   /** `lastN`: the number of the last of these events in their task. */
   publish: (lastN: number, events: readonly ProgressEvent[]) => void;
-  /** Resolves when they are stored: false when the lease was lost. `firstN`: the number of the first. */
-  store: (firstN: number, events: ProgressEvent[]) => Promise<boolean>;
+  /** Resolves when they are stored: false when the lease was lost. */
+  store: (words: NumberedEvents) => Promise<boolean>;
   /** The task is somebody else's now, or nobody's: it makes no sense to go on. */
   onLost: () => void;
 }
@@ -36,13 +41,12 @@ export class EventRelay {
 
   say(events: readonly ProgressEvent[]): void {
     if (events.length === 0 || this.isLost) return;
-    const isFirst = !this.isHeard;
+    const flushMs = this.isHeard ? FLUSH_MS : FIRST_FLUSH_MS;
     this.isHeard = true;
     this.n += events.length;
     this.outlets.publish(this.n, events);
     this.pending.push(...events);
-    if (isFirst) this.write();
-    else this.writeSoon();
+    this.writeSoon(flushMs);
   }
 
   /** Resolves when all that was said is stored. Rejects when the store refuses, and can then be called again. */
@@ -53,13 +57,26 @@ export class EventRelay {
     }
   }
 
-  private writeSoon(): void {
-    if (!this.writing) this.timer ??= setTimeout(() => this.write(), FLUSH_MS);
+  /** As `close`, but what is not stored yet is left to the caller, to be stored with the task's end; null if there is nothing. */
+  async lastWords(): Promise<NumberedEvents | null> {
+    while (this.writing) await this.writing;
+    this.stopTimer();
+    const events = this.pending;
+    this.pending = [];
+    return events.length === 0 ? null : { firstN: this.storedN + 1, events };
+  }
+
+  private writeSoon(flushMs: number): void {
+    if (!this.writing) this.timer ??= setTimeout(() => this.write(), flushMs);
+  }
+
+  private stopTimer(): void {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
   }
 
   private write(): void {
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = null;
+    this.stopTimer();
     if (this.writing || this.pending.length === 0) return;
     const events = this.pending;
     this.pending = [];
@@ -70,7 +87,7 @@ export class EventRelay {
 
   private async store(events: ProgressEvent[]): Promise<void> {
     try {
-      const isStored = await this.outlets.store(this.storedN + 1, events);
+      const isStored = await this.outlets.store({ firstN: this.storedN + 1, events });
       this.storedN += events.length;
       if (!isStored) this.lose();
     } catch (error) {
@@ -78,7 +95,7 @@ export class EventRelay {
       throw error;
     } finally {
       this.writing = null;
-      if (this.pending.length > 0) this.writeSoon();
+      if (this.pending.length > 0) this.writeSoon(FLUSH_MS);
     }
   }
 

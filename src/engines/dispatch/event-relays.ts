@@ -16,7 +16,7 @@ export class EventRelays {
   open(held: Held, { id: taskId }: SingleTask, heardBefore: number, onLost: () => void): EventRelay {
     return new EventRelay(heardBefore, {
       publish: (lastN, events) => this.events.publish('task.progress', { taskId, lastN, events }),
-      store: (firstN, events) => this.recorder.say(held, taskId, events, firstN),
+      store: (words) => this.recorder.say(held, taskId, words),
       onLost,
     });
   }

@@ -7,7 +7,6 @@ import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
-import type { ProgressEvent } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
@@ -15,7 +14,13 @@ import { usageOf } from '../../modules/tasks/usage.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskStore } from '../../store/task.store.js';
-import type { FinishedTask, LeasedTask, ReturnedTask, Usage } from '../../store/procedures/task-shapes.js';
+import type {
+  FinishedTask,
+  LeasedTask,
+  NumberedEvents,
+  ReturnedTask,
+  Usage,
+} from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import type { SingleTask } from './single-task.js';
 import type { UpstreamAnswer } from './upstream-answer.js';
@@ -75,6 +80,7 @@ export class Recorder {
     requestId: string | null,
     body: string | null,
     usage: Usage | null,
+    lastWords: NumberedEvents | null = null,
   ): Promise<void> {
     const { task, lane } = held;
     return this.finish(held, {
@@ -92,11 +98,12 @@ export class Recorder {
       errorMessage: null,
       usage,
       hasCallback: isCalling(held),
+      lastWords,
     });
   }
 
   /** Ends a task to which no answer will come. */
-  giveUp(held: Held, errorCode: string, errorMessage: string): Promise<void> {
+  giveUp(held: Held, errorCode: string, errorMessage: string, lastWords: NumberedEvents | null = null): Promise<void> {
     const { task, lane } = held;
     return this.finish(held, {
       seq: task.seq,
@@ -113,6 +120,7 @@ export class Recorder {
       errorMessage,
       usage: null,
       hasCallback: isCalling(held),
+      lastWords,
     });
   }
 
@@ -134,10 +142,10 @@ export class Recorder {
     this.tell({ readyLaneSeqs: [held.lane.seq] });
   }
 
-  /** Stores what a task says while it runs; false when its lease was lost. `firstN`: the number of the first event. */
-  async say({ task, lane }: Held, id: string, events: ProgressEvent[], firstN: number): Promise<boolean> {
-    const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq };
-    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, events, firstN }));
+  /** Stores what a task says while it runs; false when its lease was lost. */
+  async say({ task, lane }: Held, id: string, words: NumberedEvents): Promise<boolean> {
+    const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq, laneSeq: lane.seq };
+    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, ...words }));
     return verdict === 'done' || verdict === 'repeated';
   }
 

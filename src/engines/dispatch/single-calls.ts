@@ -45,15 +45,15 @@ export class SingleCalls {
     { relay, reader }: StreamedCall,
     result: UpstreamAnswer | UpstreamFailure,
   ): Promise<void> {
-    await relay.close();
+    const lastWords = await relay.lastWords();
     if (result instanceof UpstreamFailure) {
       const code = result.kind === 'too_large' ? 'response_too_large' : 'stream_interrupted';
       const message = result.kind === 'aborted' ? 'The server stopped in the middle of the stream.' : result.message;
-      return this.recorder.giveUp(held, code, message);
+      return this.recorder.giveUp(held, code, message, lastWords);
     }
     held.gate.speedUp();
     const { usage } = reader;
     const body = usage === null ? null : JSON.stringify({ usage });
-    return this.recorder.complete(held, result.status, result.requestId, body, usageOf({ usage }));
+    return this.recorder.complete(held, result.status, result.requestId, body, usageOf({ usage }), lastWords);
   }
 }

@@ -110,7 +110,7 @@ export class PullService {
   /** Stores what a task says and passes it on to whoever listens. */
   async progress(tenantSeq: number, call: ProgressCall): Promise<HolderVerdict> {
     const { taskId, events, firstN } = call;
-    const outcome = await this.tasks.appendEvents({ ...claimOf(tenantSeq, call), events, firstN });
+    const outcome = await this.tasks.appendEvents({ ...claimOf(tenantSeq, call), events, firstN, laneSeq: null });
     const { verdict, lastN } = outcome;
     if (verdict === 'done' && lastN !== null) this.events.publish('task.progress', { taskId, lastN, events });
     return verdict;

@@ -113,5 +113,6 @@ function answerOf(task: KnownTask, item: Completion): FinishedTask {
     errorMessage: null,
     usage,
     hasCallback: task.hasCallback === 1,
+    lastWords: null,
   };
 }

@@ -206,6 +206,7 @@ function endOf(
     ...nothing,
     usage: null,
     hasCallback: task.hasCallback === 1,
+    lastWords: null,
     ...over,
   };
 }

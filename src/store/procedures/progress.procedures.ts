@@ -2,11 +2,11 @@
 import { procedureOfMany } from '../procedure.js';
 import { statement } from '../statement.js';
 import type { Progress, ProgressOutcome } from './single-shapes.js';
+import { insertEvents, lastNOf } from './task-events.js';
 import { lanesOfClaims } from './task-lanes.js';
-import { findTasks, isHeldBy, refusalOf } from './task-lookup.js';
+import { findTasks, isHeldBy, readsOf, refusalOf } from './task-lookup.js';
 
 const LAST = statement<{ taskSeq: number }, { n: number }>('event-last');
-const INSERT = statement<{ taskSeq: number; n: number; epoch: number; events: string; now: number }>('event-insert');
 
 /** Lines of a batch keep no events: nobody listens to them. */
 export const appendEvents = procedureOfMany(
@@ -24,22 +24,31 @@ export const appendEvents = procedureOfMany(
         outcomes.push({ verdict: refusalOf(task, item), lastN: null, epoch: null });
         continue;
       }
-      const { seq: taskSeq, epoch } = task;
+      const { seq, epoch } = task;
       if (task.batchSeq !== null || item.events.length === 0) {
         outcomes.push({ verdict: 'done', lastN: null, epoch });
         continue;
       }
-      const lastN = lastNs.get(taskSeq) ?? (await tx.all(LAST, { taskSeq }))[0]!.n;
-      const n = (item.firstN ?? lastN + 1) + item.events.length - 1;
+      // The dispatcher that runs a task counts for itself, and says the same again under the same number.
+      const isCounted = item.laneSeq !== null && item.firstN !== null;
+      const lastN = isCounted ? 0 : (lastNs.get(seq) ?? (await tx.all(LAST, { taskSeq: seq }))[0]!.n);
+      const words = { seq, epoch, firstN: item.firstN ?? lastN + 1, events: item.events };
+      const n = lastNOf(words);
       if (n <= lastN) {
         outcomes.push({ verdict: 'repeated', lastN: n, epoch });
         continue;
       }
-      await tx.later(INSERT, [{ taskSeq, n, epoch, events: JSON.stringify(item.events), now: tx.now }]);
-      lastNs.set(taskSeq, n);
+      await insertEvents(tx, [words]);
+      lastNs.set(seq, n);
       outcomes.push({ verdict: 'done', lastN: n, epoch });
     }
     return outcomes;
   },
-  { lanesOf: (tx, items) => lanesOfClaims(tx, [items]) },
+  {
+    lanesOf: async (tx, items) => [
+      ...items.flatMap(({ laneSeq }) => (laneSeq === null ? [] : [laneSeq])),
+      ...(await lanesOfClaims(tx, [items.filter(({ laneSeq }) => laneSeq === null)])),
+    ],
+    readsFirst: (items) => readsOf(items.map(({ key }) => key)),
+  },
 );

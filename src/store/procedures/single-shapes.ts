@@ -140,6 +140,8 @@ export interface Progress extends HolderClaim {
   events: ProgressEvent[];
   /** The number of the first of these events, from who counts himself; null: the next one. */
   firstN: number | null;
+  /** The task's lane, from the dispatcher that runs it; null from others. */
+  laneSeq: number | null;
 }
 
 export interface ProgressOutcome {

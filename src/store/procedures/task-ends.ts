@@ -5,6 +5,7 @@ import { statement } from '../statement.js';
 import { BatchProgress } from './batch-progress.js';
 import { noteCallbacks } from './callback.procedures.js';
 import { LaneCounts } from './lane-counts.js';
+import { insertEvents } from './task-events.js';
 import type { FinishedTask, FinishResult } from './task-shapes.js';
 
 const FINISH = statement<{
@@ -72,7 +73,16 @@ export async function recordStops(tx: Tx, tasks: readonly StoppedTask[], reason:
   );
 }
 
-const NO_ANSWER = { epoch: 0, isTry: false, statusCode: null, requestId: null, body: null, blobKey: null, usage: null };
+const NO_ANSWER = {
+  epoch: 0,
+  isTry: false,
+  statusCode: null,
+  requestId: null,
+  body: null,
+  blobKey: null,
+  usage: null,
+  lastWords: null,
+};
 
 /** Of the tasks that did change: the answer, its lane's and its batch's counters, and the callbacks of single ones. */
 async function recordConsequences(
@@ -92,6 +102,10 @@ async function recordConsequences(
       errorCode,
       errorMessage,
     })),
+  );
+  await insertEvents(
+    tx,
+    recorded.flatMap(({ seq, epoch, lastWords }) => (lastWords === null ? [] : [{ seq, epoch, ...lastWords }])),
   );
   const counts = new LaneCounts();
   const progress = new BatchProgress();

@@ -159,5 +159,6 @@ function doomOf(task: LostLease): FinishedTask {
     errorMessage: isPoison(task) ? poison : 'The server that ran this request ended in the middle of the stream.',
     usage: null,
     hasCallback: true,
+    lastWords: null,
   };
 }
