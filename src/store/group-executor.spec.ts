@@ -20,21 +20,23 @@ class FakeStore implements GroupConnection {
   isDeadlocked: (pending: readonly unknown[]) => boolean = () => false;
   private pending: FakeTx | null = null;
   private isInDoubt = false;
+  private mark = 0;
 
-  begin(now: number): Promise<Tx> {
+  begin(now: number, mark: number): Promise<Tx> {
     if (this.pending) throw new Error('the last transaction was not ended');
     this.begun += 1;
+    this.mark = mark;
     this.isInDoubt = false;
     this.pending = new FakeTx(now);
     return Promise.resolve(this.pending as unknown as Tx);
   }
 
-  commit(mark: number): Promise<void> {
+  commit(): Promise<void> {
     const { added } = this.pending!;
     const failure = this.isDeadlocked(added) ? { error: new Deadlock(), isStored: false } : this.commitErrors.shift();
     if (!failure || failure.isStored) {
       this.rows.push(...added);
-      this.marks.push(mark);
+      this.marks.push(this.mark);
       this.pending = null;
     }
     this.isInDoubt = failure !== undefined;

@@ -19,10 +19,12 @@ export type WriteOutcome = { ok?: unknown } | { refused: PlainError } | { failed
 
 /** What the executor needs of a connection; SQLite's and MySQL's differ behind it. */
 export interface GroupConnection {
-  /** Also after a transaction that was never ended, because the connection broke in it. */
-  begin(now: number): Promise<Tx>;
-  /** Writes the mark of this group in the same transaction, then commits. */
-  commit(mark: number): Promise<void>;
+  /**
+   * Also after a transaction that was never ended, because the connection broke in it. `mark`: of this group, written in the
+   * same transaction.
+   */
+  begin(now: number, mark: number): Promise<Tx>;
+  commit(): Promise<void>;
   /** Ends what is left of the transaction, also after a commit that failed. */
   rollback(): Promise<void>;
   /** The last mark that reached the store, on a fresh connection if need be. */
@@ -79,7 +81,7 @@ export class GroupExecutor {
   private async runTransaction(calls: readonly WriteCall[], now: number, onHeld: () => void): Promise<WriteOutcome[]> {
     this.mark ??= await this.connection.committedMark();
     const mark = this.mark + 1;
-    const tx = await this.connection.begin(now);
+    const tx = await this.connection.begin(now, mark);
     let outcomes: WriteOutcome[];
     try {
       outcomes = await runProcedures(tx, calls, onHeld);
@@ -89,7 +91,7 @@ export class GroupExecutor {
     }
     for (const call of calls) crashPoint(`write:${call.procedure}:before`);
     try {
-      await this.connection.commit(mark);
+      await this.connection.commit();
     } catch (error) {
       if (!(await this.hasReached(mark))) throw error;
     }

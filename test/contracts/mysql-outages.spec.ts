@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
+import { WRITE_MARK } from '../../src/store/commit-mark.js';
 import { GroupExecutor } from '../../src/store/group-executor.js';
 import { MysqlConnection } from '../../src/store/mysql/mysql-connection.js';
 import { MysqlDatabase } from '../../src/store/mysql/mysql-database.js';
@@ -246,6 +247,34 @@ describe('MysqlConnection', () => {
     await old.query('COMMIT');
     await old.release();
     expect(await reading).toBe(7);
+  });
+
+  it('waits for what the server works off when its connection is lost, commit and all, and stores it once', async () => {
+    const wire = await TcpProxy.start(server.port);
+    const wired = new URL(url);
+    wired.port = String(wire.port);
+    const cutOff = await openMysql({ url: wired.href, poolSize: 3, isForWriting: true });
+    const cut = new GroupExecutor(new MysqlConnection(cutOff, new FakeClock()));
+    await cut.execute(adding('a'), 0);
+    const tailing = procedureOfMany('outage-tail', async (tx, names: readonly string[]): Promise<null[]> => {
+      for (const name of names) await tx.manager.insert(TenantRow, { id: `ten_${name}`, name, createdAt: tx.now });
+      await tx.later(WRITE_MARK, [{ writer: 'blocked', mark: 1 }]);
+      return names.map(() => null);
+    });
+    const blocker = bystander.createQueryRunner();
+    await blocker.query(`START TRANSACTION; INSERT INTO commit_mark (writer, mark) VALUES ('blocked', 0)`);
+    const outcomes = cut.execute([{ procedure: tailing.name, args: 'b' }], 0);
+    const waiting = `SELECT id FROM information_schema.processlist WHERE info LIKE 'INSERT INTO commit_mark%blocked%'`;
+    await expect.poll(() => bystander.query<unknown[]>(waiting)).toHaveLength(1);
+    wire.cut();
+    const early = await Promise.race([outcomes, new Promise((resolve) => setTimeout(resolve, 300, 'waits'))]);
+    expect(early).toBe('waits');
+    await blocker.query('COMMIT');
+    await blocker.release();
+    expect(await outcomes).toEqual([{ ok: null }]);
+    expect(await committed()).toEqual(['a', 'b']);
+    await cutOff.destroy();
+    await wire.close();
   });
 
   it('runs a group again that was the victim of a deadlock', async () => {

@@ -11,7 +11,7 @@ import { READ_MARK, WRITE_MARK } from '../commit-mark.js';
 import type { GroupConnection } from '../group-executor.js';
 import type { Tx } from '../procedure.js';
 import { MysqlCatalog } from './mysql-catalog.js';
-import { isCollision, isDuplicateKey, isLockWait, isLost, isReadOnly, outageOf } from './mysql-errors.js';
+import { isCollision, isDuplicateKey, isLockWait, isLost, isOfNoCommit, outageOf } from './mysql-errors.js';
 import { MysqlRunner } from './mysql-runner.js';
 import { MysqlSender, type SendText } from './mysql-sender.js';
 import { MysqlTx } from './mysql-tx.js';
@@ -61,7 +61,7 @@ export class MysqlConnection implements GroupConnection {
     this.catalog.check();
   }
 
-  async begin(): Promise<Tx> {
+  async begin(_now: number, mark: number): Promise<Tx> {
     if (this.open) await this.rollback();
     if (performance.now() - this.namedAt > NAME_LIFE_MS) {
       this.writer = newId('writer');
@@ -74,20 +74,21 @@ export class MysqlConnection implements GroupConnection {
     Object.assign(runner, { isTransactionActive: true, query: sender.send.bind(sender) });
     this.open = { runner, sender, query };
     sender.sendAlong('START TRANSACTION');
+    // Before anything else: while the server works off what it was sent it does not see that the connection is lost, and whoever
+    // asks for the mark meanwhile has to wait for the end.
+    new MysqlRunner(sender).later(this.catalog.of(WRITE_MARK), [{ writer: this.writer, mark }]);
     if (this.turn !== null) sender.sendAlong(turnOf(this.turn));
     return new MysqlTx({ runner, sender, askTime: () => this.timeOf(sender) }, this.catalog);
   }
 
-  async commit(mark: number): Promise<void> {
+  /** What nobody waits for goes along with it. */
+  async commit(): Promise<void> {
     const { runner, sender } = this.open!;
-    // Only the mark goes along with the commit: of a connection that is lost while others do, nobody could tell either.
-    await sender.answered();
-    new MysqlRunner(sender).later(this.catalog.of(WRITE_MARK), [{ writer: this.writer, mark }]);
     try {
       await sender.send(COMMIT);
     } catch (error) {
-      // The transaction is still ours to roll back when it came to no commit, or when the server refused it as a write.
-      if (!sender.hasSent(COMMIT) || isReadOnly(error)) throw error;
+      // The transaction is still ours to roll back when it came to no commit.
+      if (!sender.hasSent(COMMIT) || isOfNoCommit(error)) throw error;
       // Cut off, the transaction ends one way or the other; until it has, its mark is locked.
       this.isUnsettled = true;
       this.drop(runner);

@@ -54,8 +54,12 @@ export function isSilence(error: unknown): boolean {
   return driverErrorOf(error).code === SILENCE;
 }
 
-/** The server writes nothing: a commit that is answered so was none. */
-export function isReadOnly(error: unknown): boolean {
+/**
+ * Whether what was sent as a commit, with statements before it, was none: one of those failed, and what stands behind it was
+ * not run, or the server writes nothing.
+ */
+export function isOfNoCommit(error: unknown): boolean {
+  if (isCollision(error) || isLockWait(error) || isDuplicateKey(error)) return true;
   return READ_ONLY_NUMBERS.has(driverErrorOf(error).errno ?? 0);
 }
 

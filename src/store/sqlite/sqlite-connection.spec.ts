@@ -126,7 +126,7 @@ describe('SqliteConnection', () => {
   });
 
   it('begins anew over a transaction that nobody ended', async () => {
-    const tx = await connection.begin(NOW);
+    const tx = await connection.begin(NOW, 1);
     await tx.manager.insert(TenantRow, { id: 'ten_lost', name: 'lost', createdAt: NOW });
     await executor.execute(adding('a'), NOW);
     expect(committed()).toEqual(['a']);
@@ -143,7 +143,7 @@ describe('SqliteConnection', () => {
   });
 
   it('undoes an item under a savepoint, and nothing else', async () => {
-    const tx = await connection.begin(NOW);
+    const tx = await connection.begin(NOW, 1);
     await tx.manager.insert(TenantRow, { id: 'ten_1', name: 'kept', createdAt: NOW });
     const undone = tx.savepoint(async () => {
       await tx.manager.insert(TenantRow, { id: 'ten_2', name: 'undone', createdAt: NOW });
@@ -151,7 +151,7 @@ describe('SqliteConnection', () => {
       throw new Error('undo');
     });
     await expect(undone).rejects.toThrow('undo');
-    await connection.commit(1);
+    await connection.commit();
     expect(committed()).toEqual(['kept']);
   });
 });

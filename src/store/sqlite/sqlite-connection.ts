@@ -25,6 +25,7 @@ export class SqliteConnection implements GroupConnection {
   private readonly statements: PreparedStatements;
   private readonly runner: QueryRunner;
   private isOpen = false;
+  private mark = 0;
 
   constructor(private readonly dataSource: DataSource) {
     const catalog = new SqlCatalog(SQLITE_FOLDER);
@@ -34,16 +35,17 @@ export class SqliteConnection implements GroupConnection {
     handleOf(dataSource).pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   }
 
-  async begin(now: number): Promise<Tx> {
+  async begin(now: number, mark: number): Promise<Tx> {
     // Else TypeORM would nest this transaction in the last one, and its commit would be none.
     if (this.isOpen) await this.rollback();
     await this.runner.startTransaction();
     this.isOpen = true;
+    this.mark = mark;
     return new SqliteTx(now, this.runner.manager, this.statements, this.dataSource);
   }
 
-  async commit(mark: number): Promise<void> {
-    this.statements.of(WRITE_MARK).run({ writer: WRITER, mark });
+  async commit(): Promise<void> {
+    this.statements.of(WRITE_MARK).run({ writer: WRITER, mark: this.mark });
     await this.runner.commitTransaction();
     this.isOpen = false;
   }
