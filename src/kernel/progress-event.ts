@@ -7,6 +7,18 @@ export interface ProgressEvent {
   data: string;
 }
 
+/** What one attempt at a task says, perhaps nothing, and where it stands in all that the task has said. */
+export interface NumberedEvents {
+  /** The number of the first of these, from 1. */
+  firstN: number;
+  events: ProgressEvent[];
+}
+
+/** The number of the last of them; of the last before them when there are none. */
+export function lastNOf({ firstN, events }: NumberedEvents): number {
+  return firstN + events.length - 1;
+}
+
 /** About how many bytes they take in the store. */
 export function sizeOfEvents(events: readonly ProgressEvent[]): number {
   return events.reduce((sum, { data }) => sum + data.length, 0);

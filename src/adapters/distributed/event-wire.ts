@@ -19,7 +19,8 @@ const SHAPES: { [T in Topic]: (event: Record<string, unknown>) => boolean } = {
   'batch.finalize': ({ batchSeq }) => isCount(batchSeq),
   'batch.abort': ({ batchSeq }) => isCount(batchSeq),
   'lane.ready': ({ laneSeq, count }) => isCount(laneSeq) && (count === null || isCount(count)),
-  'task.ended': ({ taskId }) => typeof taskId === 'string',
+  'task.ended': ({ taskId, seq, lastN }) =>
+    typeof taskId === 'string' && [seq, lastN].every((hint) => hint === undefined || isCount(hint)),
   'task.progress': ({ taskId, lastN, events }) =>
     typeof taskId === 'string' && isCount(lastN) && Array.isArray(events) && events.every(isProgressEvent),
   'task.abort': ({ taskSeq }) => isCount(taskSeq),

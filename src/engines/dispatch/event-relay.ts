@@ -3,8 +3,7 @@
  * events are stored soonest, because from then on a second attempt would repeat what the caller has heard; yet not before the
  * moment is over: what comes in one piece shares a row, and an answer that is over by then is stored with its end.
  */
-import type { ProgressEvent } from '../../kernel/progress-event.js';
-import type { NumberedEvents } from '../../store/procedures/task-shapes.js';
+import type { NumberedEvents, ProgressEvent } from '../../kernel/progress-event.js';
 
 /** The time of the first events. A write takes as long. */
 export const FIRST_FLUSH_MS = 5;
@@ -57,13 +56,13 @@ export class EventRelay {
     }
   }
 
-  /** As `close`, but what is not stored yet is left to the caller, to be stored with the task's end; null if there is nothing. */
-  async lastWords(): Promise<NumberedEvents | null> {
+  /** As `close`, but what is not stored yet is left to the caller, to be stored with the task's end. */
+  async lastWords(): Promise<NumberedEvents> {
     while (this.writing) await this.writing;
     this.stopTimer();
     const events = this.pending;
     this.pending = [];
-    return events.length === 0 ? null : { firstN: this.storedN + 1, events };
+    return { firstN: this.storedN + 1, events };
   }
 
   private writeSoon(flushMs: number): void {

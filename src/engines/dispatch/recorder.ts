@@ -7,20 +7,16 @@ import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
+import { lastNOf, type NumberedEvents } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import { usageOf } from '../../modules/tasks/usage.js';
+import type { EndHints } from '../../ports/event-map.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskStore } from '../../store/task.store.js';
-import type {
-  FinishedTask,
-  LeasedTask,
-  NumberedEvents,
-  ReturnedTask,
-  Usage,
-} from '../../store/procedures/task-shapes.js';
+import type { FinishedTask, LeasedTask, ReturnedTask, Usage } from '../../store/procedures/task-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import type { SingleTask } from './single-task.js';
 import type { UpstreamAnswer } from './upstream-answer.js';
@@ -156,16 +152,18 @@ export class Recorder {
     this.telemetry.finished(lane, end, isRecorded);
     const isLimited = lane.queue.maxConcurrency !== null;
     if (!isRecorded || (task.id === null && !isBatchDone && !isLimited)) return;
-    this.tell({
+    const aftermath = {
       endedIds: task.id === null ? [] : [task.id],
       doneBatchSeqs: isBatchDone ? [end.batchSeq!] : [],
       readyLaneSeqs: isLimited ? [lane.seq] : [],
       hasCallbacks: end.hasCallback,
-    });
+    };
+    const { seq, lastWords } = end;
+    this.tell(aftermath, lastWords === null ? { seq } : { seq, lastN: lastNOf(lastWords) });
   }
 
-  private tell(aftermath: Partial<Aftermath>): void {
-    this.notices.after({ ...NOTHING, ...aftermath });
+  private tell(aftermath: Partial<Aftermath>, hints: EndHints = {}): void {
+    this.notices.after({ ...NOTHING, ...aftermath }, hints);
   }
 
   private async giveBack(

@@ -1,6 +1,7 @@
 /** Tells everybody concerned what a write has brought about. All of it may be lost: sweeps find it again. */
 import { Injectable } from '@nestjs/common';
 import { EventBus } from '../../ports/event-bus.js';
+import type { EndHints } from '../../ports/event-map.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
 import { QueuesService } from '../queues/queues.service.js';
 
@@ -16,8 +17,9 @@ export class TaskNotices {
     this.queues.call([laneSeq], count);
   }
 
-  after({ endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath): void {
-    for (const taskId of endedIds) this.events.publish('task.ended', { taskId });
+  /** `hints`: of the one task that has ended. */
+  after({ endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath, hints: EndHints = {}): void {
+    for (const taskId of endedIds) this.events.publish('task.ended', { taskId, ...hints });
     for (const batchSeq of doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
     for (const taskSeq of abortedSeqs) this.events.publish('task.abort', { taskSeq });
     if (hasCallbacks) this.events.publish('callback.deliver', {});

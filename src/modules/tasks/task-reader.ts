@@ -38,7 +38,33 @@ export class TaskReader {
     tenantSeq: number | null,
     isWhole: boolean,
   ): Promise<(StoredTask | null)[]> {
-    const seqs = await this.store.seqsOf(ids.map(keyOf));
+    return this.inPlaces(await this.store.seqsOf(ids.map(keyOf)), tenantSeq, isWhole);
+  }
+
+  /** As `storedByIds`, of any tenant; where all rows are known nothing has to be looked for. */
+  async storedOf(
+    tasks: readonly { id: string; seq: number | null }[],
+    isWhole: boolean,
+  ): Promise<(StoredTask | null)[]> {
+    if (tasks.every(({ seq }) => seq !== null)) {
+      return this.inPlaces(
+        tasks.map(({ seq }) => seq),
+        null,
+        isWhole,
+      );
+    }
+    return this.storedByIds(
+      tasks.map(({ id }) => id),
+      null,
+      isWhole,
+    );
+  }
+
+  private async inPlaces(
+    seqs: readonly (number | null)[],
+    tenantSeq: number | null,
+    isWhole: boolean,
+  ): Promise<(StoredTask | null)[]> {
     const found = await this.stored(
       seqs.filter((seq) => seq !== null),
       tenantSeq,

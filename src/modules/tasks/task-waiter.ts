@@ -30,6 +30,11 @@ export class TaskWaiter {
     return this.lastN !== null;
   }
 
+  /** Whether nothing is left to be read for him of a task that has ended with event number `lastN`, if that is known. */
+  hasHeard(lastN: number | undefined): boolean {
+    return this.lastN === null || (!this.isBehind && lastN !== undefined && this.lastN >= lastN);
+  }
+
   /**
    * Passes on what is new of these events. Where one is missing before them they are not passed on, and the waiter is behind;
    * unless they were read, because what is not stored will not come any more.

@@ -23,12 +23,18 @@ class FakeStore {
     return ids.map((id) => ({ id, seq: Number(id), endedAt: this.ended.has(id) ? 1 : null }) as unknown as StoredTask);
   };
 
+  storedOf = (tasks: readonly { id: string }[]) => this.storedByIds(tasks.map(({ id }) => id));
+
   endedOf = async (ids: readonly string[]) => {
     this.looks += 1;
     return ids.filter((id) => this.ended.has(id));
   };
 
-  events = async (seq: number, after: number) => (this.rows.get(String(seq)) ?? []).filter(({ n }) => n > after);
+  eventReads = 0;
+  events = async (seq: number, after: number) => {
+    this.eventReads += 1;
+    return (this.rows.get(String(seq)) ?? []).filter(({ n }) => n > after);
+  };
 
   /** Stores the events with these numbers as one row. */
   keep(id: string, ...numbers: number[]): void {
@@ -133,6 +139,23 @@ describe('TaskWaiters', () => {
     expect(numbers).toEqual([1, 2, 3, 4]);
     await end('1');
     expect(numbers).toEqual([1, 2, 3, 4, 'end']);
+  });
+
+  it.each([
+    ['reads nothing more when all was heard', 2, false],
+    ['reads the last events when they were not', 3, true],
+    ['looks for more when nobody knows how many there are', undefined, true],
+  ])('%s', async (_, lastN, isRead) => {
+    const numbers = heard(waiters.join('1', 0));
+    await time.advance(250);
+    store.keep('1', 1, 2, ...(lastN === 3 ? [3] : []));
+    say('1', 1, 2);
+    const before = store.eventReads;
+    store.ended.add('1');
+    ends.next(lastN === undefined ? { taskId: '1' } : { taskId: '1', lastN });
+    await settle();
+    expect(numbers).toEqual([1, 2, ...(lastN === 3 ? [3] : []), 'end']);
+    expect(store.eventReads > before).toBe(isRead);
   });
 
   it('reads what is missing when there is a gap', async () => {

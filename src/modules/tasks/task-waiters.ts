@@ -10,6 +10,7 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { EventBus } from '../../ports/event-bus.js';
+import type { EndHints } from '../../ports/event-map.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { TaskReader } from './task-reader.js';
@@ -28,8 +29,8 @@ const RETRY_MS = 1000;
 export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
   private readonly byTask = new Map<string, Set<TaskWaiter>>();
   private total = 0;
-  /** Tasks that are said to have ended and have not been read yet. */
-  private ended = new Set<string>();
+  /** Tasks that are said to have ended and have not been read yet, with what else was said of them. */
+  private ended = new Map<string, EndHints>();
   private timer: NodeJS.Timeout | null = null;
   private isLooking = false;
   private isClosed = false;
@@ -43,7 +44,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.events.on('task.ended').subscribe(({ taskId }) => this.noteEnd(taskId));
+    this.events.on('task.ended').subscribe(({ taskId, ...hints }) => this.noteEnd(taskId, hints));
     this.events.on('task.progress').subscribe(({ taskId, lastN, events }) => {
       const waiters = this.byTask.get(taskId);
       if (!waiters) return;
@@ -126,27 +127,31 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     if (!waiter.isBehind) waiter.hear(events);
   }
 
-  private noteEnd(taskId: string): void {
+  private noteEnd(taskId: string, hints: EndHints = {}): void {
     if (!this.byTask.has(taskId)) return;
     if (this.ended.size === 0) setImmediate(() => void this.deliverEnds());
-    this.ended.add(taskId);
+    this.ended.set(taskId, { ...this.ended.get(taskId), ...hints });
   }
 
   /** Reads all that is said to have ended in this turn, and tells who waits for it. */
   private async deliverEnds(): Promise<void> {
-    const ids = [...this.ended];
-    this.ended = new Set();
-    for (let from = 0; from < ids.length; from += PAGE) {
-      await this.deliver(ids.slice(from, from + PAGE)).catch((error: unknown) => this.lookFailed(error));
+    const ended = [...this.ended];
+    this.ended = new Map();
+    for (let from = 0; from < ended.length; from += PAGE) {
+      await this.deliver(ended.slice(from, from + PAGE)).catch((error: unknown) => this.lookFailed(error));
     }
   }
 
-  private async deliver(ids: readonly string[]): Promise<void> {
-    const tasks = await this.reader.storedByIds(ids, null, true);
+  private async deliver(ended: readonly (readonly [taskId: string, hints: EndHints])[]): Promise<void> {
+    const tasks = await this.reader.storedOf(
+      ended.map(([id, { seq }]) => ({ id, seq: seq ?? null })),
+      true,
+    );
     for (const [index, task] of tasks.entries()) {
       if (task === null || task.endedAt === null) continue;
-      for (const waiter of this.byTask.get(ids[index]!) ?? []) {
-        if (waiter.isListening) await this.catchUp(waiter, task.seq);
+      const [taskId, { lastN }] = ended[index]!;
+      for (const waiter of this.byTask.get(taskId) ?? []) {
+        if (!waiter.hasHeard(lastN)) await this.catchUp(waiter, task.seq);
         this.leave(waiter);
         waiter.end(task);
       }

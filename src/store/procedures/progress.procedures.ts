@@ -1,8 +1,9 @@
 /** What running tasks say: their streams. Numbered from 1 within a task, stored several of one flush a row. */
+import { lastNOf } from '../../kernel/progress-event.js';
 import { procedureOfMany } from '../procedure.js';
 import { statement } from '../statement.js';
 import type { Progress, ProgressOutcome } from './single-shapes.js';
-import { insertEvents, lastNOf } from './task-events.js';
+import { insertEvents } from './task-events.js';
 import { lanesOfClaims } from './task-lanes.js';
 import { findTasks, isHeldBy, readsOf, refusalOf } from './task-lookup.js';
 

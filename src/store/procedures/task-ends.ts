@@ -105,7 +105,7 @@ async function recordConsequences(
   );
   await insertEvents(
     tx,
-    recorded.flatMap(({ seq, epoch, lastWords }) => (lastWords === null ? [] : [{ seq, epoch, ...lastWords }])),
+    recorded.flatMap(({ seq, epoch, lastWords }) => (lastWords?.events.length ? [{ seq, epoch, ...lastWords }] : [])),
   );
   const counts = new LaneCounts();
   const progress = new BatchProgress();

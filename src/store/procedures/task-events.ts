@@ -1,18 +1,13 @@
 /** Rows of `task_event`: several events each, under the number of the last one. */
+import { lastNOf, type NumberedEvents } from '../../kernel/progress-event.js';
 import type { Tx } from '../procedure.js';
 import { statement } from '../statement.js';
-import type { NumberedEvents } from './task-shapes.js';
 
 const INSERT = statement<{ taskSeq: number; n: number; epoch: number; events: string; now: number }>('event-insert');
 
 export interface AttemptEvents extends NumberedEvents {
   seq: number;
   epoch: number;
-}
-
-/** The number of the last of these. */
-export function lastNOf({ firstN, events }: NumberedEvents): number {
-  return firstN + events.length - 1;
 }
 
 export async function insertEvents(tx: Tx, items: readonly AttemptEvents[]): Promise<void> {

@@ -1,5 +1,5 @@
 /** Plain shapes that cross the thread between stores and procedures. */
-import type { ProgressEvent } from '../../kernel/progress-event.js';
+import type { NumberedEvents } from '../../kernel/progress-event.js';
 
 /** Tokens of one answer, or of many added up. */
 export interface Usage {
@@ -69,15 +69,8 @@ export interface FinishedTask {
   usage: Usage | null;
   /** Whether somebody is to be called back; true also where that is not known. */
   hasCallback: boolean;
-  /** The last that it said, stored together with its end; null if all was stored before. */
+  /** Of a stream: what it said last, stored together with its end. Null for all that have said nothing, or to somebody else. */
   lastWords: NumberedEvents | null;
-}
-
-/** What one attempt at a task says. */
-export interface NumberedEvents {
-  /** The number of the first of them in their task, from 1. */
-  firstN: number;
-  events: ProgressEvent[];
 }
 
 /** What came of handing in a FinishedTask. */
