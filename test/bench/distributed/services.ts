@@ -40,6 +40,7 @@ export async function startServices(): Promise<BenchServices> {
       bucket.pathname = `${bucket.pathname.replace(/\/$/, '')}/${nameOf(count)}`;
       return {
         MILLRACE_MODE: 'distributed',
+        MALLOC_ARENA_MAX: '1', // as docker/compose.distributed.yml starts it
         MILLRACE_DATABASE_URL: database.href,
         MILLRACE_REDIS_URL: redis.url,
         MILLRACE_S3_URL: bucket.href,
