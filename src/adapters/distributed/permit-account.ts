@@ -1,8 +1,8 @@
 /**
  * What this process knows of one limited key. Its count of held permits is the truth, and each operation tells Redis the
  * whole of it: an answer that was lost, a wiped Redis or a permit granted to somebody who no longer waited are all set
- * right by the next one. For that the operations of a key go one after another; who asks for permits of a level while others
- * wait to ask for some asks together with them.
+ * right by the next one. For that nothing is said while an answer may change it: whoever comes while permits are asked for
+ * waits, and asks together with all others of his level. An announcement changes nothing, so nobody waits for its answer.
  */
 import type { PermitLimits } from '../../ports/limiter.js';
 import type { LimiterScripts, PermitFigures, Statement } from './limiter-scripts.js';
@@ -36,7 +36,11 @@ export class PermitAccount {
   /** Those whose question has not been sent, by level. */
   private readonly asking = new Map<number, Asker[]>();
   private unused = 0;
-  private isAnnouncing = false;
+  /** One that has not been sent yet; the next one says the same. */
+  private announcing: Promise<boolean> | null = null;
+  /** One that has been sent; another waits until it is answered, or they would pile up when Redis is slow. */
+  private saying: Promise<boolean> | null = null;
+  /** Until then it may change what is held. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -88,15 +92,29 @@ export class PermitAccount {
 
   /** Says what is held, once for all that changes before it is said. Resolves with false when Redis was not there. */
   announce(): Promise<boolean> {
-    if (this.isAnnouncing) return this.last.then(() => true);
-    this.isAnnouncing = true;
-    return this.next(async () => {
-      this.isAnnouncing = false;
-      this.options.onOpen(this.key, await this.options.scripts.announce(this.statement()));
-    }).then(
-      () => true,
-      () => false, // the next beat says it again; the link tells of the outage
-    );
+    this.announcing ??=
+      this.saying === null
+        ? this.last.then(() => this.say())
+        : this.saying.then(() => {
+            this.announcing = null;
+            return this.announce();
+          });
+    return this.announcing;
+  }
+
+  private say(): Promise<boolean> {
+    this.announcing = null;
+    const said = this.options.scripts.announce(this.statement());
+    this.saying = said
+      .then(
+        (opensIn) => {
+          this.options.onOpen(this.key, opensIn);
+          return true;
+        },
+        () => false, // the next beat says it again; the link tells of the outage
+      )
+      .finally(() => (this.saying = null));
+    return this.saying;
   }
 
   private next<T>(operation: () => Promise<T>): Promise<T> {
