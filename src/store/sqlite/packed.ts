@@ -3,7 +3,7 @@
  * said once and their values stand in one flat array; as objects of their own they cost the main thread more than anything
  * else it does for a write, and as JSON every answer of a model would be escaped and unescaped on its way to the disk.
  */
-import { compileFields, type CompiledFields } from '../../kernel/compiled-fields.js';
+import { compileFields, type CompiledFields } from './compiled-fields.js';
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
 
 /** Objects of one shape, row after row, each in the order of the keys. */

@@ -1,5 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3';
-import { compileFields, type ToObject, type ToValues } from '../../kernel/compiled-fields.js';
+import { compileFields, type ToObject, type ToValues } from './compiled-fields.js';
 import type { SqlCatalog } from '../sql-catalog.js';
 import type { SqlParams } from '../statement.js';
 
