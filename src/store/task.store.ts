@@ -24,6 +24,14 @@ export interface LaneDepth {
   oldestReadyAt: number | null;
 }
 
+/** What one step of a rescue has done. */
+export interface RescueStep {
+  rescued: number;
+  /** Batches that are done because of it. */
+  doneBatchSeqs: number[];
+  isMore: boolean;
+}
+
 const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
 const HAS_DUE = statement<{ now: number }, { seq: number }>('task-has-due');
 const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
@@ -73,11 +81,15 @@ export class TaskStore {
   }
 
   /** Takes back leases of an instance that is dead, by default of all others; only for one that can prove it. */
-  rescue(
-    ownerSeq: number,
-    deadSeq: number | null = null,
-  ): Promise<{ rescued: number; doneBatchSeqs: number[]; isMore: boolean }> {
-    return this.database.write(rescueLeases, { ownerSeq, deadSeq }, { weight: SWEEP_WEIGHT });
+  rescue(ownerSeq: number, deadSeq: number | null = null): Promise<RescueStep> {
+    const rescue = { ownerSeq, deadSeq, leasedUntil: null, known: '[]' };
+    return this.database.write(rescueLeases, rescue, { weight: SWEEP_WEIGHT });
+  }
+
+  /** Takes back what an instance has leased until then, but for the `known` rows, which it has or has had in hand. */
+  rescueUnknown(deadSeq: number, leasedUntil: number, known: readonly number[]): Promise<RescueStep> {
+    const rescue = { ownerSeq: null, deadSeq, leasedUntil, known: JSON.stringify(known) };
+    return this.database.write(rescueLeases, rescue, { weight: SWEEP_WEIGHT });
   }
 
   async laneDepth(laneSeq: number): Promise<LaneDepth> {

@@ -44,6 +44,28 @@ export function exerciseStoreRescues(store: TestStore): void {
     expect(linesOf(await lease(store, lane, 10, ALIVE))).toEqual([1, 2, 3, 7, 8, 9]);
   });
 
+  it('takes back what an instance has leased until then and does not know of, and nothing else', async () => {
+    const lane = await seedLane(store);
+    await seedBatch(store, lane, 9);
+    const unknown = await lease(store, lane, 2, ALIVE);
+    const known = await lease(store, lane, 2, ALIVE);
+    await lease(store, lane, 2, DEAD);
+    const until = store.clock.now();
+    store.clock.advance(1);
+    await lease(store, lane, 1, ALIVE);
+    const look = () => store.tasks.rescueUnknown(ALIVE, until, [...known.map(({ seq }) => seq), 987_654]);
+    expect(await look()).toEqual({ rescued: 2, doneBatchSeqs: [], isMore: false });
+    expect(await look()).toMatchObject({ rescued: 0 });
+    expect(linesOf(await lease(store, lane, 10, ALIVE))).toEqual([1, 2, 8, 9]);
+    expect(await store.reader.find(AttemptRow)).toMatchObject(
+      unknown.map(({ seq }) => ({
+        taskSeq: seq,
+        outcome: 'lost',
+        detail: 'the server that was to run it was never told',
+      })),
+    );
+  });
+
   it('finds nothing where nothing was lost, and nothing twice', async () => {
     const lane = await seedLane(store);
     await seedBatch(store, lane, 2);

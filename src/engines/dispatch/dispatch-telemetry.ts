@@ -63,6 +63,12 @@ export class DispatchTelemetry {
     this.logger.error({ err: error }, `a result could not be stored and is tried again: ${messageOf(error)}`);
   }
 
+  /** Tasks that were leased to this process without its knowledge have gone back. */
+  foundUnknown(count: number): void {
+    this.metrics.tasksRetried.inc({ reason: 'lease_unknown' }, count);
+    this.logger.warn({ count }, 'tasks were leased by writes whose answers did not come; they are ready again');
+  }
+
   /** A handler threw: a matter for whoever wrote it. */
   handlerFailed(handler: string, error: unknown): void {
     this.logger.warn({ handler, err: error }, `the handler ${handler} failed: ${messageOf(error)}`);

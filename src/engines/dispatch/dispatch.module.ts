@@ -12,6 +12,7 @@ import { DispatcherEngine } from './dispatcher.engine.js';
 import { EventRelays } from './event-relays.js';
 import { HandlerDispatcher } from './handlers/handler-dispatcher.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
+import { LeaseDoubts } from './lease-doubts.js';
 import { Recorder } from './recorder.js';
 import { SingleCalls } from './single-calls.js';
 import { SliceLoader } from './slice-loader.js';
@@ -29,6 +30,7 @@ import { UpstreamClient } from './upstream-client.js';
     EventRelays,
     HandlerDispatcher,
     HandlerRunner,
+    LeaseDoubts,
     Recorder,
     SingleCalls,
     SliceLoader,

@@ -12,6 +12,7 @@ import type { TaskStore } from '../../store/task.store.js';
 import type { DispatchPorts } from './dispatch-ports.js';
 import type { DispatchTelemetry } from './dispatch-telemetry.js';
 import { DispatcherEngine } from './dispatcher.engine.js';
+import type { LeaseDoubts } from './lease-doubts.js';
 import type { TaskRunner } from './task-runner.js';
 
 const OWNER_SEQ = 7;
@@ -53,6 +54,7 @@ describe('a permit for a task that is about to be stored', () => {
   let starts: EarlyStarts;
   let engine: DispatcherEngine;
   const runner = { start: vi.fn(), release: vi.fn(), known: vi.fn(() => 'known'), load: vi.fn(() => ['loaded']) };
+  const doubt = vi.fn();
   const lease = vi.fn((..._: unknown[]) => Promise.resolve([] as LeasedTask[]));
 
   beforeEach(() => {
@@ -74,6 +76,7 @@ describe('a permit for a task that is about to be stored', () => {
       runner as unknown as TaskRunner,
       {} as DispatchTelemetry,
       starts,
+      { note: doubt } as unknown as LeaseDoubts,
     );
     engine.start();
     return () => engine.stop();
@@ -123,6 +126,7 @@ describe('a permit for a task that is about to be stored', () => {
     start!.settle(TASK, outcome);
     expect(await limiter.inUse(KEY)).toBe(0);
     expect(runner.start).not.toHaveBeenCalled();
+    expect(doubt).toHaveBeenCalledTimes(outcome === undefined ? 1 : 0);
   });
 
   it('goes back with the task when the server stops meanwhile', async () => {

@@ -18,6 +18,7 @@ import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { HungryLanes } from './hungry-lanes.js';
 import { LaneStock } from './lane-stock.js';
+import { LeaseDoubts } from './lease-doubts.js';
 import { QueueRate } from './queue-rate.js';
 import type { SingleTask } from './single-task.js';
 import { TaskRunner } from './task-runner.js';
@@ -51,6 +52,7 @@ export class DispatcherEngine implements EarlyStarter {
     private readonly runner: TaskRunner,
     private readonly telemetry: DispatchTelemetry,
     private readonly earlyStarts: EarlyStarts,
+    private readonly doubts: LeaseDoubts,
   ) {
     this.rate = new QueueRate(ports.limiter);
   }
@@ -80,6 +82,7 @@ export class DispatcherEngine implements EarlyStarter {
     return {
       lease: { ownerSeq: instance.seq, isUntyped: isShared(lane) },
       settle: (task, outcome) => {
+        if (outcome === undefined) this.doubts.note();
         if (outcome?.kind === 'put' && outcome.leased !== null) this.startEarly(bench, task, outcome, outcome.leased);
         else limiter.release(gate.key, 1, 1);
       },
@@ -187,6 +190,9 @@ export class DispatcherEngine implements EarlyStarter {
       );
       stock.add(this.runner.load(slice), this.ports.clock.now());
       if (slice.length === want) stock.mayHaveMore = true;
+    } catch (error) {
+      this.doubts.note();
+      throw error;
     } finally {
       stock.isLeasing = false;
     }

@@ -94,6 +94,11 @@ export class TaskRunner {
     }
   }
 
+  /** Of the tasks that run, and of those whose ends are being stored. */
+  taskSeqs(): number[] {
+    return [...this.running].map(({ task }) => task.seq);
+  }
+
   /** Ends the calls of tasks that nobody waits for any more. */
   abortBatch(batchSeq: number): void {
     this.abort((running) => running.task.batchSeq === batchSeq, 'the batch has ended');

@@ -20,7 +20,7 @@ const LEASE_UNTYPED = statement<
   LeasedTask
 >('task-lease-untyped');
 const PROMOTE = statement<{ now: number; limit: number }, { laneSeq: number }>('task-promote');
-const LOST = statement<Rescue & { limit: number }, LostLease>('task-lost-leases');
+const LOST = statement<TaskRescue & { limit: number }, LostLease>('task-lost-leases');
 
 /** Who asks for lost leases, and whose. */
 export interface Rescue extends Record<string, number | null> {
@@ -28,6 +28,17 @@ export interface Rescue extends Record<string, number | null> {
   ownerSeq: number;
   /** The instance that is dead; null for all others, which only the holder of the data folder's lock can say. */
   deadSeq: number | null;
+}
+
+/** Of tasks, which an instance may also have lost that is alive. */
+export interface TaskRescue extends Record<string, number | string | null> {
+  /** As in `Rescue`; null for an instance that looks among its own for those of which it does not know. */
+  ownerSeq: number | null;
+  deadSeq: number | null;
+  /** Epoch ms of the latest that may be lost; null for any time. */
+  leasedUntil: number | null;
+  /** Rows that are not lost, as a JSON array. */
+  known: string;
 }
 
 interface LostLease {
@@ -111,8 +122,11 @@ export const promoteTasks = procedureOfOne(
  * Takes back leases of instances that are dead. Those that were lost too often fail as `poison`, and streams that have
  * begun as `stream_interrupted`. Returns how many were taken back, and the batches that are done because of it.
  */
-export const rescueLeases = procedureOfOne('task-rescue', async (tx, { ownerSeq, deadSeq }: Rescue) => {
-  const lost = await tx.all(LOST, { ownerSeq, deadSeq, limit: SWEEP_ROWS });
+export const rescueLeases = procedureOfOne('task-rescue', async (tx, rescue: TaskRescue) => {
+  const lost = await tx.all(LOST, { ...rescue, limit: SWEEP_ROWS });
+  const lossOf = (startedAt: number | null): AttemptNote => {
+    return { outcome: 'lost', startedAt, statusCode: null, detail: rescue.ownerSeq === null ? UNKNOWN : ENDED };
+  };
   const [doomed, others] = [lost.filter(isDoomed), lost.filter((task) => !isDoomed(task))];
   await noteAttempts(
     tx,
@@ -129,9 +143,8 @@ export const rescueLeases = procedureOfOne('task-rescue', async (tx, { ownerSeq,
   return { rescued: lost.length, doneBatchSeqs: [...new Set(doneBatchSeqs)], isMore: lost.length === SWEEP_ROWS };
 });
 
-function lossOf(startedAt: number | null): AttemptNote {
-  return { outcome: 'lost', startedAt, statusCode: null, detail: 'the server that ran it ended' };
-}
+const ENDED = 'the server that ran it ended';
+const UNKNOWN = 'the server that was to run it was never told';
 
 function isPoison(task: LostLease): boolean {
   return task.losses + 1 >= MAX_LOSSES;

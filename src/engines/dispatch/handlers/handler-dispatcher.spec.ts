@@ -6,6 +6,7 @@ import type { TypedLeaseRequest, TypedTask } from '../../../store/procedures/tas
 import type { TaskStore } from '../../../store/task.store.js';
 import type { DispatchPorts } from '../dispatch-ports.js';
 import type { DispatchTelemetry } from '../dispatch-telemetry.js';
+import type { LeaseDoubts } from '../lease-doubts.js';
 import { HandlerDispatcher } from './handler-dispatcher.js';
 import type { HandlerRunner } from './handler-runner.js';
 
@@ -36,6 +37,7 @@ class Stage {
       { leaseTyped: (request: TypedLeaseRequest) => this.lease(request) } as unknown as TaskStore,
       runner as unknown as HandlerRunner,
       { failed: (error: unknown) => expect.unreachable(String(error)) } as unknown as DispatchTelemetry,
+      { note: () => expect.unreachable('no lease fails here') } as unknown as LeaseDoubts,
     );
   }
 

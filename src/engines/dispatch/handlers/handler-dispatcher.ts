@@ -12,6 +12,7 @@ import { TaskStore } from '../../../store/task.store.js';
 import { DispatchPorts } from '../dispatch-ports.js';
 import { DispatchTelemetry } from '../dispatch-telemetry.js';
 import { HungryLanes } from '../hungry-lanes.js';
+import { LeaseDoubts } from '../lease-doubts.js';
 import { QueueRate } from '../queue-rate.js';
 import { HandlerRunner } from './handler-runner.js';
 
@@ -37,6 +38,7 @@ export class HandlerDispatcher {
     private readonly tasks: TaskStore,
     private readonly runner: HandlerRunner,
     private readonly telemetry: DispatchTelemetry,
+    private readonly doubts: LeaseDoubts,
   ) {
     this.rate = new QueueRate(ports.limiter);
   }
@@ -81,6 +83,9 @@ export class HandlerDispatcher {
       if (cut.length > 0) {
         begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq: this.ports.instance.seq, shares: cut });
       }
+    } catch (error) {
+      this.doubts.note();
+      throw error;
     } finally {
       this.rate.settle(lane, admitted, begun.length);
       for (const { type, want } of shares) this.free(type, want - countOf(begun, type));

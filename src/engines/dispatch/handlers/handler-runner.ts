@@ -58,6 +58,11 @@ export class HandlerRunner {
     });
   }
 
+  /** Of the tasks that run, and of those whose ends are being stored. */
+  taskSeqs(): number[] {
+    return [...this.running].map(({ task }) => task.seq);
+  }
+
   /** Tells the handler of a task that was cancelled, or whose time is over. */
   abortTask(taskSeq: number): void {
     for (const running of this.running) if (running.task.seq === taskSeq) this.lose(running);
