@@ -7,15 +7,15 @@ export interface ProgressEvent {
   data: string;
 }
 
-/** What one attempt at a task says, perhaps nothing, and where it stands in all that the task has said. */
-export interface NumberedEvents {
+/** Events that follow each other, perhaps none, and where they stand among all of their task. */
+export interface EventSpan {
   /** The number of the first of these, from 1. */
   firstN: number;
   events: ProgressEvent[];
 }
 
 /** The number of the last of them; of the last before them when there are none. */
-export function lastNOf({ firstN, events }: NumberedEvents): number {
+export function lastNOf({ firstN, events }: EventSpan): number {
   return firstN + events.length - 1;
 }
 

@@ -147,6 +147,8 @@ describe('events', () => {
       'x [["batch.ingest",null]]',
       'x [["constructor",{}]]',
       'x [["task.progress",{"taskId":"t","lastN":1,"events":[null]}]]',
+      'x [["task.ended",{"taskId":"t","seq":"1"}]]',
+      'x [["task.ended",{"taskId":"t","seq":1,"lastN":-1}]]',
       `x ["${'y'.repeat(2_000_000)}"]`,
       '',
     ];

@@ -63,6 +63,14 @@ function exercisePublishing(fixture: EventBusSubject): void {
     expect(await inbox.first(2)).toEqual([{ keyId: 'key_ü"\n' }, {}]);
   });
 
+  it('carries the hints of an end, and an end without them', async () => {
+    const inbox = new Inbox<unknown>();
+    fixture.peer.on('task.ended').subscribe(inbox.add);
+    const ends = [{ taskId: 'a' }, { taskId: 'b', seq: 3 }, { taskId: 'c', seq: 4, lastN: 0 }];
+    for (const end of ends) fixture.bus.publish('task.ended', end);
+    expect(await inbox.first(3)).toEqual(ends);
+  });
+
   it('never runs a listener in the stack of the publisher', async () => {
     const inbox = inboxOf(fixture.bus);
     fixture.bus.publish('batch.ingest', { batchSeq: 1 });

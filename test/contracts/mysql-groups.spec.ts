@@ -1,6 +1,6 @@
 /** Groups of one process on MySQL: two at once, each with statements that are sent together. */
 import 'reflect-metadata';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
 import { GroupExecutor } from '../../src/store/group-executor.js';
@@ -185,6 +185,29 @@ describe('MysqlConnection', () => {
       expect((await committed()).toSorted()).toEqual(['a', 'b', 'c', 'x', 'y']);
     },
   );
+
+  it.each([
+    [1213, 'ER_LOCK_DEADLOCK'],
+    [1205, 'ER_LOCK_WAIT_TIMEOUT'],
+    [1062, 'ER_DUP_ENTRY'],
+  ])('runs a group again of which error %i has come with the commit, and stores it once', async (errno, code) => {
+    await executor.execute([{ procedure: note.name, args: { lane: 1, name: 'a' } }], 0);
+    const create = source.createQueryRunner.bind(source);
+    const runners: QueryRunner[] = [];
+    source.createQueryRunner = (mode) => {
+      const runner = create(mode);
+      runners.push(runner);
+      if (runners.length > 1) return runner;
+      const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<never>;
+      runner.query = (sql: string, ...rest: unknown[]): Promise<never> =>
+        sql.endsWith('COMMIT') ? Promise.reject(Object.assign(new Error('no'), { errno, code })) : query(sql, ...rest);
+      return runner;
+    };
+    expect(await executor.execute([{ procedure: note.name, args: { lane: 1, name: 'b' } }], 0)).toMatchObject([{}]);
+    source.createQueryRunner = create;
+    expect(await committed()).toEqual(['a', 'b']);
+    expect(runners).toHaveLength(2); // and no connection to ask what became of it
+  });
 
   it.each([addLater, addOne])(
     'fails whoever left a statement for later that failed, and nobody else: nothing of it is stored ($name)',

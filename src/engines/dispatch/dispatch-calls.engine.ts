@@ -8,7 +8,6 @@ import { DispatchPorts } from './dispatch-ports.js';
 import { DispatcherEngine } from './dispatcher.engine.js';
 import { HandlerDispatcher } from './handlers/handler-dispatcher.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
-import { LeaseDoubts } from './lease-doubts.js';
 import { Recorder } from './recorder.js';
 import { TaskRunner } from './task-runner.js';
 
@@ -22,7 +21,6 @@ export class DispatchCallsEngine implements OnApplicationBootstrap, BeforeApplic
     private readonly handlers: HandlerDispatcher,
     private readonly functions: HandlerRunner,
     private readonly recorder: Recorder,
-    private readonly doubts: LeaseDoubts,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -52,7 +50,6 @@ export class DispatchCallsEngine implements OnApplicationBootstrap, BeforeApplic
   async beforeApplicationShutdown(): Promise<void> {
     this.upstreams.stop();
     this.handlers.stop();
-    this.doubts.stop();
     await this.ports.broker.stop();
     this.upstreams.dropAll();
     const timer = setTimeout(() => {

@@ -1,12 +1,13 @@
 /**
  * Passes on what one attempt at a task says while it runs: to whoever listens at once, to the store soon after. The first
- * events are stored soonest, because from then on a second attempt would repeat what the caller has heard; yet not before the
- * moment is over: what comes in one piece shares a row, and an answer that is over by then is stored with its end.
+ * events are stored soonest, because from then on a second attempt would repeat what the caller has heard. They wait for what
+ * comes in the same moment all the same: that shares their row, and an answer that is over by then is stored with its end. Until
+ * they are stored, some milliseconds and a write, a task whose server dies is begun anew.
  */
-import type { NumberedEvents, ProgressEvent } from '../../kernel/progress-event.js';
+import type { EventSpan, ProgressEvent } from '../../kernel/progress-event.js';
 
-/** The time of the first events. A write takes as long. */
-export const FIRST_FLUSH_MS = 5;
+/** The time of the first events. */
+export const FIRST_FLUSH_MS = 2;
 
 /** Events that come within this time share a row. */
 const FLUSH_MS = 50;
@@ -15,7 +16,7 @@ export interface EventOutlets {
   /** `lastN`: the number of the last of these events in their task. */
   publish: (lastN: number, events: readonly ProgressEvent[]) => void;
   /** Resolves when they are stored: false when the lease was lost. */
-  store: (words: NumberedEvents) => Promise<boolean>;
+  store: (span: EventSpan) => Promise<boolean>;
   /** The task is somebody else's now, or nobody's: it makes no sense to go on. */
   onLost: () => void;
 }
@@ -57,7 +58,7 @@ export class EventRelay {
   }
 
   /** As `close`, but what is not stored yet is left to the caller, to be stored with the task's end. */
-  async lastWords(): Promise<NumberedEvents> {
+  async lastWords(): Promise<EventSpan> {
     while (this.writing) await this.writing;
     this.stopTimer();
     const events = this.pending;
@@ -81,7 +82,7 @@ export class EventRelay {
     this.pending = [];
     const writing = this.store(events);
     this.writing = writing;
-    writing.catch(() => {}); // `close` hears of it
+    writing.catch(() => {}); // whoever ends the task hears of it
   }
 
   private async store(events: ProgressEvent[]): Promise<void> {

@@ -16,7 +16,7 @@ export class EventRelays {
   open(held: Held, { id: taskId }: SingleTask, heardBefore: number, onLost: () => void): EventRelay {
     return new EventRelay(heardBefore, {
       publish: (lastN, events) => this.events.publish('task.progress', { taskId, lastN, events }),
-      store: (words) => this.recorder.say(held, taskId, words),
+      store: (span) => this.recorder.say(held, taskId, span),
       onLost,
     });
   }

@@ -33,7 +33,7 @@ describe('leases that this process may have without knowing', () => {
     );
   });
   afterEach(() => {
-    doubts.stop();
+    doubts.beforeApplicationShutdown();
     time.stop();
   });
 
@@ -77,7 +77,7 @@ describe('leases that this process may have without knowing', () => {
 
   it('are no business of a server that stops', async () => {
     doubts.note();
-    doubts.stop();
+    doubts.beforeApplicationShutdown();
     await time.advance(2 * LOOK_AFTER_MS);
     expect(rescueUnknown).not.toHaveBeenCalled();
     expect(time.timers()).toBe(0);

@@ -3,7 +3,7 @@
  * would wait under it for nothing until this process ends. So after a lease that failed, what this process has leased until then
  * is compared with what it runs, and goes back to its place if it is not among that.
  */
-import { Injectable } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
@@ -17,7 +17,7 @@ import { TaskRunner } from './task-runner.js';
 export const LOOK_AFTER_MS = 15_000;
 
 @Injectable()
-export class LeaseDoubts {
+export class LeaseDoubts implements BeforeApplicationShutdown {
   /** Epoch ms of the latest failure that has not been looked into; null for none. */
   private failedAt: number | null = null;
   private timer: NodeJS.Timeout | null = null;
@@ -37,7 +37,8 @@ export class LeaseDoubts {
     this.lookLater();
   }
 
-  stop(): void {
+  /** The leases of a server that stops are taken back by others. */
+  beforeApplicationShutdown(): void {
     this.isStopped = true;
     if (this.timer) clearTimeout(this.timer);
   }

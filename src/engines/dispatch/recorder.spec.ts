@@ -12,6 +12,8 @@ import { Recorder, type Held } from './recorder.js';
 
 const LANE = { seq: 1, level: 0, queue: { seq: 1, maxConcurrency: null } } as Lane;
 
+const EVENT = { id: null, name: null, data: '1' };
+
 /** A task of which no more is known than its lease. */
 function unread(id: string | null, batchSeq: number | null): Held {
   const task = { seq: 9, id, epoch: 1, batchSeq, bodyOffset: null, bodyLength: null, tries: 4 };
@@ -35,15 +37,23 @@ describe('the end of a task whose input could not be read', () => {
   it('is told to who waits for it, and to who wants to be called back, if anybody does', async () => {
     await recorder.giveUp(unread('task_9', null), 'input_unreadable', 'The input of the task could not be read.');
     expect(finish).toHaveBeenCalledWith(expect.objectContaining({ hasCallback: true }));
-    expect(after).toHaveBeenCalledWith(
-      expect.objectContaining({ endedIds: ['task_9'], hasCallbacks: true }),
-      expect.anything(),
-    );
+    expect(after).toHaveBeenCalledWith(expect.objectContaining({ endedIds: ['task_9'], hasCallbacks: true }), {
+      seq: 9,
+    });
   });
 
   it("is nobody else's business where it is the line of a batch", async () => {
     await recorder.giveUp(unread(null, 3), 'input_unreadable', 'The input of the task could not be read.');
     expect(finish).toHaveBeenCalledWith(expect.objectContaining({ hasCallback: false }));
     expect(after).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['its last words', { firstN: 5, events: [EVENT, EVENT] }, 6],
+    ['all it had to say before', { firstN: 5, events: [] }, 4],
+  ])('is told with the number of the last event of a stream that has said %s', async (_, lastWords, lastN) => {
+    await recorder.complete(unread('task_9', null), 200, null, null, null, lastWords);
+    expect(finish).toHaveBeenCalledWith(expect.objectContaining({ lastWords }));
+    expect(after).toHaveBeenCalledWith(expect.anything(), { seq: 9, lastN });
   });
 });

@@ -7,7 +7,7 @@ import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { Clock } from '../../kernel/clock.js';
 import { crashPoint } from '../../kernel/crash-point.js';
-import { lastNOf, type NumberedEvents } from '../../kernel/progress-event.js';
+import { lastNOf, type EventSpan } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
@@ -76,7 +76,7 @@ export class Recorder {
     requestId: string | null,
     body: string | null,
     usage: Usage | null,
-    lastWords: NumberedEvents | null = null,
+    lastWords: EventSpan | null = null,
   ): Promise<void> {
     const { task, lane } = held;
     return this.finish(held, {
@@ -99,7 +99,7 @@ export class Recorder {
   }
 
   /** Ends a task to which no answer will come. */
-  giveUp(held: Held, errorCode: string, errorMessage: string, lastWords: NumberedEvents | null = null): Promise<void> {
+  giveUp(held: Held, errorCode: string, errorMessage: string, lastWords: EventSpan | null = null): Promise<void> {
     const { task, lane } = held;
     return this.finish(held, {
       seq: task.seq,
@@ -139,9 +139,9 @@ export class Recorder {
   }
 
   /** Stores what a task says while it runs; false when its lease was lost. */
-  async say({ task, lane }: Held, id: string, words: NumberedEvents): Promise<boolean> {
+  async say({ task, lane }: Held, id: string, span: EventSpan): Promise<boolean> {
     const claim = { key: { id }, epoch: task.epoch, tenantSeq: lane.queue.tenantSeq, laneSeq: lane.seq };
-    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, ...words }));
+    const { verdict } = await this.untilStored(() => this.singles.appendEvents({ ...claim, ...span }));
     return verdict === 'done' || verdict === 'repeated';
   }
 

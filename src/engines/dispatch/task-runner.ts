@@ -3,7 +3,7 @@
  * when its result is stored, so the upstream is never idle for the disk's sake.
  *
  * What a streaming task's upstream says is passed on as it comes. Once it has said anything the task is not tried again: its
- * end is recorded when all that was said is stored.
+ * end is recorded with the last of what was said, when the rest is stored.
  */
 import { Injectable } from '@nestjs/common';
 import { crashPoint } from '../../kernel/crash-point.js';

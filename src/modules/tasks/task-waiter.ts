@@ -2,6 +2,7 @@
 import { Subject } from 'rxjs';
 import type { MillraceError } from '../../kernel/errors.js';
 import type { StoredTask } from '../../store/single-task.store.js';
+import { eventsAfter } from './event-numbers.js';
 import type { NumberedEvent } from './task-requests.js';
 
 export class TaskWaiter {
@@ -47,7 +48,7 @@ export class TaskWaiter {
       this.isBehind = true;
       return;
     }
-    const fresh = events.filter(({ n }) => n > seen);
+    const fresh = eventsAfter(seen, events);
     if (fresh.length === 0) return;
     this.lastN = fresh.at(-1)!.n;
     this.events.next(fresh);

@@ -1,9 +1,9 @@
 /**
  * Callers who wait for tasks: thousands of them, with one subscription to each topic and one timer for all.
  *
- * Whoever waits joins before the task is stored, so its end cannot come between. An event only says that something is to be
- * read: ends that come in one turn are read together, and each waiter's task is looked up once a second in case the event was
- * lost. A listener who sees a gap in the numbers of a stream reads what is missing.
+ * Whoever waits joins before the task is stored, so its end cannot come between. An event only says what is to be read: ends that
+ * come in one turn are read together, and each waiter's task is looked up once a second in case the event was lost. A listener
+ * who sees a gap in the numbers of a stream reads what is missing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
@@ -15,7 +15,7 @@ import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { TaskReader } from './task-reader.js';
 import { TaskWaiter } from './task-waiter.js';
-import { numbered } from './tasks.service.js';
+import { numbered } from './event-numbers.js';
 
 const TICK_MS = 250;
 /** How long a lost event may go unnoticed. */

@@ -4,6 +4,7 @@ import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE, TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
 import { SingleTaskStore, type StoredTask, type TaskFilter } from '../../store/single-task.store.js';
+import { eventsAfter, numbered } from './event-numbers.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskRouting } from './task-routing.js';
 import { keyOf, summaryOf, TaskReader } from './task-reader.js';
@@ -57,7 +58,7 @@ export class TasksService {
   /** What a task has said after event number `after`, in order; a page of it when it is much. */
   async events(tenantSeq: number, id: string, after: number): Promise<NumberedEvent[]> {
     const rows = await this.store.events(await this.seqOf(tenantSeq, id), after);
-    return rows.flatMap(numbered).filter(({ n }) => n > after);
+    return eventsAfter(after, rows.flatMap(numbered));
   }
 
   /** Attempts that failed or lost their lease, oldest first. */
@@ -91,9 +92,4 @@ export class TasksService {
 
 export function noSuchTask(id: string): MillraceError {
   return new MillraceError('not_found', `No task found with id '${id}'.`);
-}
-
-/** The events of one row, each with its number. */
-export function numbered({ n, events }: { n: number; events: readonly Omit<NumberedEvent, 'n'>[] }): NumberedEvent[] {
-  return events.map((event, index) => ({ ...event, n: n - events.length + 1 + index }));
 }

@@ -29,6 +29,8 @@ const ABSENT_CODES = new Set([
   'ETIMEDOUT',
   SILENCE,
 ]);
+/** What a statement says of its own values: null, too long, of another type, out of range. */
+const DATA_NUMBERS = new Set([1048, 1264, 1366, 1406]);
 const READ_ONLY_NUMBERS = new Set([1290, 1792, 1836]);
 /** 1040, 1203, 1226: too many connections. 1045, 1044, 1049: not, or not yet, for us. */
 const REFUSING_NUMBERS = new Set([1040, 1203, 1226, ...READ_ONLY_NUMBERS, 1044, 1045, 1049]);
@@ -60,7 +62,8 @@ export function isSilence(error: unknown): boolean {
  */
 export function isOfNoCommit(error: unknown): boolean {
   if (isCollision(error) || isLockWait(error) || isDuplicateKey(error)) return true;
-  return READ_ONLY_NUMBERS.has(driverErrorOf(error).errno ?? 0);
+  const { errno = 0 } = driverErrorOf(error);
+  return DATA_NUMBERS.has(errno) || READ_ONLY_NUMBERS.has(errno);
 }
 
 export function isLost(error: unknown): boolean {

@@ -33,13 +33,13 @@ export const appendEvents = procedureOfMany(
       // The dispatcher that runs a task counts for itself, and says the same again under the same number.
       const isCounted = item.laneSeq !== null && item.firstN !== null;
       const lastN = isCounted ? 0 : (lastNs.get(seq) ?? (await tx.all(LAST, { taskSeq: seq }))[0]!.n);
-      const words = { seq, epoch, firstN: item.firstN ?? lastN + 1, events: item.events };
-      const n = lastNOf(words);
+      const span = { seq, epoch, firstN: item.firstN ?? lastN + 1, events: item.events };
+      const n = lastNOf(span);
       if (n <= lastN) {
         outcomes.push({ verdict: 'repeated', lastN: n, epoch });
         continue;
       }
-      await insertEvents(tx, [words]);
+      await insertEvents(tx, [span]);
       lastNs.set(seq, n);
       outcomes.push({ verdict: 'done', lastN: n, epoch });
     }

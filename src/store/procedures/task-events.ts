@@ -1,11 +1,11 @@
 /** Rows of `task_event`: several events each, under the number of the last one. */
-import { lastNOf, type NumberedEvents } from '../../kernel/progress-event.js';
+import { lastNOf, type EventSpan } from '../../kernel/progress-event.js';
 import type { Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 
 const INSERT = statement<{ taskSeq: number; n: number; epoch: number; events: string; now: number }>('event-insert');
 
-export interface AttemptEvents extends NumberedEvents {
+export interface AttemptEvents extends EventSpan {
   seq: number;
   epoch: number;
 }

@@ -1,5 +1,5 @@
 /** Plain shapes that cross the thread between stores and procedures. */
-import type { NumberedEvents } from '../../kernel/progress-event.js';
+import type { EventSpan } from '../../kernel/progress-event.js';
 
 /** Tokens of one answer, or of many added up. */
 export interface Usage {
@@ -69,8 +69,8 @@ export interface FinishedTask {
   usage: Usage | null;
   /** Whether somebody is to be called back; true also where that is not known. */
   hasCallback: boolean;
-  /** Of a stream: what it said last, stored together with its end. Null for all that have said nothing, or to somebody else. */
-  lastWords: NumberedEvents | null;
+  /** What it said last and is not stored yet; null where it says nothing, or has stored all of it before. */
+  lastWords: EventSpan | null;
 }
 
 /** What came of handing in a FinishedTask. */
