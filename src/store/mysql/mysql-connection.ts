@@ -50,8 +50,8 @@ export class MysqlConnection implements GroupConnection {
   private isUnsettled = false;
 
   /**
-   * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that is locked
-   * first of all, by all connections of this process, if there are several.
+   * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that all
+   * connections of this process lock first, but for their own marks, if there are several.
    */
   constructor(
     private readonly dataSource: DataSource,
