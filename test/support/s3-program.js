@@ -1,7 +1,7 @@
 /**
  * A program that keeps and reads one blob in S3, for tests that look at its memory or kill it:
  * `node s3-program.js <url> <upload|both> <MiB>`. Prints `uploading` when half of the bytes are written, and at the end how
- * far its memory rose above what it was before, in MiB, and whether the blob came back as it was.
+ * far its memory rose above what a smaller blob took before it, in MiB, and whether the blob came back as it was.
  */
 import { createHash } from 'node:crypto';
 import { S3BlobStore } from '../../dist/adapters/distributed/s3/s3-blob-store.js';
@@ -14,9 +14,10 @@ const chunks = Number(mebibytes) * 16;
 const log = { onRefused: say, onLeftBehind: say };
 const store = new S3BlobStore({ location: parseS3Url(url), clock: new SystemClock(), log });
 
-// What the library takes for itself is none of the blob's.
+// What is in flight at any time, and what the library takes for itself, is the same for all sizes.
+const WARM_CHUNKS = 48 * 16;
 const warm = await store.create('blob_warm');
-await warm.write(Buffer.alloc(CHUNK));
+for (let at = 0; at < WARM_CHUNKS; at += 1) await warm.write(Buffer.alloc(CHUNK, `${at} `));
 await warm.commit();
 for await (const _ of await store.read('blob_warm')) continue;
 const { maxRSS: before } = process.resourceUsage();
