@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeTime } from '../../../test/support/fake-time.js';
 import { START_AT } from '../../../test/support/fake-clock.js';
+import { LeaseRescue } from '../../modules/instances/lease-rescue.js';
+import type { EventBus } from '../../ports/event-bus.js';
+import type { CallbackStore } from '../../store/callback.store.js';
+import type { InstanceStore } from '../../store/instance.store.js';
 import type { RescueStep, TaskStore } from '../../store/task.store.js';
 import type { DispatchPorts } from './dispatch-ports.js';
 import type { DispatchTelemetry } from './dispatch-telemetry.js';
@@ -25,8 +29,13 @@ describe('leases that this process may have without knowing', () => {
     time = FakeTime.start();
     running = [1, 2];
     doubts = new LeaseDoubts(
-      { clock: time.clock, instance: { seq: OWNER_SEQ }, events: { publish } } as unknown as DispatchPorts,
-      { rescueUnknown } as unknown as TaskStore,
+      { clock: time.clock, instance: { seq: OWNER_SEQ } } as unknown as DispatchPorts,
+      new LeaseRescue(
+        { rescueUnknown } as unknown as TaskStore,
+        {} as CallbackStore,
+        {} as InstanceStore,
+        { publish } as unknown as EventBus,
+      ),
       { taskSeqs: () => running } as unknown as TaskRunner,
       { taskSeqs: () => [3] } as unknown as HandlerRunner,
       telemetry as unknown as DispatchTelemetry,

@@ -4,7 +4,7 @@
  * is compared with what it runs, and goes back to its place if it is not among that.
  */
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { TaskStore } from '../../store/task.store.js';
+import { LeaseRescue } from '../../modules/instances/lease-rescue.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
@@ -25,7 +25,7 @@ export class LeaseDoubts implements BeforeApplicationShutdown {
 
   constructor(
     private readonly ports: DispatchPorts,
-    private readonly tasks: TaskStore,
+    private readonly rescue: LeaseRescue,
     private readonly calls: TaskRunner,
     private readonly functions: HandlerRunner,
     private readonly telemetry: DispatchTelemetry,
@@ -65,15 +65,8 @@ export class LeaseDoubts implements BeforeApplicationShutdown {
   }
 
   private async takeBack(until: number): Promise<void> {
-    const { events, instance } = this.ports;
-    let total = 0;
-    for (let isMore = true; isMore;) {
-      const known = [...this.calls.taskSeqs(), ...this.functions.taskSeqs()];
-      const step = await this.tasks.rescueUnknown(instance.seq, until, known);
-      for (const batchSeq of step.doneBatchSeqs) events.publish('batch.finalize', { batchSeq });
-      total += step.rescued;
-      isMore = step.isMore;
-    }
+    const known = () => [...this.calls.taskSeqs(), ...this.functions.taskSeqs()];
+    const total = await this.rescue.takeBackUnknown(this.ports.instance.seq, until, known);
     if (total > 0) this.telemetry.foundUnknown(total);
   }
 }

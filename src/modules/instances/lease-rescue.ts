@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EventBus } from '../../ports/event-bus.js';
 import { CallbackStore } from '../../store/callback.store.js';
 import { InstanceStore } from '../../store/instance.store.js';
-import { TaskStore } from '../../store/task.store.js';
+import { TaskStore, type RescueStep } from '../../store/task.store.js';
 
 /** How many leases went back to their places. */
 export interface Rescued {
@@ -10,7 +10,7 @@ export interface Rescued {
   callbacks: number;
 }
 
-/** Takes back the leases of instances that are dead, in steps that hold nobody up. */
+/** Takes back leases that are lost, mostly those of instances that are dead, in steps that hold nobody up. */
 @Injectable()
 export class LeaseRescue {
   constructor(
@@ -22,7 +22,10 @@ export class LeaseRescue {
 
   /** `deadSeq`: null for all instances but `ownSeq`, where those are known to be dead. */
   async takeBack(ownSeq: number, deadSeq: number | null): Promise<Rescued> {
-    return { tasks: await this.takeTasks(ownSeq, deadSeq), callbacks: await this.takeCallbacks(ownSeq, deadSeq) };
+    return {
+      tasks: await this.takeTasks(() => this.tasks.rescue(ownSeq, deadSeq)),
+      callbacks: await this.takeCallbacks(ownSeq, deadSeq),
+    };
   }
 
   /** What all that have ended still hold, one after the other; each is noted to hold nothing any more. */
@@ -34,10 +37,15 @@ export class LeaseRescue {
     }
   }
 
-  private async takeTasks(ownSeq: number, deadSeq: number | null): Promise<number> {
+  /** What this instance itself has leased until then, epoch ms, but for the rows it knows of; how many tasks it was. */
+  takeBackUnknown(ownSeq: number, leasedUntil: number, known: () => readonly number[]): Promise<number> {
+    return this.takeTasks(() => this.tasks.rescueUnknown(ownSeq, leasedUntil, known()));
+  }
+
+  private async takeTasks(rescue: () => Promise<RescueStep>): Promise<number> {
     let total = 0;
     for (let isMore = true; isMore;) {
-      const step = await this.tasks.rescue(ownSeq, deadSeq);
+      const step = await rescue();
       for (const batchSeq of step.doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
       total += step.rescued;
       isMore = step.isMore;

@@ -11,18 +11,16 @@ export type ToValues = (object: Readonly<Record<string, unknown>>) => unknown[];
 /** An object of the values that begin at `from`. */
 export type ToObject = (values: readonly unknown[], from: number) => Record<string, unknown>;
 
-export interface CompiledFields {
-  toValues: ToValues;
-  toObject: ToObject;
+export function compileToValues(keys: readonly string[]): ToValues {
+  const reads = keys.map((key) => `object[${JSON.stringify(key)}]`);
+  return compileFunction(`return [${reads.join(', ')}];`, ['object']) as ToValues;
 }
 
-export function compileFields(keys: readonly string[]): CompiledFields {
-  const names = keys.map((key) => JSON.stringify(key));
-  const reads = names.map((name) => `object[${name}]`);
-  // In brackets this one is a key like any other.
-  const fields = names.map((name, index) => `${name === '"__proto__"' ? `[${name}]` : name}: values[from + ${index}]`);
-  return {
-    toValues: compileFunction(`return [${reads.join(', ')}];`, ['object']) as ToValues,
-    toObject: compileFunction(`return { ${fields.join(', ')} };`, ['values', 'from']) as ToObject,
-  };
+export function compileToObject(keys: readonly string[]): ToObject {
+  const fields = keys.map((key, index) => {
+    const name = JSON.stringify(key);
+    // In brackets this one is a key like any other.
+    return `${key === '__proto__' ? `[${name}]` : name}: values[from + ${index}]`;
+  });
+  return compileFunction(`return { ${fields.join(', ')} };`, ['values', 'from']) as ToObject;
 }

@@ -3,7 +3,7 @@
  * said once and their values stand in one flat array; as objects of their own they cost the main thread more than anything
  * else it does for a write, and as JSON every answer of a model would be escaped and unescaped on its way to the disk.
  */
-import { compileFields, type CompiledFields } from './compiled-fields.js';
+import { compileToObject, compileToValues } from './compiled-fields.js';
 import type { WriteCall, WriteOutcome } from '../group-executor.js';
 
 /** Objects of one shape, row after row, each in the order of the keys. */
@@ -83,7 +83,7 @@ function pack(packs: Pack[], item: unknown): number {
   const rows = isList ? item : [item];
   const { keys, values, counts } = tableFor(packs, rows[0]!, isList);
   counts?.push(rows.length);
-  const { toValues } = fieldsOf(keys);
+  const toValues = toValuesOf(keys);
   let size = 0;
   for (const row of rows) {
     for (const value of toValues(row)) {
@@ -114,7 +114,7 @@ function unpack(packs: readonly Pack[]): unknown[] {
 }
 
 function rowsOf({ keys, values }: Table): Row[] {
-  const { toObject } = fieldsOf(keys);
+  const toObject = toObjectOf(keys);
   const rows: Row[] = [];
   for (let from = 0; from < values.length; from += keys.length) rows.push(toObject(values, from));
   return rows;
@@ -122,16 +122,20 @@ function rowsOf({ keys, values }: Table): Row[] {
 
 /** Shapes are those of our own procedures, a few dozen; should anything else come, it does not pile up. */
 const MAX_SHAPES = 1_000;
-const shapes = new Map<string, CompiledFields>();
+const toValuesOf = perShape(compileToValues);
+const toObjectOf = perShape(compileToObject);
 
-function fieldsOf(keys: readonly string[]): CompiledFields {
-  const shape = JSON.stringify(keys);
-  let fields = shapes.get(shape);
-  if (!fields) {
-    if (shapes.size >= MAX_SHAPES) shapes.clear();
-    shapes.set(shape, (fields = compileFields(keys)));
-  }
-  return fields;
+function perShape<F>(compile: (keys: readonly string[]) => F): (keys: readonly string[]) => F {
+  const compiled = new Map<string, F>();
+  return (keys) => {
+    const shape = JSON.stringify(keys);
+    let made = compiled.get(shape);
+    if (made === undefined) {
+      if (compiled.size >= MAX_SHAPES) compiled.clear();
+      compiled.set(shape, (made = compile(keys)));
+    }
+    return made;
+  };
 }
 
 function isRow(value: unknown): value is Row {

@@ -1,5 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3';
-import { compileFields, type ToObject, type ToValues } from './compiled-fields.js';
+import { compileToObject, compileToValues, type ToObject, type ToValues } from './compiled-fields.js';
 import type { SqlCatalog } from '../sql-catalog.js';
 import type { SqlParams } from '../statement.js';
 
@@ -23,9 +23,9 @@ export class PreparedStatement {
     });
     this.prepared = database.prepare(positional);
     this.names = names;
-    this.toValues = compileFields(names).toValues;
+    this.toValues = compileToValues(names);
     const columns = this.prepared.reader ? this.prepared.columns().map(({ name }) => name) : null;
-    this.toRow = columns && compileFields(columns).toObject;
+    this.toRow = columns && compileToObject(columns);
     if (this.toRow !== null) this.prepared.raw();
   }
 
