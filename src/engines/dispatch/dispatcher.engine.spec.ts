@@ -53,13 +53,21 @@ describe('a permit for a task that is about to be stored', () => {
   let lanes: Map<number, Lane>;
   let starts: EarlyStarts;
   let engine: DispatcherEngine;
-  const runner = { start: vi.fn(), release: vi.fn(), known: vi.fn(() => 'known'), load: vi.fn(() => ['loaded']) };
+  let clock: FakeClock;
+  const runner = {
+    beginEarly: vi.fn((): string | null => 'call'),
+    giveUp: vi.fn(),
+    start: vi.fn(),
+    release: vi.fn(),
+    known: vi.fn(() => 'known'),
+    load: vi.fn(() => ['loaded']),
+  };
   const doubt = vi.fn();
   const lease = vi.fn((..._: unknown[]) => Promise.resolve([] as LeasedTask[]));
 
   beforeEach(() => {
     vi.clearAllMocks();
-    const clock = new FakeClock();
+    clock = new FakeClock();
     limiter = new MemoryLimiter({ clock, onError: vi.fn() });
     lanes = new Map();
     starts = new EarlyStarts();
@@ -84,7 +92,7 @@ describe('a permit for a task that is about to be stored', () => {
 
   function reserve(lane: Lane) {
     lanes.set(lane.seq, lane);
-    return starts.reserve(lane);
+    return starts.reserve(lane, TASK);
   }
 
   it('comes with a lease for this process', async () => {
@@ -100,11 +108,12 @@ describe('a permit for a task that is about to be stored', () => {
   it('is used on the task itself, which is not read again', async () => {
     const lane = laneOf(0);
     const start = await reserve(lane);
-    start!.settle(TASK, putOf(leasedOf(TASK.id)));
+    start!.settle(putOf(leasedOf(TASK.id)));
     expect(runner.known).toHaveBeenCalledWith(
       leasedOf(TASK.id),
       expect.objectContaining({ id: TASK.id, expiresAt: 1005 }),
       '{}',
+      'call',
     );
     expect(runner.start).toHaveBeenCalledWith(lane, UPSTREAM, expect.anything(), ['known']);
     expect(await limiter.inUse(KEY)).toBe(1);
@@ -112,7 +121,8 @@ describe('a permit for a task that is about to be stored', () => {
 
   it('is used on what was ahead of it', async () => {
     const start = await reserve(laneOf(0));
-    start!.settle(TASK, putOf(leasedOf('task_0')));
+    start!.settle(putOf(leasedOf('task_0')));
+    expect(runner.giveUp).toHaveBeenCalledWith('call', UPSTREAM);
     expect(runner.load).toHaveBeenCalledWith([leasedOf('task_0')]);
     expect(runner.start).toHaveBeenCalledWith(expect.anything(), UPSTREAM, expect.anything(), ['loaded']);
   });
@@ -123,8 +133,9 @@ describe('a permit for a task that is about to be stored', () => {
     ['could not be stored', undefined],
   ])('goes back when the task %s', async (_, outcome) => {
     const start = await reserve(laneOf(0));
-    start!.settle(TASK, outcome);
+    start!.settle(outcome);
     expect(await limiter.inUse(KEY)).toBe(0);
+    expect(runner.giveUp).toHaveBeenCalledWith('call', UPSTREAM);
     expect(runner.start).not.toHaveBeenCalled();
     expect(doubt).toHaveBeenCalledTimes(outcome === undefined ? 1 : 0);
   });
@@ -132,9 +143,59 @@ describe('a permit for a task that is about to be stored', () => {
   it('goes back with the task when the server stops meanwhile', async () => {
     const start = await reserve(laneOf(0));
     engine.stop();
-    start!.settle(TASK, putOf(leasedOf(TASK.id)));
+    start!.settle(putOf(leasedOf(TASK.id)));
     expect(await limiter.inUse(KEY)).toBe(0);
+    expect(runner.giveUp).toHaveBeenCalledWith('call', UPSTREAM);
     expect(runner.release).toHaveBeenCalledWith(expect.anything(), [leasedOf(TASK.id)]);
+  });
+
+  it('comes with a call that has begun, of this task', async () => {
+    const lane = laneOf(0);
+    await reserve(lane);
+    expect(runner.beginEarly).toHaveBeenCalledWith(lane, UPSTREAM, expect.anything(), TASK);
+  });
+
+  it('comes without one where the call has to wait', async () => {
+    runner.beginEarly.mockReturnValueOnce(null);
+    (await reserve(laneOf(0)))!.settle(putOf(null));
+    expect(runner.giveUp).not.toHaveBeenCalled();
+  });
+
+  it('comes without one while something waits in the lane, or has just been put there', async () => {
+    const lane = laneOf(0);
+    await reserve(lane);
+    starts.passBy(lane.seq);
+    clock.advance(99);
+    expect(await reserve(lane)).not.toBeNull();
+    expect(runner.beginEarly).toHaveBeenCalledOnce();
+    clock.advance(1);
+    limiter.release(KEY, 1);
+    await reserve(lane);
+    expect(runner.beginEarly).toHaveBeenCalledTimes(2);
+  });
+
+  it('comes without one after a call for the lane, and after a task that found no permit', async () => {
+    const lane = laneOf(0);
+    lanes.set(lane.seq, lane);
+    await engine.called(lane.seq);
+    await reserve(lane);
+    expect(runner.beginEarly).not.toHaveBeenCalled();
+    clock.advance(100);
+    await limiter.acquire(KEY, 0, CONCURRENCY, UPSTREAM);
+    expect(await reserve(lane)).toBeNull();
+    limiter.release(KEY, CONCURRENCY);
+    await reserve(lane);
+    expect(runner.beginEarly).not.toHaveBeenCalled();
+  });
+
+  it('comes without one for a second after one was for nothing', async () => {
+    (await reserve(laneOf(0)))!.settle(undefined);
+    clock.advance(999);
+    (await reserve(laneOf(0)))!.settle(putOf(leasedOf(TASK.id)));
+    expect(runner.beginEarly).toHaveBeenCalledOnce();
+    clock.advance(1);
+    await reserve(laneOf(0));
+    expect(runner.beginEarly).toHaveBeenCalledTimes(2);
   });
 
   it.each<[string, Lane]>([
@@ -165,6 +226,6 @@ describe('a permit for a task that is about to be stored', () => {
   });
 
   it('is given by nobody where no upstreams are called', async () => {
-    expect(await new EarlyStarts().reserve(laneOf(0))).toBeNull();
+    expect(await new EarlyStarts().reserve(laneOf(0), TASK)).toBeNull();
   });
 });

@@ -11,11 +11,11 @@ import { EarlyStarts, type EarlyStart, type EarlyStarter } from '../../modules/t
 import { QueuesService, type Lane } from '../../modules/queues/queues.service.js';
 import { rateKeyOf } from '../../modules/queues/queue.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
-import type { NewTask, PutTask } from '../../store/procedures/single-shapes.js';
-import type { LeasedTask } from '../../store/procedures/task-shapes.js';
+import type { NewTask, PutOutcome, PutTask } from '../../store/procedures/single-shapes.js';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
+import type { EarlyCall } from './early-call.js';
 import { HungryLanes } from './hungry-lanes.js';
 import { LaneStock } from './lane-stock.js';
 import { LeaseDoubts } from './lease-doubts.js';
@@ -69,34 +69,47 @@ export class DispatcherEngine implements EarlyStarter {
   /** A call: the lane has ready tasks. */
   async called(laneSeq: number): Promise<void> {
     this.stockOf(laneSeq).mayHaveMore = true;
+    this.passBy(laneSeq);
     await this.workLane(laneSeq);
   }
 
-  /** A permit for a task that is about to be put, if nothing would go before it. */
-  async reserve({ seq }: Lane): Promise<EarlyStart | null> {
+  /** A permit for a task that is about to be put, if nothing would go before it; and its call, which begins at once. */
+  async reserve({ seq }: Lane, task: NewTask): Promise<EarlyStart | null> {
     const bench = this.benchOf(seq);
-    if (bench === null || !isFree(bench, this.hungry)) return null;
-    const { lane, gate } = bench;
-    const { limiter, instance } = this.ports;
+    const start = bench !== null && isFree(bench, this.hungry) ? await this.startIn(bench, task) : null;
+    if (start === null) this.passBy(seq);
+    return start;
+  }
+
+  passBy(laneSeq: number): void {
+    this.stocks.get(laneSeq)?.noteWaiting(this.ports.clock.now());
+  }
+
+  private async startIn(bench: Bench, task: NewTask): Promise<EarlyStart | null> {
+    const { lane, upstream, gate, stock } = bench;
+    const { limiter, instance, clock } = this.ports;
     if ((await limiter.acquire(gate.key, lane.level, 1, gate.limits)) === 0) return null;
+    const early = stock.seemsEmpty(clock.now()) ? this.runner.beginEarly(lane, upstream, gate, task) : null;
     return {
       lease: { ownerSeq: instance.seq, isUntyped: isShared(lane) },
-      settle: (task, outcome) => {
-        if (outcome === undefined) this.doubts.note();
-        if (outcome?.kind === 'put' && outcome.leased !== null) this.startEarly(bench, task, outcome, outcome.leased);
-        else limiter.release(gate.key, 1, 1);
-      },
+      settle: (outcome) => this.settle(bench, task, early, outcome),
     };
   }
 
-  private startEarly(bench: Bench, task: NewTask, outcome: PutTask, leased: LeasedTask): void {
+  private settle(bench: Bench, task: NewTask, early: EarlyCall | null, outcome: PutOutcome | undefined): void {
     const { lane, upstream, gate, stock } = bench;
-    const isOwn = leased.id === task.id;
-    const loaded = isOwn ? [this.runner.known(leased, singleOf(task, outcome), task.body)] : this.runner.load([leased]);
+    const put = outcome?.kind === 'put' ? outcome : null;
+    const leased = put?.leased ?? null;
+    const isOwn = leased?.id === task.id;
+    if (outcome === undefined) this.doubts.note();
+    if (!isOwn) stock.noteSurprise(this.ports.clock.now());
+    if (early && (!isOwn || this.isStopping)) this.runner.giveUp(early, upstream);
+    if (leased === null || this.isStopping) this.ports.limiter.release(gate.key, 1, early ? 0 : 1);
+    if (leased === null) return;
+    if (this.isStopping) return this.runner.release(lane, [leased]);
     if (!isOwn) stock.mayHaveMore = true;
-    if (!this.isStopping) return this.runner.start(lane, upstream, gate, loaded);
-    this.ports.limiter.release(gate.key, 1, 1);
-    this.runner.release(lane, [leased]);
+    const own = isOwn ? this.runner.known(leased, singleOf(task, put!), task.body, early) : null;
+    this.runner.start(lane, upstream, gate, own ? [own] : this.runner.load([leased]));
   }
 
   /** From now on nothing is leased and nothing started. */

@@ -4,7 +4,8 @@ import { EventStreamReader, isEventStream } from './event-stream-reader.js';
 
 function read(...pieces: (string | Buffer)[]): { groups: ProgressEvent[][]; reader: EventStreamReader } {
   const groups: ProgressEvent[][] = [];
-  const reader = new EventStreamReader((events) => groups.push(events));
+  const reader = new EventStreamReader();
+  reader.passTo((events) => groups.push(events));
   for (const piece of pieces) reader.take(Buffer.from(piece));
   return { groups, reader };
 }
@@ -37,6 +38,16 @@ describe('EventStreamReader', () => {
     expect(groups).toEqual([]);
     reader.end();
     expect(dataOf(groups)).toEqual([['"[DONE]"']]);
+  });
+
+  it('keeps what comes before anybody wants it', () => {
+    const reader = new EventStreamReader();
+    const groups: ProgressEvent[][] = [];
+    reader.take(Buffer.from('data: 1\n\n'));
+    reader.take(Buffer.from('data: 2\n\n'));
+    reader.passTo((events) => groups.push(events));
+    reader.take(Buffer.from('data: 3\n\n'));
+    expect(dataOf(groups)).toEqual([['"1"', '"2"'], ['"3"']]);
   });
 
   it.each([

@@ -12,9 +12,13 @@ export class EventStreamReader {
   private readonly decoder = new StringDecoder('utf8');
   private readonly parser = createParser({ onEvent: (message) => this.events.push(this.eventOf(message)) });
   private events: ProgressEvent[] = [];
+  private sink: ((events: ProgressEvent[]) => void) | null = null;
 
-  /** `sink` gets the events of one piece together. */
-  constructor(private readonly sink: (events: ProgressEvent[]) => void) {}
+  /** `sink` gets the events of one piece together, and those that came before, which were kept. */
+  passTo(sink: (events: ProgressEvent[]) => void): void {
+    this.sink = sink;
+    this.pass();
+  }
 
   take(chunk: Buffer): void {
     this.parser.feed(this.decoder.write(chunk));
@@ -28,10 +32,10 @@ export class EventStreamReader {
   }
 
   private pass(): void {
-    const { events } = this;
-    if (events.length === 0) return;
+    const { events, sink } = this;
+    if (events.length === 0 || sink === null) return;
     this.events = [];
-    this.sink(events);
+    sink(events);
   }
 
   /** Objects stay JSON; all else, such as `[DONE]`, becomes a JSON string of what was written. */

@@ -9,6 +9,7 @@ function tasks(count: number, batchSeq = 1, from = 1): LoadedTask[] {
     task: { seq: from + place, id: null, epoch: 1, batchSeq, bodyOffset: 0, bodyLength: 1, tries: 0 },
     input: NO_INPUT,
     place,
+    early: null,
   }));
 }
 

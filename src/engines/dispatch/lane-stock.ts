@@ -10,6 +10,10 @@ const AHEAD_MS = 25;
 const PACE_WINDOW_MS = 100;
 /** Tasks that wait longer go back: the upstream has stopped, and others should see them as ready. */
 const STALE_MS = 2000;
+/** How long a lane that has been told of waiting tasks is not taken to be empty. */
+const BUSY_MS = 100;
+/** The same, when it was taken to be empty and was not: then others put into it of whom this process does not hear. */
+const SURPRISE_MS = 1000;
 /** Fewer are not worth a lease of their own. */
 const MIN_AHEAD = 4;
 const MAX_AHEAD = 400;
@@ -20,6 +24,7 @@ export class LaneStock {
   private windowStartedAt = 0;
   private startedInWindow = 0;
   private startedBefore = 0;
+  private emptyFrom = 0;
   /** Whether the lane may have ready tasks beyond those in stock. */
   mayHaveMore = true;
   /** Whether a lease for this lane is under way. */
@@ -59,6 +64,21 @@ export class LaneStock {
     const gone = this.tasks.filter(isGone);
     if (gone.length > 0) this.tasks = this.tasks.filter((task) => !isGone(task));
     return gone;
+  }
+
+  /** Whether a task that is put now will, as far as anybody here knows, be the next one. */
+  seemsEmpty(now: number): boolean {
+    return now >= this.emptyFrom;
+  }
+
+  /** A task waits, or is about to be stored as one that does: what is put after it is not the next. */
+  noteWaiting(now: number): void {
+    this.emptyFrom = Math.max(this.emptyFrom, now + BUSY_MS);
+  }
+
+  /** A task that was to be the next one was not, or was not stored. */
+  noteSurprise(now: number): void {
+    this.emptyFrom = now + SURPRISE_MS;
   }
 
   private notePace(now: number, started: number): void {

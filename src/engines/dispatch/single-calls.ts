@@ -1,12 +1,20 @@
-/** What the call of a single task has that the call of a batch line has not: an endpoint of its own, a caller, a stream. */
+/**
+ * What the call of a single task has that the call of a batch line has not: an endpoint of its own, a stream, and a caller, for
+ * whose sake it may begin early.
+ */
 import { Injectable } from '@nestjs/common';
 import { isEndpoint } from '../../kernel/endpoint.js';
+import type { Lane } from '../../modules/queues/queues.service.js';
+import type { Upstream } from '../../modules/upstreams/upstream.js';
+import type { NewTask } from '../../store/procedures/single-shapes.js';
+import { EarlyCall } from './early-call.js';
 import { EventRelays } from './event-relays.js';
 import type { EventRelay } from './event-relay.js';
 import { EventStreamReader } from './event-stream-reader.js';
 import { Recorder, type Held } from './recorder.js';
 import { isStreaming, type SingleTask } from './single-task.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
+import { UpstreamClient } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 
@@ -21,13 +29,25 @@ export class SingleCalls {
   constructor(
     private readonly relays: EventRelays,
     private readonly recorder: Recorder,
+    private readonly client: UpstreamClient,
   ) {}
 
+  /** Calls the upstream for a task that is about to be stored; null where that has to wait. */
+  begin({ queue }: Lane, upstream: Upstream, task: NewTask): EarlyCall | null {
+    const endpoint = task.endpoint ?? queue.endpoint;
+    if (task.body === null || endpoint === null || !isEndpoint(endpoint)) return null;
+    const body = Buffer.from(task.body);
+    const reader = isStreaming(task) ? new EventStreamReader() : null;
+    return new EarlyCall(this.client.post({ upstream, endpoint, body, bodyLength: body.length, reader }), reader);
+  }
+
   /** Null when the answer is wanted whole. `onLost`: told when the store says that the task is not ours any more. */
-  stream(held: Held, single: SingleTask, onLost: () => void): StreamedCall | null {
+  stream(held: Held, single: SingleTask, early: EarlyCall | null, onLost: () => void): StreamedCall | null {
     if (!isStreaming(single)) return null;
     const relay = this.relays.open(held, single, 0, onLost);
-    return { relay, reader: new EventStreamReader((events) => relay.say(events)) };
+    const reader = early?.reader ?? new EventStreamReader();
+    reader.passTo((events) => relay.say(events));
+    return { relay, reader };
   }
 
   /** Where the task goes: its own endpoint, else that of its queue, which had no upstream when what is none was let in. */

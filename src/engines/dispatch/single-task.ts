@@ -22,7 +22,7 @@ function isWaitedFor({ mode }: SingleTask): boolean {
   return mode !== 'callback';
 }
 
-export function isStreaming({ mode }: SingleTask): boolean {
+export function isStreaming({ mode }: Pick<SingleTask, 'mode'>): boolean {
   return mode === 'streaming';
 }
 

@@ -4,12 +4,14 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MillraceError } from '../../kernel/errors.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { BatchSources, type BatchSource } from './batch-sources.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
+import type { EarlyCall } from './early-call.js';
 import type { SingleTask } from './single-task.js';
 import { readBodies, streamBody } from './slice-bodies.js';
 import { UpstreamFailure } from './upstream-answer.js';
@@ -30,6 +32,8 @@ export interface LoadedTask {
   input: Promise<SliceInput | UpstreamFailure>;
   /** Its place in the bodies of the input. */
   place: number;
+  /** Its call, where it is under way. */
+  early: EarlyCall | null;
 }
 
 export interface LargeBody {
@@ -50,14 +54,15 @@ export class SliceLoader {
     return [...groupByBatch(slice)].flatMap(([batchSeq, tasks]) => {
       const reading = batchSeq === null ? this.readSingles(tasks) : this.readLines(batchSeq, tasks);
       const input = reading.catch((error: unknown) => this.unreadable(error));
-      return tasks.map((task, place) => ({ task, input, place }));
+      return tasks.map((task, place) => ({ task, input, place, early: null }));
     });
   }
 
   /** A single task of which everything is known already. */
-  known(task: LeasedTask, single: SingleTask, body: string | null): LoadedTask {
-    const input = { source: null, singles: [single], bodies: [body === null ? null : Buffer.from(body)] };
-    return { task, input: Promise.resolve(input), place: 0 };
+  known(task: LeasedTask, single: SingleTask, body: string | null, early: EarlyCall | null): LoadedTask {
+    const input = { source: null, singles: [single], bodies: [body === null || early ? null : Buffer.from(body)] };
+    // What an early call has brought must not be told in the turn in which its caller hears that the task is stored.
+    return { task, input: early ? nextTurn(input) : Promise.resolve(input), place: 0, early };
   }
 
   /** A body that was too large to be read with its slice. */

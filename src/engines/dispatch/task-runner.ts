@@ -13,11 +13,13 @@ import type { Upstream } from '../../modules/upstreams/upstream.js';
 import { Clock } from '../../kernel/clock.js';
 import { Limiter } from '../../ports/limiter.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
+import type { NewTask } from '../../store/procedures/single-shapes.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
+import type { EarlyCall } from './early-call.js';
 import { Recorder, type Held } from './recorder.js';
 import { SingleCalls, type StreamedCall } from './single-calls.js';
 import { maxTriesOf, timeLeftOf, type SingleTask } from './single-task.js';
-import { SliceLoader, type LargeBody, type LoadedTask, type SliceInput } from './slice-loader.js';
+import { SliceLoader, type LoadedTask, type SliceInput } from './slice-loader.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
@@ -26,6 +28,8 @@ import { judgeAnswer, judgeFailure, type Tries, type Verdict } from './verdict.j
 interface Running extends Held, Slotted {
   gate: UpstreamGate;
   upstream: Upstream;
+  /** The call, where it was under way before the task was stored. */
+  early: EarlyCall | null;
   call: UpstreamCall | null;
   /** Of a streaming task; null for all others, and until it has been read. */
   stream: StreamedCall | null;
@@ -57,15 +61,28 @@ export class TaskRunner {
     return this.loader.load(slice);
   }
 
+  /**
+   * Begins the call of a single task that is about to be stored, with a permit in hand; null where it has to wait. It must be
+   * told what to do with it: `known` and `start`, or `giveUp`.
+   */
+  beginEarly(lane: Lane, upstream: Upstream, gate: UpstreamGate, task: NewTask): EarlyCall | null {
+    return gate.isUntroubled ? this.singleCalls.begin(lane, upstream, task) : null;
+  }
+
+  giveUp(early: EarlyCall, upstream: Upstream): void {
+    early.giveUp();
+    this.telemetry.called(upstream.name, 'aborted', early.startedAt);
+  }
+
   /** For a single task that this process has just stored. */
-  known(task: LeasedTask, single: SingleTask, body: string | null): LoadedTask {
-    return this.loader.known(task, single, body);
+  known(task: LeasedTask, single: SingleTask, body: string | null, early: EarlyCall | null): LoadedTask {
+    return this.loader.known(task, single, body, early);
   }
 
   /** Starts tasks; each holds a permit of the gate. */
   start(lane: Lane, upstream: Upstream, gate: UpstreamGate, tasks: readonly LoadedTask[]): void {
     const startedAt = this.clock.now();
-    for (const { task, input, place } of tasks) {
+    for (const { task, input, place, early } of tasks) {
       const running: Running = {
         task,
         lane,
@@ -73,6 +90,7 @@ export class TaskRunner {
         single: null,
         gate,
         upstream,
+        early,
         call: null,
         stream: null,
         abortReason: null,
@@ -152,7 +170,7 @@ export class TaskRunner {
     const input = await reading;
     if (!(input instanceof UpstreamFailure) && input.singles !== null) {
       running.single = input.singles[place]!;
-      running.stream = this.singleCalls.stream(running, running.single, () => this.lose(running));
+      running.stream = this.singleCalls.stream(running, running.single, running.early, () => this.lose(running));
     }
     const result = await this.call(running, input, place);
     if (running.isLost) return;
@@ -178,17 +196,17 @@ export class TaskRunner {
     input: SliceInput | UpstreamFailure,
     place: number,
   ): Promise<UpstreamAnswer | UpstreamFailure> {
-    const { gate, upstream } = running;
-    const startedAt = performance.now();
+    const { gate, upstream, early } = running;
+    const startedAt = early?.startedAt ?? performance.now();
     try {
       if (input instanceof UpstreamFailure) throw input;
-      const endpoint = input.source !== null ? input.source.endpoint : this.singleCalls.endpointOf(running);
-      const body = input.bodies[place] ?? (await this.loader.stream(input, place, running.task));
+      const begin = early ? () => early.call : await this.prepare(running, input, place);
       crashPoint('dispatch:leased');
-      const answer = await gate.run(() => this.send(running, endpoint, body));
+      const answer = await gate.run(() => this.follow(running, begin()));
       this.telemetry.called(upstream.name, String(answer.status), startedAt);
       return answer;
     } catch (error) {
+      early?.giveUp(); // where the breaker did not let us have its answer
       if (!(error instanceof UpstreamFailure)) throw error;
       this.telemetry.called(upstream.name, error.kind, startedAt);
       return error;
@@ -198,15 +216,21 @@ export class TaskRunner {
     }
   }
 
-  private send(running: Running, endpoint: string, body: Buffer | LargeBody): Promise<UpstreamAnswer> {
+  private async prepare(running: Running, input: SliceInput, place: number): Promise<() => UpstreamCall> {
     const { upstream, stream } = running;
-    const call = this.client.post({
-      upstream,
-      endpoint,
-      body: 'stream' in body ? body.stream : body,
-      bodyLength: body.length,
-      reader: stream === null ? null : stream.reader,
-    });
+    const endpoint = input.source !== null ? input.source.endpoint : this.singleCalls.endpointOf(running);
+    const body = input.bodies[place] ?? (await this.loader.stream(input, place, running.task));
+    return () =>
+      this.client.post({
+        upstream,
+        endpoint,
+        body: 'stream' in body ? body.stream : body,
+        bodyLength: body.length,
+        reader: stream === null ? null : stream.reader,
+      });
+  }
+
+  private follow(running: Running, call: UpstreamCall): Promise<UpstreamAnswer> {
     running.call = call;
     if (running.abortReason !== null) call.abort(running.abortReason);
     return call.answer;

@@ -38,7 +38,8 @@ const GATEWAY_FAILURES = new Set([502, 504]);
 export class UpstreamGate {
   private readonly breaker: CircuitBreakerPolicy;
   private limit: number;
-  private isUntroubled = true;
+  /** Whether all goes well, and a call need not ask whether it may be made. */
+  isUntroubled = true;
   private slowDowns = 0;
   private slowedAt = -SLOW_DOWN_ONCE_MS;
   private broken: UpstreamCondition['broken'] = null;

@@ -7,7 +7,7 @@ import { newId } from '../../kernel/ids.js';
 import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import type { Lane } from '../queues/queues.service.js';
-import { EarlyStarts } from './early-starts.js';
+import { EarlyStarts, type EarlyStart } from './early-starts.js';
 import { Spill } from './spill.js';
 import { TaskNotices } from './task-notices.js';
 import { TaskRouting } from './task-routing.js';
@@ -30,13 +30,13 @@ export class TaskIntake {
    */
   async put(request: PutRequest, id = newId('task')): Promise<PutReceipt> {
     const { task, lane } = await this.toTask(request, id);
-    const start = isAwaited(task) ? await this.earlyStarts.reserve(lane) : null;
+    const start = await this.startOf(task, lane);
     if (start) task.lease = start.lease;
     let outcome: PutOutcome | undefined;
     try {
       [outcome] = await this.store.put([task]);
     } finally {
-      start?.settle(task, outcome);
+      start?.settle(outcome);
     }
     this.announce([task], [outcome!]);
     return receiptOf(outcome!);
@@ -46,6 +46,7 @@ export class TaskIntake {
   async putMany(requests: readonly PutRequest[]): Promise<(PutReceipt | MillraceError)[]> {
     const made = await Promise.all(requests.map((request) => this.toTask(request, newId('task')).catch(asRefusal)));
     const tasks = made.flatMap((each) => (each instanceof MillraceError ? [] : [each.task]));
+    for (const { laneSeq } of tasks) this.earlyStarts.passBy(laneSeq);
     const outcomes = await this.store.put(tasks);
     this.announce(tasks, outcomes);
     let next = 0;
@@ -54,6 +55,12 @@ export class TaskIntake {
       const outcome = outcomes[(next += 1) - 1]!;
       return outcome.kind === 'refused' ? MillraceError.fromPlain(outcome.error) : receiptOf(outcome);
     });
+  }
+
+  private async startOf(task: NewTask, lane: Lane): Promise<EarlyStart | null> {
+    if (isAwaited(task)) return this.earlyStarts.reserve(lane, task);
+    this.earlyStarts.passBy(lane.seq);
+    return null;
   }
 
   private async toTask(request: PutRequest, id: string): Promise<{ task: NewTask; lane: Lane }> {
