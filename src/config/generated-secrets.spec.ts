@@ -52,4 +52,23 @@ describe('the data folder', () => {
       expect(statSync(path).mode & 0o777).toBe(0o700);
     }
   });
+
+  describe('of somebody else', () => {
+    const refuse = (code: string) => () => {
+      throw Object.assign(new Error('refused'), { code });
+    };
+
+    it('is used where he lets us in', () => {
+      prepareDataFolder(folder.path, { chmod: refuse('EPERM') });
+    });
+
+    it('is refused where he does not, with what to do', () => {
+      const prepare = () => prepareDataFolder(folder.path, { chmod: refuse('EPERM'), access: refuse('EACCES') });
+      expect(prepare).toThrow(/MILLRACE_DATA_DIR is .* which belongs to another user.*chown -R \d+:\d+ /);
+    });
+
+    it('tells of any other trouble as it is', () => {
+      expect(() => prepareDataFolder(folder.path, { chmod: refuse('EROFS') })).toThrow('refused');
+    });
+  });
 });

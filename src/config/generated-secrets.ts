@@ -3,10 +3,22 @@
  * first start. Read them only while holding the lock of the data folder: two processes would make two.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { makeApiKey } from '../kernel/api-key.js';
 import type { AppConfig } from './app-config.js';
+import { ConfigError } from './config-error.js';
 
 /** DI token and type at once; provided by the composition root. */
 export abstract class Secrets {
@@ -27,10 +39,29 @@ export interface GivenOrKept {
 const SECRET_BYTES = 32;
 const SHORTEST = 16;
 
-/** Makes the folder if need be. Nobody but its owner may look into it. */
-export function prepareDataFolder(dataDir: string): void {
+/**
+ * Makes the folder if need be. Nobody but its owner may look into it. Where the owner is somebody else who lets us in, as
+ * orchestrators arrange it by group, who else may is his to say; `doctor` tells.
+ */
+export function prepareDataFolder(dataDir: string, { chmod = chmodSync, access = accessSync } = {}): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  chmodSync(dataDir, 0o700);
+  try {
+    chmod(dataDir, 0o700);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'EPERM') throw error;
+    refuseUnlessOpen(dataDir, access);
+  }
+}
+
+function refuseUnlessOpen(dataDir: string, access: typeof accessSync): void {
+  try {
+    access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch {
+    const [uid, gid] = [process.getuid!(), process.getgid!()];
+    const wrong = `is ${dataDir}, which belongs to another user, and this one (${uid}) may not write there`;
+    const allowed = `give it to this one: chown -R ${uid}:${gid} ${dataDir}`;
+    throw new ConfigError([{ variable: 'MILLRACE_DATA_DIR', wrong, allowed }]);
+  }
 }
 
 export function loadSecrets({
