@@ -105,6 +105,7 @@ export class RedisLink {
   }
 
   async close(): Promise<void> {
+    this.wasReady = false; // it is we who go: nobody need be told that Redis is away
     if (this.beat) clearInterval(this.beat);
     this.events.removeAllListeners();
     this.listeners.clear();
