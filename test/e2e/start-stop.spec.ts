@@ -64,8 +64,10 @@ describe('stopping', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
     await server.restart();
     await server.fetch('/v1/files'); // leaves a connection open
+    const said = server.logs.length;
     expect(await server.kill(signal)).toEqual({ code: 0, signal: null });
     expect(server.logs.at(-1)).toMatchObject({ msg: 'millrace has stopped' });
+    expect(server.logs.slice(said).filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
   it('lets an upload end that is under way, and takes no new request meanwhile', async () => {
