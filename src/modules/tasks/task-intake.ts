@@ -30,7 +30,9 @@ export class TaskIntake {
    */
   async put(request: PutRequest, id = newId('task')): Promise<PutReceipt> {
     const { task, lane } = await this.toTask(request, id);
-    const start = await this.startOf(task, lane);
+    let start: EarlyStart | null = null;
+    if (isAwaited(task)) start = await this.earlyStarts.reserve(lane, task);
+    else this.earlyStarts.passBy(lane.seq);
     if (start) task.lease = start.lease;
     let outcome: PutOutcome | undefined;
     try {
@@ -55,12 +57,6 @@ export class TaskIntake {
       const outcome = outcomes[(next += 1) - 1]!;
       return outcome.kind === 'refused' ? MillraceError.fromPlain(outcome.error) : receiptOf(outcome);
     });
-  }
-
-  private async startOf(task: NewTask, lane: Lane): Promise<EarlyStart | null> {
-    if (isAwaited(task)) return this.earlyStarts.reserve(lane, task);
-    this.earlyStarts.passBy(lane.seq);
-    return null;
   }
 
   private async toTask(request: PutRequest, id: string): Promise<{ task: NewTask; lane: Lane }> {
