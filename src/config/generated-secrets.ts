@@ -18,7 +18,6 @@ import {
 import { join } from 'node:path';
 import { makeApiKey } from '../kernel/api-key.js';
 import type { AppConfig } from './app-config.js';
-import { ConfigError } from './config-error.js';
 
 /** DI token and type at once; provided by the composition root. */
 export abstract class Secrets {
@@ -58,9 +57,9 @@ function refuseUnlessOpen(dataDir: string, access: typeof accessSync): void {
     access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch {
     const [uid, gid] = [process.getuid!(), process.getgid!()];
-    const wrong = `is ${dataDir}, which belongs to another user, and this one (${uid}) may not write there`;
-    const allowed = `give it to this one: chown -R ${uid}:${gid} ${dataDir}`;
-    throw new ConfigError([{ variable: 'MILLRACE_DATA_DIR', wrong, allowed }]);
+    throw new Error(
+      `the folder ${dataDir} belongs to another user, and this one may not write there: chown -R ${uid}:${gid} ${dataDir}`,
+    );
   }
 }
 

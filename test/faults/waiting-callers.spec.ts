@@ -3,6 +3,7 @@
  * the upstream is being called for tasks that are not stored yet, and before and after the answers are. Nobody may have been
  * promised what is not there, no task may be there twice, and each that is there ends once, with the answer to its own question.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConsoleClient, type Json } from '../support/console.js';
 import { dieAt, refuseOthers } from '../support/fault-run.js';
@@ -16,6 +17,8 @@ import { until } from '../support/until.js';
 const ADMIN_KEY = 'a-key-of-the-waiting-callers';
 const QUEUE = 'asked';
 const CALLERS = 30;
+/** After its start a server looks at all lanes, and calls go out early only into one that has been quiet for 100 ms. */
+const QUIET_MS = 300;
 const QUESTIONS_EACH = 4;
 /** Late enough that connections are warm: what is sent then arrives, whatever becomes of the sender. */
 const DEATHS = [
@@ -78,6 +81,7 @@ async function ask(isStream: boolean): Promise<void> {
 }
 
 async function askUntilDeath(): Promise<void> {
+  await delay(QUIET_MS);
   await Promise.all(Array.from({ length: CALLERS }, (_, caller) => ask(caller % 2 === 0).catch(refuseOthers)));
 }
 

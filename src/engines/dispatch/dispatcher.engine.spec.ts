@@ -60,7 +60,7 @@ describe('a permit for a task that is about to be stored', () => {
     start: vi.fn(),
     release: vi.fn(),
     known: vi.fn(() => 'known'),
-    load: vi.fn(() => ['loaded']),
+    load: vi.fn((slice: readonly LeasedTask[]) => slice.map(() => 'loaded')),
   };
   const doubt = vi.fn();
   const lease = vi.fn((..._: unknown[]) => Promise.resolve([] as LeasedTask[]));
@@ -119,12 +119,28 @@ describe('a permit for a task that is about to be stored', () => {
     expect(await limiter.inUse(KEY)).toBe(1);
   });
 
-  it('is used on what was ahead of it', async () => {
+  it('is given up for what was ahead of it, which is started with one of its own', async () => {
     const start = await reserve(laneOf(0));
     start!.settle(putOf(leasedOf('task_0')));
     expect(runner.giveUp).toHaveBeenCalledWith('call', UPSTREAM);
     expect(runner.load).toHaveBeenCalledWith([leasedOf('task_0')]);
-    expect(runner.start).toHaveBeenCalledWith(expect.anything(), UPSTREAM, expect.anything(), ['loaded']);
+    await vi.waitFor(() =>
+      expect(runner.start).toHaveBeenCalledWith(expect.anything(), UPSTREAM, expect.anything(), ['loaded']),
+    );
+    await vi.waitFor(async () => expect(await limiter.inUse(KEY)).toBe(1));
+  });
+
+  it('is given back when the queue was paused, or the server stopped, before it came', async () => {
+    const lane = laneOf(0);
+    const asked = reserve(lane);
+    lane.queue.isPaused = true;
+    expect(await asked).toBeNull();
+    lane.queue.isPaused = false;
+    const askedAgain = reserve(lane);
+    engine.stop();
+    expect(await askedAgain).toBeNull();
+    expect(await limiter.inUse(KEY)).toBe(0);
+    expect(runner.beginEarly).not.toHaveBeenCalled();
   });
 
   it.each([

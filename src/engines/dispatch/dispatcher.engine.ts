@@ -1,6 +1,6 @@
 /**
- * In: calls ("this lane has ready tasks") of lanes with an upstream, and asks for a permit by who is about to store a task that
- * a caller waits for. Out: slices, cut at lease time, handed to the runner.
+ * In: calls ("this lane has ready tasks") of lanes with an upstream, and tasks with a caller on the line that are about to be
+ * stored. Out: slices, cut at lease time, handed to the runner; and the permits and early calls of those tasks.
  *
  * Invariant: a task is started only with a permit in hand, and leased only with one or when it will get one within
  * milliseconds (see LaneStock). A lane that gets no permit is remembered as hungry and served, lowest level first, when
@@ -12,6 +12,7 @@ import { QueuesService, type Lane } from '../../modules/queues/queues.service.js
 import { rateKeyOf } from '../../modules/queues/queue.js';
 import { permitKeyOf, type Upstream } from '../../modules/upstreams/upstream.js';
 import type { NewTask, PutOutcome, PutTask } from '../../store/procedures/single-shapes.js';
+import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { TaskStore } from '../../store/task.store.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { DispatchTelemetry } from './dispatch-telemetry.js';
@@ -89,7 +90,12 @@ export class DispatcherEngine implements EarlyStarter {
     const { lane, upstream, gate, stock } = bench;
     const { limiter, instance, clock } = this.ports;
     if ((await limiter.acquire(gate.key, lane.level, 1, gate.limits)) === 0) return null;
-    const early = stock.seemsEmpty(clock.now()) ? this.runner.beginEarly(lane, upstream, gate, task) : null;
+    if (this.benchOf(lane.seq) === null) {
+      limiter.release(gate.key, 1, 1);
+      return null;
+    }
+    const isNext = !stock.isLeasing && stock.seemsEmpty(clock.now());
+    const early = isNext ? this.runner.beginEarly(lane, upstream, gate, task) : null;
     return {
       lease: { ownerSeq: instance.seq, isUntyped: isShared(lane) },
       settle: (outcome) => this.settle(bench, task, early, outcome),
@@ -102,14 +108,24 @@ export class DispatcherEngine implements EarlyStarter {
     const leased = put?.leased ?? null;
     const isOwn = leased?.id === task.id;
     if (outcome === undefined) this.doubts.note();
-    if (!isOwn) stock.noteSurprise(this.ports.clock.now());
-    if (early && (!isOwn || this.isStopping)) this.runner.giveUp(early, upstream);
-    if (leased === null || this.isStopping) this.ports.limiter.release(gate.key, 1, early ? 0 : 1);
+    if (put === null || (early && !isOwn)) stock.noteSurprise(this.ports.clock.now());
+    if (put && isOwn && !this.isStopping) {
+      this.runner.start(lane, upstream, gate, [this.runner.known(leased, singleOf(task, put), task.body, early)]);
+      return;
+    }
+    if (early) this.runner.giveUp(early, upstream);
+    // The call was a request, whatever has become of its task.
+    this.ports.limiter.release(gate.key, 1, early ? 0 : 1);
     if (leased === null) return;
-    if (this.isStopping) return this.runner.release(lane, [leased]);
-    if (!isOwn) stock.mayHaveMore = true;
-    const own = isOwn ? this.runner.known(leased, singleOf(task, put!), task.body, early) : null;
-    this.runner.start(lane, upstream, gate, own ? [own] : this.runner.load([leased]));
+    if (this.isStopping) this.runner.release(lane, [leased]);
+    else this.startOther(bench, leased);
+  }
+
+  /** What was ahead of a task that was to be next. */
+  private startOther({ lane, stock }: Bench, leased: LeasedTask): void {
+    stock.mayHaveMore = true;
+    stock.add(this.runner.load([leased]), this.ports.clock.now());
+    this.workLane(lane.seq).catch((error: unknown) => this.leaseFailed(error));
   }
 
   /** From now on nothing is leased and nothing started. */

@@ -18,6 +18,7 @@ export class EarlyCall {
     call.answer.catch(() => {}); // whoever takes it over hears of it
   }
 
+  /** Harmless when it has ended. */
   giveUp(): void {
     this.call.abort('the task was not stored, or is not the next of its lane');
   }

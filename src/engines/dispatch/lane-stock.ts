@@ -2,6 +2,8 @@
  * Tasks of one lane that are leased and wait a moment for a permit. While an upstream is fast, a permit that comes free must
  * not wait for the commit that leases its next task; so as many are leased ahead as are started in a few milliseconds at the
  * present pace. A slow upstream gets none ahead.
+ *
+ * It also remembers whether anything is known to wait in the lane itself.
  */
 import type { LoadedTask } from './slice-loader.js';
 
@@ -12,7 +14,7 @@ const PACE_WINDOW_MS = 100;
 const STALE_MS = 2000;
 /** How long a lane that has been told of waiting tasks is not taken to be empty. */
 const BUSY_MS = 100;
-/** The same, when it was taken to be empty and was not: then others put into it of whom this process does not hear. */
+/** The same, when it was taken to be empty and was not, or would not take a task: others see more of it than this process. */
 const SURPRISE_MS = 1000;
 /** Fewer are not worth a lease of their own. */
 const MIN_AHEAD = 4;

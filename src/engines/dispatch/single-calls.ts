@@ -41,13 +41,14 @@ export class SingleCalls {
     return new EarlyCall(this.client.post({ upstream, endpoint, body, bodyLength: body.length, reader }), reader);
   }
 
-  /** Null when the answer is wanted whole. `onLost`: told when the store says that the task is not ours any more. */
+  /**
+   * Null when the answer is wanted whole. The reader keeps what it reads until it is passed on. `onLost`: told when the store
+   * says that the task is not ours any more.
+   */
   stream(held: Held, single: SingleTask, early: EarlyCall | null, onLost: () => void): StreamedCall | null {
     if (!isStreaming(single)) return null;
     const relay = this.relays.open(held, single, 0, onLost);
-    const reader = early?.reader ?? new EventStreamReader();
-    reader.passTo((events) => relay.say(events));
-    return { relay, reader };
+    return { relay, reader: early?.reader ?? new EventStreamReader() };
   }
 
   /** Where the task goes: its own endpoint, else that of its queue, which had no upstream when what is none was let in. */

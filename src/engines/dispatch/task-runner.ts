@@ -62,13 +62,14 @@ export class TaskRunner {
   }
 
   /**
-   * Begins the call of a single task that is about to be stored, with a permit in hand; null where it has to wait. It must be
-   * told what to do with it: `known` and `start`, or `giveUp`.
+   * Begins the call of a single task that is about to be stored, with a permit in hand; null where it has to wait. Who gets one
+   * must hand it to `known` and `start`, or to `giveUp`.
    */
   beginEarly(lane: Lane, upstream: Upstream, gate: UpstreamGate, task: NewTask): EarlyCall | null {
     return gate.isUntroubled ? this.singleCalls.begin(lane, upstream, task) : null;
   }
 
+  /** Ends a call whose task is not run here after all. Its permit is the business of who holds it. */
   giveUp(early: EarlyCall, upstream: Upstream): void {
     early.giveUp();
     this.telemetry.called(upstream.name, 'aborted', early.startedAt);
@@ -230,7 +231,10 @@ export class TaskRunner {
       });
   }
 
+  /** From here on the caller hears what the upstream says; not before the gate lets the call through. */
   private follow(running: Running, call: UpstreamCall): Promise<UpstreamAnswer> {
+    const { stream } = running;
+    if (stream) stream.reader.passTo((events) => stream.relay.say(events));
     running.call = call;
     if (running.abortReason !== null) call.abort(running.abortReason);
     return call.answer;

@@ -32,7 +32,7 @@ export class TaskIntake {
     const { task, lane } = await this.toTask(request, id);
     let start: EarlyStart | null = null;
     if (isAwaited(task)) start = await this.earlyStarts.reserve(lane, task);
-    else this.earlyStarts.passBy(lane.seq);
+    else if (isNext(task)) this.earlyStarts.passBy(lane.seq);
     if (start) task.lease = start.lease;
     let outcome: PutOutcome | undefined;
     try {
@@ -48,7 +48,7 @@ export class TaskIntake {
   async putMany(requests: readonly PutRequest[]): Promise<(PutReceipt | MillraceError)[]> {
     const made = await Promise.all(requests.map((request) => this.toTask(request, newId('task')).catch(asRefusal)));
     const tasks = made.flatMap((each) => (each instanceof MillraceError ? [] : [each.task]));
-    for (const { laneSeq } of tasks) this.earlyStarts.passBy(laneSeq);
+    for (const task of tasks) if (isNext(task)) this.earlyStarts.passBy(task.laneSeq);
     const outcomes = await this.store.put(tasks);
     this.announce(tasks, outcomes);
     let next = 0;
@@ -95,8 +95,13 @@ export class TaskIntake {
 }
 
 /** Whether a caller waits for it, and from now on. One that may be there already is not worth a permit. */
-function isAwaited({ mode, type, availableAt, idempotency }: NewTask): boolean {
-  return mode !== 'callback' && type === null && availableAt === null && idempotency === null;
+function isAwaited(task: NewTask): boolean {
+  return isNext(task) && task.mode !== 'callback' && task.idempotency === null;
+}
+
+/** Whether an upstream may be called for it as soon as it is stored. */
+function isNext({ type, availableAt }: NewTask): boolean {
+  return type === null && availableAt === null;
 }
 
 function receiptOf(outcome: PutOutcome): PutReceipt {
