@@ -96,7 +96,8 @@ export class TaskIntake {
 
 /** Whether a caller waits for it, and from now on. One that may be there already is not worth a permit. */
 function isAwaited(task: NewTask): boolean {
-  return isNext(task) && task.mode !== 'callback' && task.idempotency === null;
+  const { mode, idempotency } = task;
+  return isNext(task) && mode !== 'callback' && idempotency === null;
 }
 
 /** Whether an upstream may be called for it as soon as it is stored. */
