@@ -15,6 +15,11 @@ import { repeated, uploadPieces } from '../support/streamed-upload.js';
 const MiB = 1024 * 1024;
 /** The default of MILLRACE_MAX_LINE_BYTES. */
 const LONGEST_LINE = 10 * MiB;
+/**
+ * The largest file has 205 MiB, so that one which was held would show; the longest lines are held one at a time, and what is left
+ * of them lies about for a while where the machine is busy.
+ */
+const MAY_GROW_MIB = 128;
 
 let sim: TestSim;
 let server: TestServer;
@@ -216,6 +221,6 @@ describe('after all of it', () => {
   });
 
   it.runIf(CAN_WATCH)('the server has answered all the time, and has hardly grown', async () => {
-    expectUnstrained('bad batches', await watch!.report());
+    expectUnstrained('bad batches', await watch!.report(), MAY_GROW_MIB);
   });
 });
