@@ -95,11 +95,10 @@ interface EndedTask {
 async function tasksThere(): Promise<EndedTask[]> {
   const ids = await Remains.examine(server.place, (remains) => remains.rows<{ id: string }>('SELECT id FROM task'));
   await server.restart({ MILLRACE_TEST_CRASH_AT: '' });
-  await until(
+  const { tasks } = await until(
     () => worker.post('get', { task_ids: ids.map(({ id }) => id) }),
-    ({ tasks }: Json) => (tasks as Json[]).every(({ state }) => ['completed', 'failed'].includes(state as string)),
+    (found: Json) => (found.tasks as Json[]).every(({ state }) => ['completed', 'failed'].includes(state as string)),
   );
-  const { tasks } = await worker.post('get', { task_ids: ids.map(({ id }) => id) });
   return (tasks as Json[]).map(({ state, data, result }) => ({
     question: data.messages[0].content as string,
     state,
