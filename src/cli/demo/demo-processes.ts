@@ -1,8 +1,9 @@
 /** The programs that the demo runs beside itself: started with their output in a file, watched, and stopped for sure. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../cli-error.js';
 
@@ -30,6 +31,9 @@ const STOP_LIMIT_MS = 5_000;
 const LOG_LINES_SHOWN = 15;
 /** Somebody else may take a free port before the program does. */
 const PORT_TRIES = 5;
+/** Below the ports from which Linux (32,768) and others open connections: one of those could hold it when it is restarted. */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
 
 const running = new Set<ChildProcess>();
 // Before anybody removes their folders, who asks for that later.
@@ -175,11 +179,10 @@ function isTaken(error: unknown): boolean {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (await isPortFree(port)) return port;
+  }
 }
 
 /** Whether a server on this machine can listen there. */

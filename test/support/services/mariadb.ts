@@ -37,7 +37,7 @@ export async function startMariadb(): Promise<MariadbServer> {
   if (!existsSync(TEMPLATE)) await makeMariadbData(TEMPLATE);
   const folder = await makeTemporaryFolder();
   await cp(TEMPLATE, dataIn(folder.path), { recursive: true });
-  const options = { folder: folder.path, password: 'secret', onDeath: () => {} };
+  const options = { folder: folder.path, password: 'secret', onDeath: ({ message }: Error) => console.error(message) };
   const server = await PrivateServer.start(options, new AbortController().signal);
   return {
     url: server.url,

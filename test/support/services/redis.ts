@@ -17,7 +17,7 @@ export class RedisService {
   static async start(options: TestRedisOptions = {}): Promise<RedisService> {
     const folder = await makeTemporaryFolder();
     try {
-      const all = { ...options, folder: folder.path, onDeath: () => {} };
+      const all = { ...options, folder: folder.path, onDeath: ({ message }: Error) => console.error(message) };
       return new RedisService(await RedisServer.start(all, new AbortController().signal), folder);
     } catch (error) {
       await folder.remove();

@@ -2,10 +2,14 @@ import { connect } from 'node:net';
 
 const ANSWER_LIMIT_MS = 1_000;
 
-/** The first bytes that the server on this port of the loopback interface says; null when it says none in time. */
-export function answerOf(port: number, question = ''): Promise<string | null> {
+/**
+ * The first bytes that the server on this Unix socket says; null when it says none in time. A socket in the server's own
+ * folder is asked instead of its port: what answers on that may be another program, while this one is about to find it taken.
+ * Servers open it after their port.
+ */
+export function answerOf(path: string, question = ''): Promise<string | null> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(path);
     const settle = (answer: string | null) => {
       socket.destroy();
       resolve(answer);

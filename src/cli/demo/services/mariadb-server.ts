@@ -102,11 +102,12 @@ async function launch(
     `GRANT ALL ON *.* TO millrace@'127.0.0.1' WITH GRANT OPTION;`,
   ];
   await writeFile(init, statements.join('\n'), { mode: 0o600 });
+  const socket = join(folder, 'socket');
   const own = [
     `--user=${userInfo().username}`,
     `--datadir=${dataIn(folder)}`,
     `--port=${port}`,
-    `--socket=${join(folder, 'socket')}`,
+    `--socket=${socket}`,
     `--pid-file=${join(folder, 'pid')}`,
     `--init-file=${init}`,
   ];
@@ -122,5 +123,5 @@ async function launch(
     },
     onDeath,
   );
-  return onceUp(program, () => answerOf(port), signal);
+  return onceUp(program, () => answerOf(socket), signal);
 }

@@ -8,6 +8,7 @@ import { findProgram } from './find-program.js';
 import { LocalService, onceUp } from './local-service.js';
 
 export interface RedisOptions {
+  /** Gets its data, log and socket. Its path must be short, a socket's has 107 bytes at most. */
   folder: string;
   password?: string;
   /** Append-only file; off unless asked for, so a restart is empty. */
@@ -50,7 +51,8 @@ export class RedisServer extends LocalService {
 
 async function launch(port: number, options: RedisOptions, signal: AbortSignal): Promise<RunningProgram> {
   const { folder, password, aof = false, config = [], onDeath } = options;
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+  const socket = join(folder, 'socket');
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--dir', folder, '--save', ''];
   args.push('--appendonly', aof ? 'yes' : 'no', '--appendfsync', 'always', '--loglevel', 'warning');
   if (password !== undefined) args.push('--requirepass', password);
   const program = RunningProgram.start(
@@ -64,11 +66,11 @@ async function launch(port: number, options: RedisOptions, signal: AbortSignal):
     },
     onDeath,
   );
-  return onceUp(program, () => isUp(port), signal);
+  return onceUp(program, () => isUp(socket), signal);
 }
 
 /** While it reads its files it says so; without its password it says no more than that it wants one. */
-async function isUp(port: number): Promise<true | null> {
-  const answer = await answerOf(port, 'PING\r\n');
+async function isUp(socket: string): Promise<true | null> {
+  const answer = await answerOf(socket, 'PING\r\n');
   return answer !== null && /^(?:\+PONG|-NOAUTH)/.test(answer) ? true : null;
 }
