@@ -4,7 +4,7 @@ import { settle } from '../../test/support/inbox.js';
 import { GroupCommit, MAX_GROUP_ROWS, MAX_WAITING_ROWS } from './group-commit.js';
 import { procedureOfMany } from './procedure.js';
 
-const note = procedureOfMany('test-note', async (_tx, items: readonly number[]) => [...items]);
+const note = procedureOfMany('test-note-of-two', async (_tx, items: readonly number[]) => [...items]);
 
 function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from + index);

@@ -148,7 +148,7 @@ describe('tasks', () => {
     const call = await calls.open(putOf({ mode: 'blocking' }));
     const [task] = await pull.take(takeOf());
     await pull.complete(tenantSeq, [answer(task!.id, null)]);
-    expect(await call.ended).toMatchObject({ id: call.taskId, result: { body: '{"a":1}' } });
+    expect(await call.ended).toMatchObject({ state: 'completed', result: { body: '{"a":1}' } });
   });
 
   it('answer all callers of one Idempotency-Key, also the one who comes when it is over', async () => {
@@ -158,7 +158,10 @@ describe('tasks', () => {
     const [task] = await pull.take(takeOf());
     await pull.complete(tenantSeq, [answer(task!.id, task!.epoch)]);
     const third = await put();
-    for (const call of [first, second, third]) expect(await call.ended).toMatchObject({ id: first.taskId });
+    for (const call of [first, second, third]) {
+      expect(call.taskId).toBe(first.taskId);
+      expect(await call.ended).toMatchObject({ state: 'completed', result: { body: '{"a":1}' } });
+    }
   });
 
   it('are given up by an impatient caller unless they have ended', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { endFrame, eventFrame } from './event-frames.js';
 import { answerOf, TIMED_OUT } from './task-answers.js';
-import type { TaskDetails } from '../../modules/tasks/task-requests.js';
+import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 
 const frame = (data: string, over: { id?: string | null; name?: string | null } = {}) =>
   eventFrame({ n: 7, id: null, name: null, data, ...over });
@@ -31,12 +31,12 @@ describe('the frame of an event', () => {
   });
 });
 
-const ended = (over: Partial<TaskDetails>, result: Partial<TaskDetails['result']> | null = null) =>
+const ended = (over: Partial<TaskEnd>, result: Partial<TaskEnd['result']> | null = null) =>
   answerOf({
     state: 'completed',
     result: result && { statusCode: null, requestId: null, body: null, errorCode: null, errorMessage: null, ...result },
     ...over,
-  } as TaskDetails);
+  });
 const errorFrame = (status: number, code: string, message: string) =>
   `event:error\ndata:${JSON.stringify({ status_code: status, error: { code, message } })}\n\n`;
 

@@ -1,6 +1,6 @@
 /** What a caller who waited for a task gets: the answer itself with its status, or why there is none. */
 import { statusWithoutAnswer } from '../../modules/callbacks/result-object.js';
-import type { TaskDetails } from '../../modules/tasks/task-requests.js';
+import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 
 export const TASK_ID_HEADER = 'x-millrace-task-id';
 
@@ -24,7 +24,7 @@ export const TIMED_OUT: TaskAnswer = {
   error: { code: 'timeout', message: 'Nobody was done with the task in time.' },
 };
 
-export function answerOf({ state, result }: TaskDetails): TaskAnswer {
+export function answerOf({ state, result }: TaskEnd): TaskAnswer {
   const body = result?.body ?? null;
   if (body !== null || state === 'completed') return { status: result?.statusCode ?? 200, body, error: null };
   const error = {

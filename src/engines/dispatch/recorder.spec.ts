@@ -37,9 +37,20 @@ describe('the end of a task whose input could not be read', () => {
   it('is told to who waits for it, and to who wants to be called back, if anybody does', async () => {
     await recorder.giveUp(unread('task_9', null), 'input_unreadable', 'The input of the task could not be read.');
     expect(finish).toHaveBeenCalledWith(expect.objectContaining({ hasCallback: true }));
-    expect(after).toHaveBeenCalledWith(expect.objectContaining({ endedIds: ['task_9'], hasCallbacks: true }), {
-      seq: 9,
-    });
+    expect(after).toHaveBeenCalledWith(
+      expect.objectContaining({ endedIds: ['task_9'], hasCallbacks: true }),
+      { seq: 9 },
+      {
+        state: 'failed',
+        result: {
+          statusCode: null,
+          requestId: null,
+          body: null,
+          errorCode: 'input_unreadable',
+          errorMessage: 'The input of the task could not be read.',
+        },
+      },
+    );
   });
 
   it("is nobody else's business where it is the line of a batch", async () => {
@@ -54,6 +65,10 @@ describe('the end of a task whose input could not be read', () => {
   ])('is told with the number of the last event of a stream that has said %s', async (_, lastWords, lastN) => {
     await recorder.complete(unread('task_9', null), 200, null, null, null, lastWords);
     expect(finish).toHaveBeenCalledWith(expect.objectContaining({ lastWords }));
-    expect(after).toHaveBeenCalledWith(expect.anything(), { seq: 9, lastN });
+    expect(after).toHaveBeenCalledWith(
+      expect.anything(),
+      { seq: 9, lastN },
+      expect.objectContaining({ state: 'completed' }),
+    );
   });
 });

@@ -11,6 +11,7 @@ import { lastNOf, type EventSpan } from '../../kernel/progress-event.js';
 import type { Lane } from '../../modules/queues/queues.service.js';
 import { isLarge, Spill } from '../../modules/tasks/spill.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
+import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 import type { EndHints } from '../../ports/event-map.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
@@ -146,7 +147,8 @@ export class Recorder {
   }
 
   private async finish({ task, lane }: Held, end: FinishedTask): Promise<void> {
-    if (isLarge(end.body)) Object.assign(end, await this.untilStored(() => this.spill.keep(end.body)));
+    const { seq, lastWords, state, statusCode, requestId, body, errorCode, errorMessage } = end;
+    if (isLarge(body)) Object.assign(end, await this.untilStored(() => this.spill.keep(body)));
     const { isRecorded, isBatchDone } = await this.untilStored(() => this.tasks.finish(end));
     crashPoint('dispatch:recorded');
     this.telemetry.finished(lane, end, isRecorded);
@@ -158,12 +160,12 @@ export class Recorder {
       readyLaneSeqs: isLimited ? [lane.seq] : [],
       hasCallbacks: end.hasCallback,
     };
-    const { seq, lastWords } = end;
-    this.tell(aftermath, lastWords === null ? { seq } : { seq, lastN: lastNOf(lastWords) });
+    const hints = lastWords === null ? { seq } : { seq, lastN: lastNOf(lastWords) };
+    this.tell(aftermath, hints, { state, result: { statusCode, requestId, body, errorCode, errorMessage } });
   }
 
-  private tell(aftermath: Partial<Aftermath>, hints: EndHints = {}): void {
-    this.notices.after({ ...NOTHING, ...aftermath }, hints);
+  private tell(aftermath: Partial<Aftermath>, hints: EndHints = {}, end: TaskEnd | null = null): void {
+    this.notices.after({ ...NOTHING, ...aftermath }, hints, end);
   }
 
   private async giveBack(

@@ -4,12 +4,15 @@ import { EventBus } from '../../ports/event-bus.js';
 import type { EndHints } from '../../ports/event-map.js';
 import type { Aftermath } from '../../store/procedures/single-shapes.js';
 import { QueuesService } from '../queues/queues.service.js';
+import type { TaskEnd } from './task-requests.js';
+import { TaskWaiters } from './task-waiters.js';
 
 @Injectable()
 export class TaskNotices {
   constructor(
     private readonly events: EventBus,
     private readonly queues: QueuesService,
+    private readonly waiters: TaskWaiters,
   ) {}
 
   /** So many new tasks of a lane are ready. */
@@ -17,9 +20,16 @@ export class TaskNotices {
     this.queues.call([laneSeq], count);
   }
 
-  /** `hints`: of the one task that has ended. */
-  after({ endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath, hints: EndHints = {}): void {
-    for (const taskId of endedIds) this.events.publish('task.ended', { taskId, ...hints });
+  /** `hints`: of the one task that has ended; `end`: what came of it, which saves who waits for it in this process a read. */
+  after(
+    { endedIds, doneBatchSeqs, readyLaneSeqs, abortedSeqs, hasCallbacks }: Aftermath,
+    hints: EndHints = {},
+    end: TaskEnd | null = null,
+  ): void {
+    for (const taskId of endedIds) {
+      if (end !== null) this.waiters.end(taskId, end, hints.lastN);
+      this.events.publish('task.ended', { taskId, ...hints });
+    }
     for (const batchSeq of doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
     for (const taskSeq of abortedSeqs) this.events.publish('task.abort', { taskSeq });
     if (hasCallbacks) this.events.publish('callback.deliver', {});

@@ -6,7 +6,7 @@ import type { TaskKey } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { LineBodies, type LinePlace } from './line-bodies.js';
 import { LostText, Spill } from './spill.js';
-import type { TaskDetails, TaskResult, TaskSummary } from './task-requests.js';
+import type { TaskDetails, TaskEnd, TaskResult, TaskSummary } from './task-requests.js';
 
 /** Tasks are read in pages of this many. */
 const PAGE = 500;
@@ -96,6 +96,11 @@ export class TaskReader {
         return Object.assign(summaryOf(task), { body: body instanceof Error ? null : body, result });
       }),
     );
+  }
+
+  /** Of a task that has ended and was read whole. */
+  async endOf(task: StoredTask): Promise<TaskEnd> {
+    return { state: TASK_STATES[task.state]!, result: await this.resultOf(task) };
   }
 
   async resultOf(task: StoredTask): Promise<TaskResult | null> {

@@ -83,6 +83,9 @@ export interface TaskDetails extends TaskSummary {
   result: TaskResult | null;
 }
 
+/** What came of a task, for who waits for it. */
+export type TaskEnd = Pick<TaskDetails, 'state' | 'result'>;
+
 export interface TaskQuery {
   tenantSeq: number;
   queueName: string | null;

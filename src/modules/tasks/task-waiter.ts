@@ -1,20 +1,19 @@
 /** One caller who waits for a task to end, or listens to what it says. Fed by TaskWaiters; knows nothing of time. */
 import { Subject } from 'rxjs';
 import type { MillraceError } from '../../kernel/errors.js';
-import type { StoredTask } from '../../store/single-task.store.js';
 import { eventsAfter } from './event-numbers.js';
-import type { NumberedEvent } from './task-requests.js';
+import type { NumberedEvent, TaskEnd } from './task-requests.js';
 
 export class TaskWaiter {
   /** What the task says from now on, each event once, in order; ends with the task, or with an error when the server stops. */
   readonly events = new Subject<NumberedEvent[]>();
-  /** The task as it ended, with its result; null when the waiter's time was over first. Rejects when the server stops. */
-  readonly ended: Promise<StoredTask | null>;
+  /** What came of the task; null when the waiter's time was over first. Rejects when the server stops. */
+  readonly ended: Promise<TaskEnd | null>;
   /** When it was last made sure that the task has not ended; epoch ms. */
   checkedAt = 0;
   /** Some events did not come, so they must be read. */
   isBehind: boolean;
-  private settle!: { resolve: (task: StoredTask | null) => void; reject: (error: Error) => void };
+  private settle!: { resolve: (end: TaskEnd | Promise<TaskEnd> | null) => void; reject: (error: Error) => void };
 
   /** `lastN`: the number of the last event the caller has; null when he does not listen. `deadlineAt`: epoch ms. */
   constructor(
@@ -59,9 +58,10 @@ export class TaskWaiter {
     if (this.lastN !== null && lastN > this.lastN) this.isBehind = true;
   }
 
-  end(task: StoredTask): void {
+  /** `end`: perhaps it must be read first. */
+  end(end: TaskEnd | Promise<TaskEnd>): void {
     this.events.complete();
-    this.settle.resolve(task);
+    this.settle.resolve(end);
   }
 
   /** He has waited as long as he wanted to. */

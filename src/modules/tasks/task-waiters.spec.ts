@@ -8,6 +8,7 @@ import type { EventMap } from '../../ports/event-map.js';
 import type { EventRow, SingleTaskStore, StoredTask } from '../../store/single-task.store.js';
 import type { AppLogger } from '../../telemetry/logger.js';
 import type { TaskReader } from './task-reader.js';
+import type { TaskEnd } from './task-requests.js';
 import type { TaskWaiter } from './task-waiter.js';
 import { TaskWaiters } from './task-waiters.js';
 
@@ -24,6 +25,8 @@ class FakeStore {
   };
 
   storedOf = (tasks: readonly { id: string }[]) => this.storedByIds(tasks.map(({ id }) => id));
+
+  endOf = async ({ id }: StoredTask) => endOf(id!);
 
   endedOf = async (ids: readonly string[]) => {
     this.looks += 1;
@@ -43,6 +46,8 @@ class FakeStore {
   }
 }
 
+const endOf = (id: string): TaskEnd => ({ state: 'completed', result: { ...NO_ANSWER, body: id } });
+const NO_ANSWER = { statusCode: 200, requestId: null, errorCode: null, errorMessage: null };
 const eventOf = (n: number) => ({ id: null, name: null, data: String(n) });
 
 describe('TaskWaiters', () => {
@@ -96,10 +101,10 @@ describe('TaskWaiters', () => {
   it('tells who waits that the task has ended, and only those', async () => {
     const [one, two, other] = ['1', '1', '2'].map((id) => waiters.join(id, null));
     await end('1');
-    expect(await Promise.all([one!.ended, two!.ended])).toMatchObject([{ id: '1' }, { id: '1' }]);
+    expect(await Promise.all([one!.ended, two!.ended])).toEqual([endOf('1'), endOf('1')]);
     expect(waiters.count).toBe(1);
     await end('2');
-    expect(await other!.ended).toMatchObject({ id: '2' });
+    expect(await other!.ended).toEqual(endOf('2'));
     expect(waiters.count).toBe(0);
   });
 
@@ -114,7 +119,7 @@ describe('TaskWaiters', () => {
     const waiter = waiters.join('1', null);
     store.ended.add('1');
     await time.advance(1_500);
-    expect(await waiter.ended).toMatchObject({ id: '1' });
+    expect(await waiter.ended).toEqual(endOf('1'));
   });
 
   it('serves 10,000 with one timer and 20 reads a second', async () => {
@@ -158,6 +163,38 @@ describe('TaskWaiters', () => {
     expect(store.eventReads > before).toBe(isRead);
   });
 
+  it('reads nothing for those who have heard all when somebody knows how it ended', async () => {
+    const [blocking, listening, behind] = [null, 0, 0].map((after) => waiters.join('1', after));
+    await time.advance(250);
+    store.keep('1', 1, 2);
+    const [all, missed] = [heard(listening!), heard(behind!)];
+    say('1', 1);
+    behind!.isBehind = true;
+    say('1', 2);
+    const { reads } = store;
+    waiters.end('1', endOf('from memory'), 2);
+    expect(await Promise.all([blocking!.ended, listening!.ended])).toEqual([
+      endOf('from memory'),
+      endOf('from memory'),
+    ]);
+    expect([all, missed, waiters.count]).toEqual([[1, 2, 'end'], [1], 1]);
+    expect(store.reads).toBe(reads);
+    await end('1');
+    expect(await behind!.ended).toEqual(endOf('1'));
+    expect([missed, waiters.count]).toEqual([[1, 2, 'end'], 0]);
+  });
+
+  it('lets one whose answer cannot be read know, and nobody else', async () => {
+    const [lost, other] = ['1', '2'].map((id) => waiters.join(id, null));
+    store.endOf = async ({ id }) => {
+      if (id === '1') throw new Error('the disk is gone');
+      return endOf(id!);
+    };
+    await end('1', '2');
+    await expect(lost!.ended).rejects.toThrow('the disk is gone');
+    expect(await other!.ended).toEqual(endOf('2'));
+  });
+
   it('reads what is missing when there is a gap', async () => {
     const numbers = heard(waiters.join('1', 0));
     await time.advance(250);
@@ -184,7 +221,7 @@ describe('TaskWaiters', () => {
     const waiter = waiters.join('1', null);
     waiters.moveTo(waiter, '7');
     await settle();
-    expect(await waiter.ended).toMatchObject({ id: '7' });
+    expect(await waiter.ended).toEqual(endOf('7'));
     expect(waiters.count).toBe(0);
   });
 

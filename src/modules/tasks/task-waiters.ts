@@ -14,6 +14,7 @@ import type { EndHints } from '../../ports/event-map.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { TaskReader } from './task-reader.js';
+import type { TaskEnd } from './task-requests.js';
 import { TaskWaiter } from './task-waiter.js';
 import { numbered } from './event-numbers.js';
 
@@ -102,6 +103,14 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     if (waiters.size === 0) this.byTask.delete(waiter.taskId);
   }
 
+  /**
+   * This task has ended thus, and what it has said up to event number `lastN` was told. Who has heard all of that need not read
+   * anything; the others are ended by the event that follows.
+   */
+  end(taskId: string, end: TaskEnd, lastN: number | undefined): void {
+    for (const waiter of this.byTask.get(taskId) ?? []) if (waiter.hasHeard(lastN)) this.finish(waiter, end);
+  }
+
   /** How many wait for this task. */
   countOf(taskId: string): number {
     return this.byTask.get(taskId)?.size ?? 0;
@@ -113,6 +122,11 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     else this.byTask.set(waiter.taskId, new Set([waiter]));
     this.total += 1;
     this.timer ??= this.nextTick();
+  }
+
+  private finish(waiter: TaskWaiter, end: TaskEnd | Promise<TaskEnd>): void {
+    this.leave(waiter);
+    waiter.end(end);
   }
 
   private refuse(waiter: TaskWaiter, error: MillraceError): void {
@@ -148,12 +162,14 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
       true,
     );
     for (const [index, task] of tasks.entries()) {
-      if (task === null || task.endedAt === null) continue;
       const [taskId, { lastN }] = ended[index]!;
-      for (const waiter of this.byTask.get(taskId) ?? []) {
+      const waiters = this.byTask.get(taskId);
+      if (!waiters || task === null || task.endedAt === null) continue;
+      const end = this.reader.endOf(task);
+      end.catch(() => {}); // who waits hears of it
+      for (const waiter of waiters) {
         if (!waiter.hasHeard(lastN)) await this.catchUp(waiter, task.seq);
-        this.leave(waiter);
-        waiter.end(task);
+        this.finish(waiter, end);
       }
     }
   }

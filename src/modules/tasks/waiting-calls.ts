@@ -8,8 +8,7 @@ import { newId } from '../../kernel/ids.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskIntake } from './task-intake.js';
 import { TaskNotices } from './task-notices.js';
-import { TaskReader } from './task-reader.js';
-import type { NumberedEvent, PutRequest, TaskDetails } from './task-requests.js';
+import type { NumberedEvent, PutRequest, TaskDetails, TaskEnd } from './task-requests.js';
 import type { TaskWaiter } from './task-waiter.js';
 import { TaskWaiters } from './task-waiters.js';
 import { TasksService } from './tasks.service.js';
@@ -19,8 +18,8 @@ export interface WaitingCall {
   taskId: string;
   /** True when an earlier request with the same Idempotency-Key made the task. */
   isReplay: boolean;
-  /** The task with its result, when it has ended; null when the wait was over first. Rejects with `shutting_down`. */
-  ended: Promise<TaskDetails | null>;
+  /** What came of the task; null when the wait was over first. Rejects with `shutting_down`. */
+  ended: Promise<TaskEnd | null>;
   /** What the task says, each event once, in order; ends with the task. Nothing for a blocking call. */
   events: Observable<NumberedEvent[]>;
   /** The caller has gone, or has got what he came for. The task goes on. */
@@ -33,7 +32,6 @@ export class WaitingCalls {
     private readonly intake: TaskIntake,
     private readonly tasks: TasksService,
     private readonly waiters: TaskWaiters,
-    private readonly reader: TaskReader,
     private readonly store: SingleTaskStore,
     private readonly notices: TaskNotices,
   ) {}
@@ -81,9 +79,7 @@ export class WaitingCalls {
   }
 
   private callOf(waiter: TaskWaiter, isReplay: boolean): WaitingCall {
-    const ended = waiter.ended.then(async (task) => task && (await this.reader.detailsOf([task]))[0]!);
-    ended.catch(() => {}); // a caller who has gone does not listen any more
-    const close = () => this.waiters.leave(waiter);
-    return { taskId: waiter.taskId, isReplay, ended, events: waiter.events.asObservable(), close };
+    const { taskId, ended, events } = waiter;
+    return { taskId, isReplay, ended, events: events.asObservable(), close: () => this.waiters.leave(waiter) };
   }
 }

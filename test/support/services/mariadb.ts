@@ -12,6 +12,7 @@ import {
   MariadbServer as PrivateServer,
 } from '../../../src/cli/demo/services/mariadb-server.js';
 import { makeTemporaryFolder } from '../temporary-folder.js';
+import { reportDeath } from './report-death.js';
 
 /** An empty data folder that later starts copy: to make one takes seconds, to copy it does not. */
 const TEMPLATE = join(tmpdir(), `millrace-mariadb-template-${userInfo().uid}`);
@@ -37,7 +38,7 @@ export async function startMariadb(): Promise<MariadbServer> {
   if (!existsSync(TEMPLATE)) await makeMariadbData(TEMPLATE);
   const folder = await makeTemporaryFolder();
   await cp(TEMPLATE, dataIn(folder.path), { recursive: true });
-  const options = { folder: folder.path, password: 'secret', onDeath: ({ message }: Error) => console.error(message) };
+  const options = { folder: folder.path, password: 'secret', onDeath: reportDeath };
   const server = await PrivateServer.start(options, new AbortController().signal);
   return {
     url: server.url,

@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { RedisServer, type RedisOptions } from '../../../src/cli/demo/services/redis-server.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.js';
+import { reportDeath } from './report-death.js';
 
 export type TestRedisOptions = Omit<RedisOptions, 'folder' | 'onDeath'>;
 
@@ -17,7 +18,7 @@ export class RedisService {
   static async start(options: TestRedisOptions = {}): Promise<RedisService> {
     const folder = await makeTemporaryFolder();
     try {
-      const all = { ...options, folder: folder.path, onDeath: ({ message }: Error) => console.error(message) };
+      const all = { ...options, folder: folder.path, onDeath: reportDeath };
       return new RedisService(await RedisServer.start(all, new AbortController().signal), folder);
     } catch (error) {
       await folder.remove();

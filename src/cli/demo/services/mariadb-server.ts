@@ -27,11 +27,13 @@ const SETTINGS = [
   '--skip-name-resolve',
   '--skip-log-bin',
   '--innodb-buffer-pool-size=64M',
+  // What it has is little: it is not to give that back when the machine is short of memory.
+  '--loose-innodb-buffer-pool-size-auto-min=64M',
   '--innodb-log-file-size=32M',
   '--innodb-flush-log-at-trx-commit=1',
   '--max-connections=200',
   '--performance-schema=OFF',
-  '--loose-aria-pagecache-buffer-size=1M',
+  '--loose-aria-pagecache-buffer-size=8M',
   '--key-buffer-size=64K',
 ];
 
