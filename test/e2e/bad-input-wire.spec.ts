@@ -155,7 +155,7 @@ describe('what is no HTTP', () => {
     ['a header without a colon', request('GET /v1/files HTTP/1.1', ['nonsense'])],
     ['a NUL in a header', request('GET /v1/files HTTP/1.1', ['x-nul: a\0b'])],
     ['a carriage return in a header', request('GET /v1/files HTTP/1.1', ['x-cr: a\rb: c'])],
-    ['no host', 'GET /livez HTTP/1.1\r\n\r\n'],
+    ['no host', 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n'],
     ['a version to come', 'GET /livez HTTP/9.9\r\nhost: x\r\n\r\n'],
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['an unknown method', 'NONSENSE /livez HTTP/1.1\r\nhost: x\r\n\r\n'],

@@ -2,7 +2,7 @@
  * A server that ends while it delivers callbacks, before and after each write on the way: the next one delivers them, under
  * the same id, and says in the record what it does not know.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callbackStateOf } from '../../src/kernel/callback-state.js';
 import { Outbox, type SeededCallback } from '../support/outbox.js';
 import { ScriptedUpstream, type Script } from '../support/scripted-upstream.js';
@@ -16,14 +16,21 @@ let server: TestServer;
 let outbox: Outbox;
 let receivers: ScriptedUpstream[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   server = await TestServer.start({ MILLRACE_CALLBACK_ALLOW: '127.0.0.1' });
   outbox = await Outbox.open(server.place);
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await outbox.close();
   await server.close();
+});
+
+beforeEach(async () => {
+  if (!server.isRunning) await server.restart({ MILLRACE_TEST_CRASH_AT: 'never' });
+});
+
+afterEach(async () => {
   await Promise.all(receivers.map((receiver) => receiver.close()));
   receivers = [];
 });
@@ -66,7 +73,7 @@ describe('a server that dies', () => {
       for (const side of ['before', 'after']) {
         await server.kill();
         await server.restart({ MILLRACE_TEST_CRASH_AT: `write:${procedure}:${side}` });
-        if (side === 'after' && procedure === 'webhook-secret-ensure') await outbox.forgetSecrets();
+        if (procedure === 'webhook-secret-ensure') await outbox.forgetSecrets();
         const callback = await outbox.add(hookOf(receiver), BODY);
         expect((await server.ended).signal).toBe('SIGKILL');
         await server.restart({ MILLRACE_TEST_CRASH_AT: 'never' });
