@@ -175,9 +175,10 @@ export class FilesService {
     try {
       return await this.store.create(file);
     } catch (error) {
-      // A refusal is certain. After anything else the row may be there, so the bytes stay; if it is not, they are
-      // cleaned up as an orphan.
-      if (error instanceof MillraceError) await this.blobs.delete(file.blobKey);
+      // A refusal is certain. After anything else, also when the store fell silent in the commit, the row may be there, so the
+      // bytes stay; if it is not, they are cleaned up as an orphan.
+      const isCertain = error instanceof MillraceError && error.code !== 'store_unavailable';
+      if (isCertain) await this.blobs.delete(file.blobKey);
       throw error;
     }
   }
