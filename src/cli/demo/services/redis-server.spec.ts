@@ -1,18 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeTemporaryFolder } from '../../../../test/support/temporary-folder.js';
-import { RedisServer } from './redis-server.js';
+import { RedisService } from '../../../../test/support/services/redis.js';
 
 describe('A private Redis', () => {
-  const cleanups: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  });
+  const started: RedisService[] = [];
+  afterEach(() => Promise.all(started.splice(0).map((redis) => redis.stop())));
 
-  async function start(config: string[] = []): Promise<RedisServer> {
-    const { path, remove } = await makeTemporaryFolder();
-    const server = await RedisServer.start({ folder: path, config, onDeath: () => {} }, new AbortController().signal);
-    cleanups.push(remove, () => server.kill());
-    return server;
+  async function start(config: string[] = []): Promise<RedisService> {
+    const redis = await RedisService.start({ config });
+    started.push(redis);
+    return redis;
   }
 
   it('does not take the answer of another one on its port for its own', async () => {
