@@ -1,7 +1,6 @@
 /** Upstreams as operators set them up: what they say, what is refused, and what the dispatchers make of a change. */
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/cli/ports.js';
 import { awaited, line, resultsOf, start } from '../support/batches.js';
 import { ConsoleClient } from '../support/console.js';
 import { Gate } from '../support/inbox.js';
@@ -196,7 +195,7 @@ describe('a test call', () => {
   });
 
   it('tells why nobody is there', async () => {
-    const { port } = await freePort();
+    const port = await freePort();
     await admin.post('upstreams', { name: 'gone', base_url: `http://127.0.0.1:${port}/v1` });
     const error = 'The upstream could not be reached (ECONNREFUSED).';
     expect(await admin.post('upstreams/gone/test')).toMatchObject({ ok: false, status: null, models: null, error });
@@ -266,12 +265,3 @@ describe('a change', () => {
     await busy.close();
   });
 });
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<AddressInfo> {
-  const holder = createServer();
-  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-  const address = holder.address() as AddressInfo;
-  await new Promise((resolve) => holder.close(resolve));
-  return address;
-}

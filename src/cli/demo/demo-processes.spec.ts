@@ -1,11 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../../test/support/temporary-folder.js';
 import { Inbox } from '../../../test/support/inbox.js';
-import { isPortFree, RunningProgram } from './demo-processes.js';
+import { RunningProgram } from './demo-processes.js';
 
 const SERVER = `
   import { createServer } from 'node:http';
@@ -75,16 +73,5 @@ describe('RunningProgram', () => {
     await Promise.all([running.stop(), running.stop()]);
     await running.stop();
     expect(deaths.items).toEqual([]);
-  });
-});
-
-describe('isPortFree', () => {
-  it('knows whether somebody listens', async () => {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    expect(await isPortFree(port)).toBe(false);
-    await new Promise((resolve) => server.close(resolve));
-    expect(await isPortFree(port)).toBe(true);
   });
 });

@@ -1,11 +1,10 @@
 /** The programs that the demo runs beside itself: started with their output in a file, watched, and stopped for sure. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../cli-error.js';
+import { freePort } from '../ports.js';
 
 export interface ProgramToRun {
   /** What people call it, for messages. */
@@ -31,9 +30,6 @@ const STOP_LIMIT_MS = 5_000;
 const LOG_LINES_SHOWN = 15;
 /** Somebody else may take a free port before the program does. */
 const PORT_TRIES = 5;
-/** Below the ports from which Linux (32,768) and others open connections: one of those could hold it when it is restarted. */
-const FIRST_PORT = 10_000;
-const LAST_PORT = 32_000;
 
 const running = new Set<ChildProcess>();
 // Before anybody removes their folders, who asks for that later.
@@ -176,20 +172,4 @@ export async function onFreePort<T>(start: (port: number) => Promise<T>): Promis
 /** What programs say in their log when somebody else listens there. */
 function isTaken(error: unknown): boolean {
   return error instanceof CliError && /address already in use/i.test(error.message);
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
-    if (await isPortFree(port)) return port;
-  }
-}
-
-/** Whether a server on this machine can listen there. */
-export function isPortFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ host: '127.0.0.1', port }, () => probe.close(() => resolve(true)));
-  });
 }

@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CliError } from '../cli-error.js';
 import type { DemoOptions } from '../commands/demo.command.js';
-import { isPortFree, RunningProgram } from './demo-processes.js';
+import { isPortFree } from '../ports.js';
+import { RunningProgram } from './demo-processes.js';
 
 export interface DemoServer {
   /** Such as `http://127.0.0.1:8080`. */

@@ -1,7 +1,7 @@
 /** The server itself: whether one runs on the folder, and whether it says that it is ready. */
-import { createServer } from 'node:net';
 import { request } from 'undici';
 import type { AppConfig } from '../../config/app-config.js';
+import { isPortFree } from '../ports.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 
 const TIMEOUT_MS = 5_000;
@@ -9,14 +9,14 @@ const TIMEOUT_MS = 5_000;
 /** @param isRunning whether some process holds the folder; null: there is none that could tell */
 export async function checkServer({ host, port }: AppConfig, isRunning: boolean | null): Promise<Finding> {
   if (isRunning === false)
-    return port === 0 || (await isPortFree(host, port)) ? ok('server', 'not running') : portTaken(host, port);
+    return port === 0 || (await isPortFree(port, host)) ? ok('server', 'not running') : portTaken(host, port);
   if (port === 0)
     return ok('server', `${isRunning === null ? 'perhaps ' : ''}running, on a port that the settings do not tell`);
   const url = `http://${nameOf(host)}:${port}`;
   const ready = await ask(`${url}/readyz`);
   if (ready === null) {
     if (isRunning === null)
-      return (await isPortFree(host, port)) ? ok('server', 'not running here') : portTaken(host, port);
+      return (await isPortFree(port, host)) ? ok('server', 'not running here') : portTaken(host, port);
     const fix = 'run the doctor with the settings of the server, or look at its log';
     return warning('server', `one runs on the folder, but does not answer at ${url}`, fix);
   }
@@ -31,14 +31,6 @@ export async function checkServer({ host, port }: AppConfig, isRunning: boolean 
 function portTaken(host: string, port: number): Finding {
   const fix = 'stop the other program, or set MILLRACE_PORT to another port';
   return warning('server', `not running, and port ${port} of ${host} is taken by another program`, fix);
-}
-
-function isPortFree(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
-  });
 }
 
 /** Null when nobody answers. */

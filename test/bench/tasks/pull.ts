@@ -1,12 +1,7 @@
 /** Tasks taken 100 at a time and completed in bulk by four HTTP workers, beside Bull's own process loop with an empty handler. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import Bull from 'bull';
 import { Pool } from 'undici';
+import { RedisService } from '../../support/services/redis.js';
 import { cpuSeconds, startServer, type BenchEnv } from '../bench-kit.js';
 
 const TASKS = 20_000;
@@ -83,13 +78,8 @@ async function workOff(post: Post): Promise<number> {
 }
 
 async function bullPerS(): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-redis-'));
-  const port = await freePort();
-  const redis = spawn('redis-server', ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'no']);
-  redis.once('error', () => {
-    throw new Error('this bench compares with Bull and needs redis-server (Debian: apt-get install redis-server)');
-  });
-  const queue = new Bull('bench', { redis: { port, host: '127.0.0.1' } });
+  const redis = await RedisService.start();
+  const queue = new Bull('bench', redis.url);
   await queue.isReady();
   let done = 0;
   let allDone = () => {};
@@ -112,21 +102,10 @@ async function bullPerS(): Promise<number> {
   await workOffJobs(); // warms up
   const rate = await Promise.race([workOffJobs(), ending.then(() => Promise.reject(new Error('Bull has stopped')))]);
   await queue.close();
-  redis.kill();
-  await once(redis, 'exit');
-  await rm(folder, { recursive: true, force: true });
+  await redis.stop();
   return rate;
 }
 
 function perS(startedAt: number): number {
   return TASKS / ((performance.now() - startedAt) / 1000);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
