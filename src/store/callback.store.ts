@@ -30,7 +30,7 @@ export interface CallbackSubject extends Omit<TaskResultRow, 'taskSeq'> {
 
 const HAS_DUE = statement<{ now: number }, { seq: number }>('callback-has-due');
 const PENDING = statement<{ limit: number }, { pending: number }>('callback-pending');
-const SUBJECT = statement<{ taskSeq: number }, CallbackSubject>('callback-subject');
+const SUBJECT = statement<{ seq: number; epoch: number }, CallbackSubject>('callback-subject');
 
 /** Counting goes no further than this: it is for a gauge, and longer reads hold others up. */
 export const MAX_COUNTED = 100_000;
@@ -73,9 +73,9 @@ export class CallbackStore {
     return count!.pending;
   }
 
-  /** Null when the task was deleted meanwhile. */
-  async subject(taskSeq: number): Promise<CallbackSubject | null> {
-    const [subject] = await this.database.all(SUBJECT, { taskSeq });
+  /** Of a leased callback. Null when it was withdrawn meanwhile, because its task was sent back or deleted. */
+  async subject({ seq, epoch }: Pick<LeasedCallback, 'seq' | 'epoch'>): Promise<CallbackSubject | null> {
+    const [subject] = await this.database.all(SUBJECT, { seq, epoch });
     return subject ?? null;
   }
 

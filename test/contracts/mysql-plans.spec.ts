@@ -17,6 +17,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'callback-due-targets': ['ix_callback_target:callback'],
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],
   'callback-lease': ['ix_callback_target:callback'],
+  'callback-withdraw': ['ix_callback_task:callback'],
   'lane-has-ready': ['ix_task_ready'],
   'lane-head': ['ix_task_ready'],
   'task-expired': ['ix_task_expiry'],

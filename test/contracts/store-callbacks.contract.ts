@@ -8,6 +8,7 @@ import { MAX_ATTEMPTS } from '../../src/store/procedures/callback.procedures.js'
 import type { CallbackAttempt, CallbackEnd, LeasedCallback } from '../../src/store/procedures/callback-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
 import { OWNER_SEQ, range, seedLane, seedTenant } from '../support/store-seeds.js';
+import { completionOf, failureOf, put, rowOf, take, TTL_MS } from '../support/task-seeds.js';
 
 const A = 'https://a.example';
 const B = 'https://b.example';
@@ -19,6 +20,7 @@ export function exerciseStoreCallbacks(store: TestStore): void {
   describe('a rescue', () => exerciseRescues(store));
   describe('a replay', () => exerciseReplays(store));
   describe('what a callback tells of', () => exerciseSubjects(store));
+  describe('of a dead letter', () => exerciseWithdrawals(store));
   describe('a webhook secret', () => exerciseSecrets(store));
 }
 
@@ -252,7 +254,9 @@ function exerciseSubjects(store: TestStore): void {
     const lane = await seedLane(store);
     await store.byHand.insert(TaskRow, { ...lane, id: 'task_x', state: 5, mode: 'callback', enqueuedAt: 1 });
     const { seq } = await store.reader.findOneByOrFail(TaskRow, { id: 'task_x' });
-    expect(await store.callbacks.subject(seq)).toEqual({
+    await seed(store, 1, { taskSeq: seq });
+    const [leased] = await lease(store);
+    expect(await store.callbacks.subject(leased!)).toEqual({
       id: 'task_x',
       batchId: null,
       line: null,
@@ -269,8 +273,74 @@ function exerciseSubjects(store: TestStore): void {
     expect(await store.callbacks.ofTask(seq + 1, 9)).toEqual([]);
   });
 
-  it('is nothing when the task is gone', async () => {
-    expect(await store.callbacks.subject(123)).toBeNull();
+  it('is nothing when the task is gone, or has not ended', async () => {
+    const lane = await seedLane(store);
+    const { seq } = await rowOf(store, await put(store, lane));
+    await seed(store, 1, { taskSeq: 123 });
+    await seed(store, 1, { taskSeq: seq });
+    for (const leased of await lease(store)) expect(await store.callbacks.subject(leased)).toBeNull();
+  });
+}
+
+function exerciseWithdrawals(store: TestStore): void {
+  const by = 'key_1';
+
+  /** A task that has failed, with the callback that is to tell of it. */
+  async function fail() {
+    const lane = await seedLane(store);
+    const id = await put(store, lane, { callbackUrl: `${A}/hook` });
+    const [task] = await take(store, [lane]);
+    await store.pull.fail([failureOf(task!, lane, { isFinal: true })]);
+    const act = { ids: [id], tenantSeq: lane.tenantSeq, by };
+    return { lane, seq: task!.seq, act, redrive: () => store.deadLetters.redrive({ ...act, ttlMs: TTL_MS }) };
+  }
+  const statesOf = async (taskSeq: number) => (await store.callbacks.ofTask(taskSeq, 9)).map(({ state }) => state);
+
+  it('is withdrawn when the task is sent back, and its new end has one of its own', async () => {
+    const { lane, seq, redrive } = await fail();
+    const [first] = await store.callbacks.ofTask(seq, 9);
+    await store.callbacks.record(
+      end((await lease(store))[0]!, { state: 'waiting', availableAt: store.clock.now() + 5_000 }),
+    );
+    await redrive();
+    expect(await statesOf(seq)).toEqual([]);
+    expect(await store.callbacks.attempts([first!.seq])).toEqual([]);
+    const [task] = await take(store, [lane]);
+    await store.pull.complete([completionOf(task!, lane)]);
+    const [second, ...others] = await store.callbacks.ofTask(seq, 9);
+    expect([second!.id === first!.id, others]).toEqual([false, []]);
+    expect(await store.callbacks.subject((await lease(store))[0]!)).toMatchObject({ state: 3, body: '{"answer":1}' });
+  });
+
+  it.each(['sent back', 'sent back and done', 'deleted'])(
+    'has nothing to tell when the task is %s while it is being delivered',
+    async (what) => {
+      const { lane, seq, act, redrive } = await fail();
+      const [leased] = await lease(store);
+      expect(await store.callbacks.subject(leased!)).toMatchObject({ state: 4, errorCode: 'worker_error' });
+      if (what === 'deleted') expect(await store.deadLetters.drop(act)).toEqual([true]);
+      else await redrive();
+      if (what === 'sent back and done') {
+        await store.pull.complete([completionOf((await take(store, [lane]))[0]!, lane)]);
+      }
+      expect(await store.callbacks.subject(leased!)).toBeNull();
+      expect(await store.callbacks.record(end(leased!, { state: 'dead' }))).toBe(false);
+      expect(await statesOf(seq)).toEqual(what === 'sent back and done' ? [1] : []);
+    },
+  );
+
+  it('stays when it was delivered, but is not sent again for another end', async () => {
+    const { lane, seq, redrive } = await fail();
+    const [leased] = await lease(store);
+    await store.callbacks.record(end(leased!));
+    await redrive();
+    const refused = { code: 'conflict', message: expect.stringContaining('before it was sent back') };
+    await expect(store.callbacks.replay({ id: leased!.id, taskSeq: seq, by })).rejects.toMatchObject(refused);
+    await store.pull.complete([completionOf((await take(store, [lane]))[0]!, lane)]);
+    await expect(store.callbacks.replay({ id: leased!.id, taskSeq: seq, by })).rejects.toMatchObject(refused);
+    const [, second] = await store.callbacks.ofTask(seq, 9);
+    expect(await store.callbacks.replay({ id: second!.id, taskSeq: seq, by })).toMatchObject({ state: 1 });
+    expect(await statesOf(seq)).toEqual([3, 1]);
   });
 }
 

@@ -115,3 +115,45 @@ describe('the callback of a task', () => {
     expect(received(id)).toHaveLength(1);
   });
 });
+
+describe('the callback of a dead letter', () => {
+  /** A task that has failed, and whose receiver would not hear of it. */
+  async function unheard(level: number): Promise<string> {
+    receiver.answerWith(() => ({ status: 503, headers: { 'retry-after': '3600' }, body: '' }));
+    const id = await put({ level });
+    const { lease_token } = await client.takeOne(`chat:${level}`);
+    await client.post(`${id}/fail`, { lease_token, retryable: false, error: { code: 'broken', message: 'It broke.' } });
+    await until(
+      async () => (await client.get(`${id}/callbacks`)).data,
+      ([callback]) => callback?.state === 'waiting' && callback.attempts.length === 1,
+    );
+    receiver.answerWith(() => ({ body: '{}' }));
+    return id;
+  }
+
+  it('is withdrawn when the task is sent back: its new end is told, once', async () => {
+    const id = await unheard(5);
+    await client.post(`${id}/redrive`);
+    expect(await client.get(`${id}/callbacks`)).toEqual({ data: [] });
+    await client.complete(await client.takeOne('chat:5'), { n: 2 });
+    const callback = await delivered(id);
+    expect((await client.get(`${id}/callbacks`)).data).toHaveLength(1);
+    const [failed, done, ...others] = received(id);
+    expect(verified(failed!)).toMatchObject({ status_code: 500, error: { code: 'broken' } });
+    expect(verified(done!)).toMatchObject({ status_code: 200, body: { n: 2 } });
+    expect([done!.headers['webhook-id'], others]).toEqual([callback.id, []]);
+  });
+
+  it('that was delivered is not sent again once the task was sent back', async () => {
+    const id = await unheard(6);
+    const [{ id: callbackId }] = (await client.get(`${id}/callbacks`)).data;
+    await client.post(`${id}/callbacks/${callbackId}/replay`);
+    await delivered(id, 2);
+    await client.post(`${id}/redrive`);
+    expect(await client.refused('POST', `${id}/callbacks/${callbackId}/replay`)).toEqual([
+      409,
+      `The callback '${callbackId}' told how the task ended before it was sent back, and cannot be sent again.`,
+    ]);
+    expect(received(id)).toHaveLength(2);
+  });
+});

@@ -23,6 +23,9 @@ import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 const TASK = { name: 'id', example: TASK_ID };
 const PAGE_LIMITS = { defaultLimit: 20, maxLimit: 100 };
 const UNKNOWN = `No task found with id '${TASK_ID}'.`;
+const REDRIVEN =
+  'As a new task, in its old place. A callback that was to tell of the failure and is not delivered yet is withdrawn: the ' +
+  'task has one for its new end.';
 const NO_QUEUE = "You have no queue named 'chat'.";
 
 /** Tasks that have failed for good, for the owner of their queue. */
@@ -63,7 +66,7 @@ export class DeadLettersController {
 
   @Post('dead/redrive')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give dead letters another chance', description: 'As new tasks, in their old places.' })
+  @ApiOperation({ summary: 'Give dead letters another chance', description: REDRIVEN })
   @ApiBody({ type: RedriveDto, examples: REDRIVE_EXAMPLES })
   @ApiOkResponse({ type: RedrivenDto })
   @TaskErrors({ 400: NO_QUEUE })
@@ -79,7 +82,7 @@ export class DeadLettersController {
 
   @Post(':id/redrive')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give a dead letter another chance', description: 'As a new task, in its old place.' })
+  @ApiOperation({ summary: 'Give a dead letter another chance', description: REDRIVEN })
   @ApiParam(TASK)
   @ApiOkResponse({ type: RedrivenTaskDto })
   @TaskErrors({ 404: UNKNOWN, 409: `The task '${TASK_ID}' is no dead letter.` })
@@ -94,7 +97,10 @@ export class DeadLettersController {
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Forget a dead letter, with all that belongs to it' })
+  @ApiOperation({
+    summary: 'Forget a dead letter, with all that belongs to it',
+    description: 'A callback that was to tell of its failure and is not delivered yet is not sent any more.',
+  })
   @ApiParam(TASK)
   @ApiOkResponse({ type: DroppedTaskDto })
   @TaskErrors({ 404: UNKNOWN, 409: `The task '${TASK_ID}' is no dead letter.` })

@@ -22,7 +22,12 @@ export class TaskCallbacksController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'See the callbacks of a task, with every try', description: 'None before it has ended.' })
+  @ApiOperation({
+    summary: 'See the callbacks of a task, with every try',
+    description:
+      'None before it has ended. When a dead letter is sent back, a callback that is not delivered yet is withdrawn; the new ' +
+      'end of the task has one of its own.',
+  })
   @ApiParam(ID)
   @ApiOkResponse({ type: CallbackListDto })
   @TaskErrors({ 404: UNKNOWN })

@@ -50,7 +50,7 @@ export class CallbackDelivery {
       this.telemetry.failed(error, 'a callback could not be put together; it is tried again');
       return { kind: 'not_sent', error: 'not sent: this server could not put it together' };
     }
-    if (request === null) return { kind: 'nothing_to_send', error: 'not sent: its task was deleted' };
+    if (request === null) return { kind: 'nothing_to_send', error: 'not sent: its task was sent back or deleted' };
     try {
       return { kind: 'answer', answer: await this.client.post(request, signal) };
     } catch (error) {

@@ -21,9 +21,9 @@ export class CallbackMessages {
     private readonly spill: Spill,
   ) {}
 
-  /** Null when there is nothing to tell any more, because its task was deleted. */
-  async messageOf({ taskSeq, body }: LeasedCallback): Promise<CallbackMessage | null> {
-    const subject = taskSeq === null ? null : await this.store.subject(taskSeq);
+  /** Null when there is nothing to tell any more, because its task was sent back or deleted. */
+  async messageOf({ seq, epoch, taskSeq, body }: LeasedCallback): Promise<CallbackMessage | null> {
+    const subject = taskSeq === null ? null : await this.store.subject({ seq, epoch });
     const taskId = subject === null ? null : taskIdOf(subject);
     if (body !== null) return { body, taskId };
     if (subject === null || taskId === null) return null;

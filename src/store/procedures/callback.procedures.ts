@@ -1,8 +1,12 @@
 /** The outbox: callbacks are written where a task ends, and leased, delivered and recorded from here on. */
+import { In, MoreThan } from 'typeorm';
 import { CALLBACK_STATE_CODE } from '../../kernel/callback-state.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
+import { TASK_STATE_CODE } from '../../kernel/task-state.js';
+import { CallbackAttemptRow } from '../entities/callback-attempt.entity.js';
 import { CallbackRow } from '../entities/callback.entity.js';
+import { TaskRow } from '../entities/task.entity.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { noteAct, type By } from './audit.js';
@@ -10,6 +14,7 @@ import type { Rescue } from './task.procedures.js';
 import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './callback-shapes.js';
 
 const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
+const WITHDRAW = statement<{ taskSeq: number }, { seq: number }>('callback-withdraw');
 const DUE_TARGETS = statement<{ now: number }, { target: string }>('callback-due-targets');
 const LEASE = statement<{ target: string; want: number; ownerSeq: number; now: number }, LeasedCallback>(
   'callback-lease',
@@ -43,6 +48,16 @@ export async function noteCallbacks(tx: Tx, taskSeqs: readonly number[]): Promis
     INSERT,
     taskSeqs.map((taskSeq) => ({ id: newId('callback'), taskSeq, now: tx.now })),
   );
+}
+
+/**
+ * Forgets the callbacks of a task that are not delivered, because what they have to tell is true no more; whoever is
+ * delivering one has lost its lease. Those that were delivered stay, as a record of what was said.
+ */
+export async function withdrawCallbacks(tx: Tx, taskSeq: number): Promise<void> {
+  const withdrawn = await tx.all(WITHDRAW, { taskSeq });
+  if (withdrawn.length === 0) return;
+  await tx.manager.delete(CallbackAttemptRow, { callbackSeq: In(withdrawn.map(({ seq }) => seq)) });
 }
 
 /** Leases due callbacks: from each origin in turn what it has room for, whoever has waited longest first. */
@@ -118,7 +133,7 @@ export interface Replay extends By {
 
 /**
  * Makes a callback due now: one that has ended begins its schedule anew, one that waits for its next try does not wait any
- * longer. Refuses with `not_found`, and with `conflict` while it is being delivered.
+ * longer. Refuses with `not_found`, and with `conflict` while it is being delivered or when its task was sent back since.
  */
 export const replayCallback = procedureOfOne('callback-replay', async (tx, { id, taskSeq, by }: Replay) => {
   const known = await tx.manager.findOneBy(CallbackRow, { id, taskSeq });
@@ -129,6 +144,7 @@ export const replayCallback = procedureOfOne('callback-replay', async (tx, { id,
   if (state === CALLBACK_STATE_CODE.leased) {
     throw new MillraceError('conflict', `The callback '${id}' is being delivered at this moment.`);
   }
+  await checkSubject(tx, row);
   const isWaiting = state === CALLBACK_STATE_CODE.waiting;
   await tx.manager.update(
     CallbackRow,
@@ -143,3 +159,15 @@ export const replayCallback = procedureOfOne('callback-replay', async (tx, { id,
   await noteAct(tx, { by, action: 'callback.replay', tenantSeq, subject: id, detail: { url: row.url } });
   return tx.manager.findOneByOrFail(CallbackRow, { seq });
 });
+
+/** What it told was replaced when the task was sent back; the task's new end is told by a callback of its own. */
+async function checkSubject(tx: Tx, { id, seq, taskSeq }: CallbackRow): Promise<void> {
+  if (taskSeq === null) return;
+  const task = await tx.manager.findOne(TaskRow, { select: { state: true }, where: { seq: taskSeq } });
+  const isSuperseded =
+    (task !== null && task.state <= TASK_STATE_CODE.leased) ||
+    (await tx.manager.existsBy(CallbackRow, { taskSeq, seq: MoreThan(seq) }));
+  if (!isSuperseded) return;
+  const text = `The callback '${id}' told how the task ended before it was sent back, and cannot be sent again.`;
+  throw new MillraceError('conflict', text);
+}

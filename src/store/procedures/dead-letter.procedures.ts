@@ -11,6 +11,7 @@ import { procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { aftermathOf } from './aftermath.js';
 import { noteAct, type By } from './audit.js';
+import { withdrawCallbacks } from './callback.procedures.js';
 import { LaneCounts } from './lane-counts.js';
 import type { Outcomes, RedriveOutcome } from './single-shapes.js';
 import { lanesOfClaims } from './task-lanes.js';
@@ -26,7 +27,10 @@ export interface DeadLetterRequest extends By {
   tenantSeq: number;
 }
 
-/** Makes failed single tasks ready again, in their places, as if they were new; `ttlMs` is what they get to end. */
+/**
+ * Makes failed single tasks ready again, in their places, as if they were new, and withdraws the callbacks that were to tell
+ * of their failure; `ttlMs` is what they get to end.
+ */
 export const redriveTasks = procedureOfOne(
   'task-redrive',
   async (tx, request: DeadLetterRequest & { ttlMs: number }): Promise<Outcomes<RedriveOutcome>> => {
@@ -53,6 +57,7 @@ async function redrive(tx: Tx, task: KnownTask, { by, ttlMs }: By & { ttlMs: num
   await tx.run(REDRIVE, { seq, now: tx.now, ttlMs });
   await tx.run(FORGET_RESULT, { seq });
   await tx.run(FORGET_EVENTS, { seq });
+  await withdrawCallbacks(tx, seq);
   await noteAct(tx, { by, action: 'task.redrive', tenantSeq, subject: task.id!, detail: { tries: task.tries } });
   return 'redriven';
 }
@@ -70,6 +75,7 @@ export const dropTasks = procedureOfOne(
       for (const entity of [TaskBodyRow, TaskResultRow, TaskEventRow, TaskAliasRow, AttemptRow]) {
         await tx.manager.delete(entity, { taskSeq });
       }
+      await withdrawCallbacks(tx, taskSeq);
       const detail = { tries: task.tries };
       await noteAct(tx, { by: request.by, action: 'task.drop', tenantSeq, subject: task.id!, detail });
     }
