@@ -10,6 +10,9 @@ import { awaited, createBatch, resultsOf, start, textOf, upload } from '../suppo
 import { chatLines } from '../support/chat-lines.js';
 import { blobPaths } from '../support/folder-place.js';
 import { FaultRun } from '../support/fault-run.js';
+import { PullWorker } from '../support/pull-worker.js';
+import { ScriptedUpstream } from '../support/scripted-upstream.js';
+import { TestServer } from '../support/server.js';
 import { SimProcess } from '../support/sim-process.js';
 import { until } from '../support/until.js';
 
@@ -45,6 +48,14 @@ async function blobOf(bytes: number): Promise<string> {
   throw new Error(`no blob has ${bytes} bytes`);
 }
 
+/** On the one answer that is kept in a blob. */
+async function inflictOnSpilled({ place }: TestServer, inflict: Damage): Promise<void> {
+  const spilled = [...(await blobPaths(place))].filter(([key]) => key.startsWith('spill_'));
+  expect(spilled).toHaveLength(1);
+  const path = spilled[0]![1];
+  await inflict(path, (await stat(path)).size);
+}
+
 /** Turns one bit over, which nothing but a look at all bytes can find. */
 async function flipBit(path: string, at: number): Promise<void> {
   const file = await open(path, 'r+');
@@ -64,7 +75,9 @@ function logged(words: string): boolean {
   );
 }
 
-const DAMAGES: readonly (readonly [damage: string, inflict: (path: string, bytes: number) => Promise<void>])[] = [
+type Damage = (path: string, bytes: number) => Promise<void>;
+
+const DAMAGES: readonly (readonly [damage: string, inflict: Damage])[] = [
   ['is missing', (path) => rm(path)],
   ['is cut short', (path, bytes) => truncate(path, bytes - 100)],
   ['has one bit turned over', (path, bytes) => flipBit(path, bytes >> 1)],
@@ -146,6 +159,58 @@ it('large answers that were lost or changed before their batch ended: their line
     { response: null, error: { code: 'answer_lost' } },
   ]);
   expect(logged('its line goes into the error file')).toBe(true);
+});
+
+describe('the large answer of a single task that was lost or changed', () => {
+  const WORDS = 'The answer was recorded, but the disk has lost or changed it since.';
+  const LOST = { code: 'answer_lost', message: WORDS };
+  let server: TestServer;
+  let receiver: ScriptedUpstream;
+
+  beforeEach(async () => {
+    server = await TestServer.start({ MILLRACE_CALLBACK_ALLOW: '127.0.0.1' });
+    receiver = await ScriptedUpstream.start(() => ({ body: '{}' }));
+  });
+  afterEach(async () => {
+    await server.close();
+    await receiver.close();
+  });
+
+  it.each(DAMAGES)('because it %s: whoever asks for it is told so', async (_, inflict) => {
+    const worker = new PullWorker(server);
+    await worker.makeQueue('chat');
+    const call = (mode: string) => {
+      const body = { endpoint: '/v1/x', queue: 'chat', level: 0, data: {}, response_mode: mode };
+      return worker.ask('POST', 'put', body, { headers: { 'idempotency-key': 'k' } });
+    };
+    const answered = call('blocking');
+    const [task] = await worker.take('chat:0', { wait_seconds: 30 });
+    await worker.complete(task!, 'x'.repeat(40_000));
+    expect((await answered).body).toHaveLength(40_000);
+    await inflictOnSpilled(server, inflict);
+    expect(await call('blocking')).toMatchObject({ status: 500, body: { code: 500, message: WORDS } });
+    const stream = await server.fetch(`/v1/queue/${task!.task_id}/events`, {
+      headers: { authorization: `Bearer ${server.adminKey}` },
+    });
+    expect(await stream.text()).toBe(`event:error\ndata:${JSON.stringify({ status_code: 500, error: LOST })}\n\n`);
+    expect((await worker.task(task!.task_id)).result).toMatchObject({ status_code: 500, error: LOST });
+  });
+
+  it('is told of by its callback, too', async () => {
+    const worker = new PullWorker(server);
+    await worker.makeQueue('chat');
+    receiver.answerWith(() => ({ status: 503, headers: { 'retry-after': '3600' }, body: '' }));
+    const id = await worker.put('chat', { callback_url: receiver.url.replace('/v1', '/hook') });
+    await worker.complete(await worker.takeOne('chat:0'), 'x'.repeat(40_000));
+    const [{ id: callbackId }] = await until(
+      async () => (await worker.get(`${id}/callbacks`)).data,
+      ([callback]) => callback?.state === 'waiting' && callback.attempts.length === 1,
+    );
+    await inflictOnSpilled(server, (path) => rm(path));
+    await worker.post(`${id}/callbacks/${callbackId}/replay`);
+    const [, second] = await receiver.requests.first(2);
+    expect(JSON.parse(second!.body)).toMatchObject({ status_code: 500, error: LOST });
+  });
 });
 
 describe('the store', () => {

@@ -81,6 +81,12 @@ describe('the end of a stream', () => {
       false,
       errorFrame(408, 'expired', 'The task ended without an answer.'),
     ],
+    [
+      'that its answer was lost',
+      ended({}, { errorCode: 'answer_lost', errorMessage: 'Lost.' }),
+      false,
+      errorFrame(500, 'answer_lost', 'Lost.'),
+    ],
     ['a wait that was over', TIMED_OUT, true, errorFrame(408, 'timeout', 'Nobody was done with the task in time.')],
   ])('says %s', (_, answer, isSilent, expected) => {
     expect(endFrame(answer, isSilent)).toBe(expected);

@@ -8,7 +8,7 @@ export interface TaskAnswer {
   status: number;
   /** JSON text; null for an answer without a body, and for none. */
   body: string | null;
-  /** Set when the task ended without an answer. */
+  /** Set when the task ended without an answer, or its answer was lost. */
   error: TaskFailure | null;
 }
 
@@ -26,10 +26,10 @@ export const TIMED_OUT: TaskAnswer = {
 
 export function answerOf({ state, result }: TaskEnd): TaskAnswer {
   const body = result?.body ?? null;
-  if (body !== null || state === 'completed') return { status: result?.statusCode ?? 200, body, error: null };
-  const error = {
-    code: result?.errorCode ?? state,
-    message: result?.errorMessage ?? 'The task ended without an answer.',
-  };
-  return { status: statusWithoutAnswer(state, result?.errorCode ?? null), body: null, error };
+  const errorCode = result?.errorCode ?? null;
+  // A completed task has an error when its answer was lost since.
+  const isAnswered = body !== null || (state === 'completed' && errorCode === null);
+  if (isAnswered) return { status: result?.statusCode ?? 200, body, error: null };
+  const error = { code: errorCode ?? state, message: result?.errorMessage ?? 'The task ended without an answer.' };
+  return { status: statusWithoutAnswer(state, errorCode), body: null, error };
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { lineTaskId } from '../../kernel/ids.js';
-import { resultObject } from '../../modules/callbacks/result-object.js';
-import { Spill } from '../../modules/tasks/spill.js';
+import { resultObject, type RecordedResult } from '../../modules/callbacks/result-object.js';
+import { ANSWER_LOST, LostText, Spill } from '../../modules/tasks/spill.js';
 import { CallbackStore, type CallbackSubject } from '../../store/callback.store.js';
 import type { LeasedCallback } from '../../store/procedures/callback-shapes.js';
 
@@ -27,7 +27,16 @@ export class CallbackMessages {
     const taskId = subject === null ? null : taskIdOf(subject);
     if (body !== null) return { body, taskId };
     if (subject === null || taskId === null) return null;
-    return { body: resultObject(taskId, { ...subject, body: await this.spill.read(subject) }), taskId };
+    return { body: resultObject(taskId, await this.resultOf(subject)), taskId };
+  }
+
+  private async resultOf(subject: CallbackSubject): Promise<RecordedResult> {
+    try {
+      return { ...subject, body: await this.spill.read(subject) };
+    } catch (error) {
+      if (!(error instanceof LostText)) throw error;
+      return { ...subject, ...ANSWER_LOST };
+    }
   }
 }
 

@@ -22,6 +22,14 @@ export interface KeptText {
 /** A text that was kept in a blob is missing, or is not what was written. */
 export class LostText extends Error {}
 
+/** What is told in place of an answer that was lost. */
+export const ANSWER_LOST = {
+  statusCode: null,
+  body: null,
+  errorCode: 'answer_lost',
+  errorMessage: 'The answer was recorded, but the disk has lost or changed it since.',
+};
+
 @Injectable()
 export class Spill {
   constructor(private readonly blobs: BlobStore) {}

@@ -5,7 +5,7 @@ import { TASK_STATES } from '../../kernel/task-state.js';
 import type { TaskKey } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { LineBodies, type LinePlace } from './line-bodies.js';
-import { LostText, Spill } from './spill.js';
+import { ANSWER_LOST, LostText, Spill } from './spill.js';
 import type { TaskDetails, TaskEnd, TaskResult, TaskSummary } from './task-requests.js';
 
 /** Tasks are read in pages of this many. */
@@ -111,15 +111,10 @@ export class TaskReader {
       return { statusCode, requestId, body, errorCode, errorMessage };
     } catch (error) {
       if (!(error instanceof LostText)) throw error;
-      return { statusCode: null, requestId, body: null, ...ANSWER_LOST };
+      return { requestId, ...ANSWER_LOST };
     }
   }
 }
-
-const ANSWER_LOST = {
-  errorCode: 'answer_lost',
-  errorMessage: 'The answer was recorded, but the disk has lost or changed it since.',
-};
 
 function isLine(task: BodyPlace): task is BodyPlace & LinePlace {
   return task.batchSeq !== null;
