@@ -255,7 +255,7 @@ CREATE TABLE IF NOT EXISTS task_result (
   INDEX ix_task_result_blob (blob_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Events of single tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted
+-- Events of tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted
 -- from 1. A stream belongs to one attempt (epoch).
 CREATE TABLE IF NOT EXISTS task_event (
   task_seq BIGINT NOT NULL,

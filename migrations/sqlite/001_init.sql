@@ -249,7 +249,7 @@ CREATE TABLE task_result (
 );
 CREATE INDEX ix_task_result_blob ON task_result (blob_key) WHERE blob_key IS NOT NULL;
 
--- Events of single tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted
+-- Events of tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted
 -- from 1. A stream belongs to one attempt (epoch).
 CREATE TABLE task_event (
   task_seq INTEGER NOT NULL,

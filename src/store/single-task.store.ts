@@ -14,7 +14,7 @@ import type {
   PutOutcome,
   TaskKey,
 } from './procedures/single-shapes.js';
-import { statement } from './statement.js';
+import { statement, type Statement } from './statement.js';
 
 /** A task as it is stored, with its body and result when they were asked for. */
 export interface StoredTask {
@@ -93,7 +93,8 @@ type Place = { place: number; seq: number };
 const SEQS = statement<{ ids: string }, Place>('task-seqs');
 const LINE_SEQS = statement<{ keys: string }, Place>('task-line-seqs');
 const DETAILS = statement<{ seqs: string; tenantSeq: number | null; isWhole: number }, StoredTask>('task-details');
-const ENDED = statement<{ ids: string }, { id: string }>('task-ended');
+const ENDED = statement<{ ids: string }, Place>('task-ended');
+const ENDED_LINES = statement<{ keys: string }, Place>('task-ended-lines');
 const PAGE = statement<TaskFilter & { tenantSeq: number; beforeSeq: number; limit: number }, { seq: number }>(
   'task-page',
 );
@@ -127,33 +128,18 @@ export class SingleTaskStore {
   }
 
   /** The rows behind these keys, in their order; null for unknown ones. Says nothing of whose they are. */
-  async seqsOf(keys: readonly TaskKey[]): Promise<(number | null)[]> {
-    const seqs = new Array<number | null>(keys.length).fill(null);
-    const note = (found: readonly Place[], places: readonly number[]) => {
-      for (const { place, seq } of found) seqs[places[place]!] = seq;
-    };
-    const singles = [...keys.keys()].filter((place) => 'id' in keys[place]!);
-    const lines = [...keys.keys()].filter((place) => 'line' in keys[place]!);
-    if (singles.length > 0) {
-      const ids = singles.map((place) => (keys[place] as { id: string }).id);
-      note(await this.database.all(SEQS, { ids: JSON.stringify(ids) }), singles);
-    }
-    if (lines.length > 0) {
-      const pairs = lines.map((place) => keys[place] as { batchId: string; line: number });
-      const wanted = JSON.stringify(pairs.map(({ batchId, line }) => [batchId, line]));
-      note(await this.database.all(LINE_SEQS, { keys: wanted }), lines);
-    }
-    return seqs;
+  seqsOf(keys: readonly TaskKey[]): Promise<(number | null)[]> {
+    return this.rowsOf(keys, SEQS, LINE_SEQS);
+  }
+
+  /** As `seqsOf`, of those that have ended; null for the others. At most 500 at a time. */
+  endedOf(keys: readonly TaskKey[]): Promise<(number | null)[]> {
+    return this.rowsOf(keys, ENDED, ENDED_LINES);
   }
 
   /** In no promised order; those of other tenants are left out. At most 500 at a time. */
   bySeqs(seqs: readonly number[], tenantSeq: number | null, isWhole: boolean): Promise<StoredTask[]> {
     return this.database.all(DETAILS, { seqs: JSON.stringify(seqs), tenantSeq, isWhole: isWhole ? 1 : 0 });
-  }
-
-  /** Which of these single tasks have ended. At most 500 at a time. */
-  async endedOf(ids: readonly string[]): Promise<string[]> {
-    return (await this.database.all(ENDED, { ids: JSON.stringify(ids) })).map(({ id }) => id);
   }
 
   /** Rows of single tasks, newest first, from below `beforeSeq`. */
@@ -175,5 +161,28 @@ export class SingleTaskStore {
 
   attempts(taskSeqs: readonly number[]): Promise<StoredAttempt[]> {
     return this.database.all(ATTEMPTS, { seqs: JSON.stringify(taskSeqs), limit: MAX_ATTEMPTS });
+  }
+
+  private async rowsOf(
+    keys: readonly TaskKey[],
+    ofSingles: Statement<{ ids: string }, Place>,
+    ofLines: Statement<{ keys: string }, Place>,
+  ): Promise<(number | null)[]> {
+    const seqs = new Array<number | null>(keys.length).fill(null);
+    const note = (found: readonly Place[], places: readonly number[]) => {
+      for (const { place, seq } of found) seqs[places[place]!] = seq;
+    };
+    const singles = [...keys.keys()].filter((place) => 'id' in keys[place]!);
+    const lines = [...keys.keys()].filter((place) => 'line' in keys[place]!);
+    if (singles.length > 0) {
+      const ids = singles.map((place) => (keys[place] as { id: string }).id);
+      note(await this.database.all(ofSingles, { ids: JSON.stringify(ids) }), singles);
+    }
+    if (lines.length > 0) {
+      const pairs = lines.map((place) => keys[place] as { batchId: string; line: number });
+      const wanted = JSON.stringify(pairs.map(({ batchId, line }) => [batchId, line]));
+      note(await this.database.all(ofLines, { keys: wanted }), lines);
+    }
+    return seqs;
   }
 }

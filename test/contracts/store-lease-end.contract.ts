@@ -172,6 +172,30 @@ function exerciseProgress(store: TestStore): void {
     expect(await store.singles.events(task!.seq, 1)).toEqual([{ n: 3, events: lastWords.events }]);
   });
 
+  it('of a line is kept like that of any task, and does not keep it from being tried again', async () => {
+    const lane = await seedLane(store);
+    const batch = await seedBatch(store, lane, 1);
+    const say = (epoch: number) =>
+      store.singles.appendEvents({
+        key: { batchId: batch.id, line: 1 },
+        epoch,
+        tenantSeq: lane.tenantSeq,
+        events: [event(`of ${epoch}`)],
+        firstN: null,
+        laneSeq: null,
+      });
+    const [first] = await take(store, [lane]);
+    expect(await say(first!.epoch)).toMatchObject({ verdict: 'done', lastN: 1 });
+    await store.pull.release([{ ...claimOf(first!, lane), key: { batchId: batch.id, line: 1 } }]);
+    const [second] = await take(store, [lane]);
+    expect(await say(first!.epoch)).toMatchObject({ verdict: 'lost', lastN: null });
+    expect(await say(second!.epoch)).toMatchObject({ verdict: 'done', lastN: 2 });
+    expect(await store.singles.events(first!.seq, 0)).toEqual([
+      { n: 1, events: [event('of 1')] },
+      { n: 2, events: [event('of 2')] },
+    ]);
+  });
+
   it('of one who lost the task is refused', async () => {
     const lane = await seedLane(store);
     await put(store, lane, { mode: 'streaming' });

@@ -351,12 +351,24 @@ function exerciseReads(store: TestStore): void {
     const lane = await seedLane(store);
     const [first, second] = await putApart(store, [lane, lane]);
     const [task] = await take(store, [lane], { size: 1 });
-    expect(await store.singles.endedOf([first!, second!])).toEqual([]);
+    const keys = [{ id: second! }, { id: first! }, { id: 'task_unknown' }];
+    expect(await store.singles.endedOf(keys)).toEqual([null, null, null]);
     await store.pull.complete([completionOf(task!, lane)]);
-    expect(await store.singles.endedOf([first!, second!])).toEqual([first]);
+    expect(await store.singles.endedOf(keys)).toEqual([null, task!.seq, null]);
     expect(await store.singles.bySeqs([task!.seq], null, true)).toMatchObject([
       { statusCode: 200, resultBody: '{"answer":1}', requestId: 'req_1', resultSeq: task!.seq },
     ]);
+  });
+
+  it('tells which lines of batches have ended, also among single tasks', async () => {
+    const [lane, singles] = [await seedLane(store), await seedLane(store)];
+    const batch = await seedBatch(store, lane, 3);
+    const keys = [{ id: await put(store, singles) }, ...[3, 2, 1, 4].map((line) => ({ batchId: batch.id, line }))];
+    const [first, second] = await take(store, [lane], { size: 2 });
+    await store.pull.complete([{ ...completionOf(second!, lane), key: { batchId: batch.id, line: 2 } }]);
+    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, null, null]);
+    await store.pull.complete([{ ...completionOf(first!, lane), key: { batchId: batch.id, line: 1 } }]);
+    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, first!.seq, null]);
   });
 
   it('tells who holds what', async () => {

@@ -1,6 +1,7 @@
 /** Who waits at one process is answered by what happens in another; also when the message between them is lost. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Deployment } from '../support/deployment.js';
+import { line, start } from '../support/batches.js';
 import { PullWorker, type HeldTask, type TaskAnswer } from '../support/pull-worker.js';
 import { StreamCall } from '../support/stream-client.js';
 import { until } from '../support/until.js';
@@ -80,6 +81,18 @@ describe.each(OUTAGES)('while %s', (outage, strike) => {
     const { value: rest, ms } = await timed(stream.rest());
     expect(rest).toEqual([]);
     expect(ms).toBeLessThan(LATE_MS);
+  });
+
+  it('the events of a line end at A when a worker completes it at B', async () => {
+    strike();
+    await start(deployment.apis[0]!.openai, [line('c')], { headers: { 'X-Millrace-Queue': 'pulled' } });
+    const [task] = await worker.take('pulled:1', { size: 1, wait_seconds: 60 });
+    const { lease_token, task_id: id } = task!;
+    const stream = await StreamCall.join(deployment.apis[0]!, id);
+    await worker.post(`${id}/progress`, { lease_token, event_data: { n: 1 } });
+    expect(JSON.parse((await stream.next())!.data)).toEqual({ n: 1 });
+    expect((await worker.complete(task!)).status).toBe(200);
+    expect(await stream.rest()).toEqual([]);
   });
 
   it('an engine answers blocking and streaming calls', async () => {

@@ -1,8 +1,10 @@
 /** Batches that are worked off by pull workers, alone or beside an upstream. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaited, hasEnded, line, resultsOf, start } from '../support/batches.js';
+import { ConsoleClient } from '../support/console.js';
 import { PullWorker, type HeldTask } from '../support/pull-worker.js';
 import { TestServer } from '../support/server.js';
+import { StreamReader } from '../support/stream-reader.js';
 import { startTestSim, type TestSim } from '../support/sim.js';
 import { until } from '../support/until.js';
 
@@ -144,5 +146,56 @@ describe('a batch', () => {
     const byPull = new Set(pulled.map(({ custom_id }) => custom_id as string));
     expect(Object.keys(calls).filter((id) => byPull.has(id))).toEqual([]);
     expect(byPull.size + Object.keys(calls).length).toBe(200);
+  });
+});
+
+describe('the events of a line', () => {
+  const eventsOf = async (id: string, query = '') =>
+    new StreamReader(
+      await server.fetch(`/v1/queue/${id}/events${query}`, { headers: { authorization: `Bearer ${server.adminKey}` } }),
+    );
+  const say = ({ task_id: id, lease_token }: HeldTask, event_data: unknown) =>
+    worker.post(`${id}/progress`, { lease_token, event_data });
+
+  it('are what its worker says, and end with it', async () => {
+    const queue = await newQueue();
+    await start(server.openai, lines(2), to(queue));
+    const [task, other] = await worker.take(`${queue}:1`, { wait_seconds: 60, size: 2 });
+    const [live, silent] = [await eventsOf(task!.task_id), await eventsOf(other!.task_id)];
+    expect(await say(task!, 'a')).toEqual({ task_id: task!.task_id, events: 1 });
+    await live.until('id:1\ndata:a\n\n');
+    const late = await eventsOf(task!.task_id);
+    await late.until('id:1\ndata:a\n\n');
+    await say(task!, { n: 2 });
+    await worker.complete(task!);
+    const whole = 'id:1\ndata:a\n\nid:2\ndata:{"n":2}\n\n';
+    expect(await Promise.all([live.end(), late.end()])).toEqual([whole, whole]);
+    expect(await (await eventsOf(task!.task_id, '?after=1')).end()).toBe('id:2\ndata:{"n":2}\n\n');
+    await worker.complete(other!);
+    expect(await silent.end()).toBe('data:{"a":1}\n\n');
+  });
+
+  it('end when its batch is cancelled, and when an upstream answers', async () => {
+    const queue = await newQueue();
+    const batch = await start(server.openai, lines(1), to(queue));
+    const task = await worker.takeOne(`${queue}:1`, { wait_seconds: 60 });
+    await say(task, 'a');
+    await worker.post(`${task.task_id}/release`, { lease_token: task.lease_token });
+    const cancelled = await eventsOf(task.task_id);
+    await cancelled.until('data:a');
+    await server.openai.batches.cancel(batch.id);
+    expect(await cancelled.end()).toMatch(/^id:1\ndata:a\n\nevent:error\ndata:\{"status_code":499,/);
+
+    const operator = new ConsoleClient(server);
+    const both = await newQueue({ consumers: ['upstream', 'pull'], upstream: 'default' });
+    await operator.post(`queues/${both}/pause`);
+    const called = await start(server.openai, [line('called', { metadata: { id: 'called' } })], to(both));
+    const { data } = await until(
+      () => worker.get(`tasks?batch=${called.id}`),
+      ({ data: found }) => found.length === 1,
+    );
+    const answered = await eventsOf(data[0].task_id);
+    await operator.post(`queues/${both}/resume`);
+    expect(await answered.end()).toMatch(/^data:\{"id":"chatcmpl/);
   });
 });

@@ -30,6 +30,14 @@ export class StreamCall {
     return new StreamCall(response, leaving);
   }
 
+  /** Listens to a task that is there already. */
+  static async join(server: TestServer, taskId: string): Promise<StreamCall> {
+    const leaving = new AbortController();
+    const headers = { authorization: `Bearer ${server.adminKey}` };
+    const response = await server.fetch(`/v1/queue/${taskId}/events`, { headers, signal: leaving.signal });
+    return new StreamCall(response, leaving);
+  }
+
   get taskId(): string {
     return this.response.headers.get('x-millrace-task-id')!;
   }

@@ -30,8 +30,8 @@ export class TaskEventsController {
   @ApiOperation({
     summary: 'Stream what a task says',
     description:
-      'From the beginning, or from after the event that you have, as server-sent events; ends with the task. A bad end is ' +
-      'told by a last event named `error`. Hanging up changes nothing for the task.',
+      'From the beginning, or from after the event that you have, as server-sent events; ends with the task (where it is ' +
+      'a batch line, within a second or so). A bad end is told by a last event named `error`. Hanging up changes nothing for the task.',
   })
   @ApiParam({ name: 'id', example: TASK_EXAMPLE_ID })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that you have' })

@@ -5,6 +5,7 @@ import { settle } from '../../../test/support/inbox.js';
 import { MillraceError } from '../../kernel/errors.js';
 import type { EventBus } from '../../ports/event-bus.js';
 import type { EventMap } from '../../ports/event-map.js';
+import type { TaskKey } from '../../store/procedures/single-shapes.js';
 import type { EventRow, SingleTaskStore, StoredTask } from '../../store/single-task.store.js';
 import type { AppLogger } from '../../telemetry/logger.js';
 import type { TaskReader } from './task-reader.js';
@@ -28,9 +29,9 @@ class FakeStore {
 
   endOf = async ({ id }: StoredTask) => endOf(id!);
 
-  endedOf = async (ids: readonly string[]) => {
+  endedOf = async (keys: readonly TaskKey[]) => {
     this.looks += 1;
-    return ids.filter((id) => this.ended.has(id));
+    return keys.map((key) => ('id' in key && this.ended.has(key.id) ? Number(key.id) : null));
   };
 
   eventReads = 0;

@@ -2,8 +2,9 @@
  * Callers who wait for tasks: thousands of them, with one subscription to each topic and one timer for all.
  *
  * Whoever waits joins before the task is stored, so its end cannot come between. An event only says what is to be read: ends that
- * come in one turn are read together, and each waiter's task is looked up once a second in case the event was lost. A listener
- * who sees a gap in the numbers of a stream reads what is missing.
+ * come in one turn are read together, and each waiter's task is looked up once a second in case the event was lost, or never
+ * sent: nobody tells of the lines of batches, which end by the thousand and are hardly ever waited for. A listener who sees a
+ * gap in the numbers of a stream reads what is missing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
@@ -13,7 +14,7 @@ import { EventBus } from '../../ports/event-bus.js';
 import type { EndHints } from '../../ports/event-map.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
-import { TaskReader } from './task-reader.js';
+import { keyOf, TaskReader } from './task-reader.js';
 import type { TaskEnd } from './task-requests.js';
 import { TaskWaiter } from './task-waiter.js';
 import { numbered } from './event-numbers.js';
@@ -223,8 +224,9 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     for (const waiter of due) waiter.checkedAt = now;
     for (let from = 0; from < due.length; from += PAGE) {
       const page = due.slice(from, from + PAGE);
-      const ids = new Set(page.map(({ taskId }) => taskId));
-      for (const id of await this.store.endedOf([...ids])) this.noteEnd(id);
+      const ids = [...new Set(page.map(({ taskId }) => taskId))];
+      const ended = await this.store.endedOf(ids.map(keyOf));
+      for (const [index, seq] of ended.entries()) if (seq !== null) this.noteEnd(ids[index]!, { seq });
       await this.catchUpAll(page.filter(({ isListening }) => isListening));
       await nextTurn(); // others have their turn between two pages
     }

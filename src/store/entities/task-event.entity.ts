@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** Events of single tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted from 1. A stream belongs to one attempt (epoch). */
+/** Events of tasks, several of one flush a row: `events` is a JSON array, and `n` the number of its last one, counted from 1. A stream belongs to one attempt (epoch). */
 @Entity('task_event')
 @Index('ix_task_event_age', ['createdAt'])
 export class TaskEventRow {

@@ -9,7 +9,6 @@ import { findTasks, isHeldBy, readsOf, refusalOf } from './task-lookup.js';
 
 const LAST = statement<{ taskSeq: number }, { n: number }>('event-last');
 
-/** Lines of a batch keep no events: nobody listens to them. */
 export const appendEvents = procedureOfMany(
   'task-progress',
   async (tx, items: readonly Progress[]): Promise<ProgressOutcome[]> => {
@@ -26,7 +25,7 @@ export const appendEvents = procedureOfMany(
         continue;
       }
       const { seq, epoch } = task;
-      if (task.batchSeq !== null || item.events.length === 0) {
+      if (item.events.length === 0) {
         outcomes.push({ verdict: 'done', lastN: null, epoch });
         continue;
       }
