@@ -63,12 +63,13 @@ describe('a take', () => {
     expect(task).toMatchObject({
       custom_id: 'line-1',
       batch_id: batch.id,
-      trace_id: batch.id,
+      trace_id: `BATCH-${batch.id}`,
       response_mode: 'batch',
       endpoint: '/v1/chat/completions',
       data: { model: 'm' },
       lease_until: 0,
     });
+    expect(await worker.task(task!.task_id)).toMatchObject({ batch_id: batch.id, trace_id: `BATCH-${batch.id}` });
   });
 
   it('hands the data out as it was put, byte by byte', async () => {

@@ -16,7 +16,11 @@ export class TaskDto {
   @ApiProperty({ required: false, description: 'Of a line of a batch.' })
   batch_id?: string;
 
-  @ApiProperty({ required: false, example: 'order-7' })
+  @ApiProperty({
+    required: false,
+    example: 'order-7',
+    description: 'As it was put; of a line, `BATCH-` and the id of its batch.',
+  })
   trace_id?: string;
 
   @ApiProperty({ required: false, description: 'The id of the key that put it.' })

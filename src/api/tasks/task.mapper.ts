@@ -43,7 +43,7 @@ export function taskJson(task: TaskOnWire, { data = null, result = null, more = 
     task_id: task.id,
     custom_id: task.customId ?? undefined,
     batch_id: task.batchId ?? undefined,
-    trace_id: task.traceId ?? undefined,
+    trace_id: task.traceId ?? traceIdOfLine(task.batchId),
     ak: task.keyId ?? undefined,
     type: task.type ?? undefined,
     endpoint: task.endpoint ?? undefined,
@@ -66,6 +66,11 @@ export function taskJson(task: TaskOnWire, { data = null, result = null, more = 
   const answer = result === null ? '' : `,"result":${resultJson(task, result)}`;
   const rest = more === null ? '' : `,${JSON.stringify(more).slice(1, -1)}`;
   return `${head.slice(0, -1)}${body}${answer},${tail.slice(1, -1)}${rest}}`;
+}
+
+/** By its first letters some workers know a line of a batch. */
+function traceIdOfLine(batchId: string | null): string | undefined {
+  return batchId === null ? undefined : `BATCH-${batchId}`;
 }
 
 /** With body and result. */

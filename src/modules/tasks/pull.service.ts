@@ -243,7 +243,7 @@ function handedTask(task: HeldTask, { queue, level }: Lane, body: string): Hande
     epoch,
     mode: task.mode as HandedTask['mode'],
     state: 'leased',
-    traceId: task.traceId ?? batchId,
+    traceId: task.traceId,
     body,
   };
 }

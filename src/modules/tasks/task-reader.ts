@@ -155,6 +155,6 @@ export function summaryOf(task: StoredTask): TaskSummary {
     statusCode,
     mode: task.mode as TaskSummary['mode'],
     state: TASK_STATES[task.state]!,
-    traceId: task.traceId ?? batchId,
+    traceId: task.traceId,
   };
 }
