@@ -3,8 +3,12 @@ import 'reflect-metadata';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MysqlCatalog } from '../../src/store/mysql/mysql-catalog.js';
+import { MysqlRunner } from '../../src/store/mysql/mysql-runner.js';
 import { migrateMysql } from '../../src/store/mysql/mysql-migrations.js';
 import { openMysql } from '../../src/store/mysql/mysql-data-source.js';
+import { LaneCursor } from '../../src/store/procedures/lane-cursor.js';
+import type { Tx } from '../../src/store/procedure.js';
+import type { SqlParams } from '../../src/store/statement.js';
 import { makeDatabase, numbersTo } from '../support/mysql-store.js';
 import { startMariadb, type MariadbServer } from '../support/services/mariadb.js';
 
@@ -100,6 +104,36 @@ describe('the plan of', () => {
       }
     }
     expect(reads).toBeGreaterThan(0);
+  });
+
+  /** How many rows `work` reads one after the other of an index. */
+  async function rowsReadBy(work: (runner: MysqlRunner) => Promise<unknown>): Promise<number> {
+    const session = source.createQueryRunner();
+    const count = async () => {
+      const [{ Value: value }] = await session.query("SHOW SESSION STATUS LIKE 'Handler_read_next'");
+      return Number(value);
+    };
+    try {
+      await session.connect();
+      const before = await count();
+      await work(new MysqlRunner({ send: (sql) => session.query(sql) }));
+      return (await count()) - before;
+    } finally {
+      await session.release();
+    }
+  }
+
+  it.each([
+    ['old enough', 5],
+    ['too young', 4],
+  ])('a take reads one page of a lane in which all are %s', async (_, youngest) => {
+    const lane = { laneSeq: 1, queueSeq: 1, clearedSeq: 0, maxConcurrency: null, isLocked: 0 };
+    const read = await rowsReadBy(async (runner) => {
+      const all = (named: { name: string }, params: SqlParams) => runner.all(catalog.of(named), params);
+      const cursor = new LaneCursor({ now: 10, all } as unknown as Tx, lane, youngest, 20);
+      expect((await cursor.peek()) !== null).toBe(youngest === 5);
+    });
+    expect(read).toBeLessThanOrEqual(20);
   });
 
   it('a statement that has no index for it is told apart', async () => {

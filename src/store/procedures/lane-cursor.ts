@@ -8,9 +8,7 @@ export interface HeadTask {
   enqueuedAt: number;
 }
 
-const HEAD = statement<{ laneSeq: number; after: number; youngest: number; now: number; limit: number }, HeadTask>(
-  'lane-head',
-);
+const HEAD = statement<{ laneSeq: number; after: number; now: number; limit: number }, HeadTask>('lane-head');
 
 /** A lane as a worker's take sees it. */
 export interface OpenLane {
@@ -52,9 +50,12 @@ export class LaneCursor {
   private async turn(): Promise<void> {
     const { laneSeq } = this.lane;
     const { after, youngest, pageSize: limit } = this;
-    this.page = await this.tx.all(HEAD, { laneSeq, after, youngest, now: this.tx.now, limit });
+    const page = await this.tx.all(HEAD, { laneSeq, after, now: this.tx.now, limit });
+    // A lane is in the order in which its tasks came in, so behind one that is too young there is none to be looked for.
+    const tooYoung = page.findIndex(({ enqueuedAt }) => enqueuedAt > youngest);
+    this.page = tooYoung < 0 ? page : page.slice(0, tooYoung);
     this.next = 0;
-    this.isAtEnd = this.page.length < limit;
-    this.after = this.page.at(-1)?.seq ?? after;
+    this.isAtEnd = page.length < limit || tooYoung >= 0;
+    this.after = page.at(-1)?.seq ?? after;
   }
 }
