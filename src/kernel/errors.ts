@@ -53,6 +53,11 @@ export class MillraceError extends Error {
   }
 }
 
+/** Whether it only says that the store, or what holds the blobs, cannot be reached just now. */
+export function isOutage(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && (error.code === 'store_unavailable' || error.code === 'storage_unavailable');
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

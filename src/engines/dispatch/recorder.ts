@@ -132,10 +132,11 @@ export class Recorder {
     if (held.lane.queue.maxConcurrency !== null) this.tell({ readyLaneSeqs: [held.lane.seq] });
   }
 
-  /** Back to its place, as if it had not been taken. */
-  async release(held: Held, reason: string): Promise<void> {
+  /** Back to its place, as if it had not been taken; not to be taken again before `afterMs` are over, if that is given. */
+  async release(held: Held, reason: string, afterMs: number | null = null): Promise<void> {
     this.telemetry.retried(reason);
-    await this.giveBack(held, { availableAt: null, isTry: false, attempt: null });
+    const availableAt = afterMs === null ? null : this.clock.now() + afterMs;
+    await this.giveBack(held, { availableAt, isTry: false, attempt: null });
     this.tell({ readyLaneSeqs: [held.lane.seq] });
   }
 

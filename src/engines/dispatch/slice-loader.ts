@@ -5,7 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MillraceError } from '../../kernel/errors.js';
+import { isOutage } from '../../kernel/errors.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import type { LeasedTask } from '../../store/procedures/task-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
@@ -92,8 +92,7 @@ export class SliceLoader {
 
   private unreadable(error: unknown): UpstreamFailure {
     this.telemetry.failed(error, 'the input of a task could not be read');
-    const isOutage = error instanceof MillraceError && error.code === 'storage_unavailable';
-    if (isOutage) return new UpstreamFailure('no_storage', 'The input of the task cannot be reached.', error);
+    if (isOutage(error)) return new UpstreamFailure('no_storage', 'The input of the task cannot be reached.', error);
     return new UpstreamFailure('no_body', 'The input of the task could not be read.', error);
   }
 }

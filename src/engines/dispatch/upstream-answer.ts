@@ -15,7 +15,7 @@ export interface UpstreamAnswer {
  * Why there is no answer.
  *
  * - `no_body`: the request could not be made, because the input blob could not be read
- * - `no_storage`: the request could not be made, because what holds the input blob cannot be reached just now
+ * - `no_storage`: the request could not be made, because what holds the input, store or blobs, cannot be reached just now
  * - `no_endpoint`: the request could not be made, because nothing says where to, or what says it is no path
  * - `unreachable`: nothing was sent: refused, no such host, no connection in time, or the breaker is open
  * - `broken`: the request was sent and the connection failed

@@ -24,8 +24,8 @@ const PACE = new Set([429, 503, 529]);
 /** Answers below 500 that another try may better. */
 const RETRYABLE = new Set([408]);
 
-/** How long an upstream rests when the inputs of its tasks cannot be reached. */
-const STORAGE_PAUSE_MS = 5_000;
+/** How long an upstream, or the task of a handler, rests when the inputs of tasks cannot be reached. */
+export const STORAGE_PAUSE_MS = 5_000;
 
 export interface Tries {
   /** Before this one. */

@@ -1,7 +1,7 @@
 /** What workers do over HTTP: take, keep, answer for, give back. All of it is for queues of the worker's own tenant. */
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
-import { MillraceError } from '../../kernel/errors.js';
+import { isOutage, MillraceError } from '../../kernel/errors.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import type { Completion, Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
@@ -182,7 +182,7 @@ export class PullService {
 
   /**
    * The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed; one whose
-   * body cannot be reached just now goes back to its place. Rejects with `storage_unavailable` when that leaves none.
+   * body cannot be reached just now goes back to its place. Rejects with that outage when it leaves none.
    */
   private async hand(leases: readonly TakenLease[], lanes: readonly Lane[]): Promise<HandedTask[]> {
     if (leases.length === 0) return [];
@@ -200,7 +200,7 @@ export class PullService {
         continue;
       }
       const claim = claimOf(lane.queue.tenantSeq, { taskId: idOf(task), epoch: task.epoch });
-      if (body instanceof MillraceError && body.code === 'storage_unavailable') {
+      if (isOutage(body)) {
         outage = body;
         outOfReach.push(claim);
       } else {

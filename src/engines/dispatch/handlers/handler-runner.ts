@@ -4,6 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../../kernel/clock.js';
+import { isOutage } from '../../../kernel/errors.js';
 import { SlotList, type Slotted } from '../../../kernel/slot-list.js';
 import type { HandlerTask } from '../../../modules/handlers/task-handler.js';
 import { TaskFailure } from '../../../modules/handlers/task-handler.js';
@@ -17,6 +18,7 @@ import type { EventRelay } from '../event-relay.js';
 import { EventRelays } from '../event-relays.js';
 import { Recorder, type Held } from '../recorder.js';
 import { isStreaming, maxTriesOf, timeLeftOf, type SingleTask } from '../single-task.js';
+import { STORAGE_PAUSE_MS } from '../verdict.js';
 import { judgeError } from './handler-verdict.js';
 
 interface Running extends Held, Slotted {
@@ -83,12 +85,14 @@ export class HandlerRunner {
   }
 
   private async run(running: Running, onFree: () => void): Promise<void> {
-    const read = await this.read(running.task).catch((error: unknown) => {
+    let read: Read;
+    try {
+      read = await this.read(running.task);
+    } catch (error) {
       this.telemetry.failed(error, 'the input of a task could not be read');
-      return null;
-    });
-    if (read === null) {
       onFree();
+      // Nothing was begun, and the task is as good as it was: it waits until what holds its input is back.
+      if (isOutage(error)) return this.recorder.release(running, 'no_storage', STORAGE_PAUSE_MS);
       return this.fail(running, new TaskFailure('input_unreadable', 'The body of the task could not be read.'), false);
     }
     running.single = read.single;
