@@ -43,6 +43,7 @@ export const ERROR_CATALOG = {
   shutting_down: 503,
   overloaded: 503,
   store_unavailable: 503,
+  outcome_unknown: 503,
   storage_unavailable: 503,
   insufficient_storage: 507,
 } as const satisfies Record<string, number>;

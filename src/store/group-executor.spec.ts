@@ -307,7 +307,7 @@ describe('GroupExecutor', () => {
       await run(calls('executor-add', [0]));
       store.commitErrors = [{ error: new Deadlock('connection reset'), isStored: true }];
       store.markErrors = [new Deadlock('connection refused')];
-      const unknown = { refused: { code: 'store_unavailable', message: expect.stringContaining('nobody can tell') } };
+      const unknown = { refused: { code: 'outcome_unknown', message: expect.stringContaining('nobody can tell') } };
       expect(await run(calls('executor-add', [1, 2]))).toMatchObject([unknown, unknown]);
       expect(store.rows).toEqual([0, 1, 2]);
     });
@@ -329,8 +329,8 @@ describe('GroupExecutor', () => {
       store.markErrors = [new Error('connection refused')];
       // -1 breaks the group before any commit; then its halves commit one by one.
       expect(await run(calls('executor-add', [1, 2, -1, 3]))).toMatchObject([
-        { refused: { code: 'store_unavailable' } },
-        { refused: { code: 'store_unavailable' } },
+        { refused: { code: 'outcome_unknown' } },
+        { refused: { code: 'outcome_unknown' } },
         { failed: expect.stringContaining('broke a constraint') },
         { ok: 30 },
       ]);

@@ -45,7 +45,7 @@ class UnknownOutcome extends MillraceError {
   constructor(cause: unknown) {
     const text =
       'The store fell silent while it committed, and nobody can tell whether this was stored. Look before you repeat it.';
-    super('store_unavailable', text, { cause });
+    super('outcome_unknown', text, { cause });
   }
 }
 

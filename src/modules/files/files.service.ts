@@ -177,7 +177,7 @@ export class FilesService {
     } catch (error) {
       // A refusal is certain. After anything else, also when the store fell silent in the commit, the row may be there, so the
       // bytes stay; if it is not, they are cleaned up as an orphan.
-      const isCertain = error instanceof MillraceError && error.code !== 'store_unavailable';
+      const isCertain = error instanceof MillraceError && error.code !== 'outcome_unknown';
       if (isCertain) await this.blobs.delete(file.blobKey);
       throw error;
     }

@@ -51,12 +51,13 @@ export class MysqlConnection implements GroupConnection {
 
   /**
    * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that all
-   * connections of this process lock first, but for their own marks, if there are several.
+   * connections of this process lock first, but for their own marks, if there are several. `settleMs`: as SETTLE_MS.
    */
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
     private readonly turn: string | null = null,
+    private readonly settleMs = SETTLE_MS,
   ) {
     this.catalog.check();
   }
@@ -112,7 +113,7 @@ export class MysqlConnection implements GroupConnection {
 
   async committedMark(): Promise<number> {
     if (this.open) return -1; // the transaction was not committed, and not even cut off
-    const deadline = performance.now() + (this.isUnsettled ? SETTLE_MS : 0);
+    const deadline = performance.now() + (this.isUnsettled ? this.settleMs : 0);
     for (;;) {
       try {
         const mark = await this.readMark();

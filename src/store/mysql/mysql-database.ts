@@ -40,6 +40,8 @@ export interface MysqlDatabaseOptions {
   clock?: Clock;
   /** How long one answer of the server may take, ms; left out, long enough for the slowest. */
   readMs?: number;
+  /** How long the fate of a commit is asked for when the server fell silent in it, ms; left out, as long as a restart takes. */
+  settleMs?: number;
   hooks?: GroupCommitHooks;
 }
 
@@ -63,7 +65,7 @@ export class MysqlDatabase extends Database {
   }
 
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {
-    const { url, mayMigrate, clock = new ServerClock(), hooks } = options;
+    const { url, mayMigrate, clock = new ServerClock(), settleMs, hooks } = options;
     await checkSchema(url, mayMigrate);
     const common = { url, ...(options.readMs === undefined ? {} : { readMs: options.readMs }) };
     const forWriting = { ...common, poolSize: WRITE_CONNECTIONS, isForWriting: true, lifeMs: WRITE_LIFE_MS };
@@ -72,7 +74,10 @@ export class MysqlDatabase extends Database {
     try {
       readSource = await openMysql({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
       const turn = newId('writer');
-      const connections = Array.from({ length: GROUPS_AT_ONCE }, () => new MysqlConnection(writeSource, clock, turn));
+      const connections = Array.from(
+        { length: GROUPS_AT_ONCE },
+        () => new MysqlConnection(writeSource, clock, turn, settleMs),
+      );
       await connections[0]!.forgetOldMarks();
       const runners = connections.map((connection): RunGroup => {
         const executor = new GroupExecutor(connection);

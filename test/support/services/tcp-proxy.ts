@@ -26,6 +26,7 @@ export class TcpProxy {
   private isRefusing = false;
   private swallowsAfter = Number.POSITIVE_INFINITY;
   private delayMs = 0;
+  private lastWord: { text: string; isHeard: boolean } | null = null;
 
   private constructor(
     private readonly listener: Server,
@@ -81,11 +82,20 @@ export class TcpProxy {
     this.swallowsAfter = newOnesToo ? after : Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * Once a client sends a piece that ends with this text, its connection swallows all that follows, and new ones are reset.
+   * `isHeard`: whether the service still gets that piece.
+   */
+  silenceAfter(text: string, { isHeard }: { isHeard: boolean }): void {
+    this.lastWord = { text, isHeard };
+  }
+
   /** New connections go through at full speed. Dead ones stay dead: what they swallowed is gone. */
   resume(): void {
     this.isRefusing = false;
     this.swallowsAfter = Number.POSITIVE_INFINITY;
     this.delayMs = 0;
+    this.lastWord = null;
   }
 
   async close(): Promise<void> {
@@ -109,6 +119,7 @@ export class TcpProxy {
     const piecesLeft = this.swallowsAfter;
     const link = { client, server, isDead: piecesLeft === 0, piecesLeft };
     this.links.add(link);
+    client.on('data', (chunk: Buffer) => this.hear(link, chunk));
     this.pass(link, client, server, (bytes) => (this.counts.sent += bytes));
     this.pass(link, server, client, (bytes) => {
       this.counts.received += bytes;
@@ -116,6 +127,14 @@ export class TcpProxy {
       // In the next turn, when this piece has been passed on.
       if (link.piecesLeft === 0) setImmediate(() => (link.isDead = true));
     });
+  }
+
+  private hear(link: Link, piece: Buffer): void {
+    if (!this.lastWord || !piece.toString('latin1').endsWith(this.lastWord.text)) return;
+    this.isRefusing = true;
+    // In the next tick this piece has been passed on.
+    if (this.lastWord.isHeard) process.nextTick(() => (link.isDead = true));
+    else link.isDead = true;
   }
 
   private pass(link: Link, from: Socket, to: Socket, count: (bytes: number) => void): void {
