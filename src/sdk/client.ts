@@ -34,7 +34,7 @@ export interface NewTask {
 }
 
 export interface PutOptions {
-  /** Makes the same task once, however often it is sent; made up unless given, for tries again. Kept for 24 hours. */
+  /** Makes the same task once, however often it is sent; made up unless given, for tries again. Kept for 24 hours, or until the task is forgotten. */
   idempotencyKey?: string;
   signal?: AbortSignal;
 }

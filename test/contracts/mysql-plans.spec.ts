@@ -22,6 +22,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],
   'callback-lease': ['ix_callback_target:callback'],
   'callback-withdraw': ['ix_callback_task:callback'],
+  'idempotency-find': ['ux_task_id'],
   'lane-has-ready': ['ix_task_ready'],
   'lane-head': ['ix_task_ready'],
   'task-expired': ['ix_task_expiry'],

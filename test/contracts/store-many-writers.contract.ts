@@ -158,6 +158,28 @@ export function exerciseStoreManyWriters(one: TestStore, two: TestStore): void {
       expect(await one.reader.countBy(TaskRow, { tenantSeq: lane.tenantSeq })).toBe(15);
     });
 
+    it('a task of one Idempotency-Key whose task of before is forgotten', async () => {
+      const lane = await seedLane(one);
+      const elsewhere = await seedLane(one);
+      for (const n of range(1, 15)) {
+        const idempotency = { key: `key-${n}`, requestHash: 'same' };
+        const id = await put(one, lane, { idempotency });
+        const [task] = await one.pull.take(takeRequest([lane], { size: 1 }));
+        await one.pull.complete([completionOf({ ...task!, id }, lane)]);
+        await one.retention.forgetTasks([task!.seq]);
+        const outcomes = await Promise.all(
+          callers.map((store, which) => {
+            const { laneSeq, queueSeq } = which % 3 === 0 ? elsewhere : lane;
+            return store.singles.put([newTask({ ...lane, laneSeq, queueSeq }, { idempotency })]);
+          }),
+        );
+        expect(outcomes.flat().filter(({ kind }) => kind === 'put')).toHaveLength(1);
+        const ids = new Set(outcomes.flat().map((outcome) => 'id' in outcome && outcome.id));
+        expect([ids.size, ids.has(id)]).toEqual([1, false]);
+        await one.pull.take(takeRequest([lane, elsewhere], { size: 1 }));
+      }
+    });
+
     it('a batch of one Idempotency-Key', async () => {
       const tenantSeq = await seedTenant(one);
       const file = await seedFile(one, tenantSeq);

@@ -15,7 +15,19 @@ import {
   setPaused,
   type SeededLane,
 } from '../support/store-seeds.js';
-import { idsOf, newTask, put, refusalOf, rowOf, setQueue, stateOf, take, TTL_MS } from '../support/task-seeds.js';
+import {
+  completionOf,
+  failureOf,
+  idsOf,
+  newTask,
+  put,
+  refusalOf,
+  rowOf,
+  setQueue,
+  stateOf,
+  take,
+  TTL_MS,
+} from '../support/task-seeds.js';
 
 /** How single tasks come in. */
 export function exerciseStorePuts(store: TestStore): void {
@@ -211,6 +223,23 @@ function exerciseKeys(store: TestStore): void {
     const again = keyed(lane, 'other');
     expect(await store.singles.put([again])).toMatchObject([{ kind: 'put', id: again.id }]);
     expect(await store.singles.put([keyed(lane, 'other')])).toMatchObject([{ kind: 'replay', id: again.id }]);
+  });
+
+  it('is free again when its task is forgotten', async () => {
+    const lane = await seedLane(store);
+    const [first, second, third] = [keyed(lane), keyed(lane, 'other'), keyed(lane)];
+    await store.singles.put([first]);
+    await store.pull.fail([failureOf((await take(store, [lane]))[0]!, lane, { isFinal: true })]);
+    expect(await store.singles.put([keyed(lane)])).toEqual([{ kind: 'replay', id: first.id }]);
+    await store.deadLetters.drop({ ids: [first.id], tenantSeq: lane.tenantSeq, by: 'key_7' });
+    const outcomes = await store.singles.put([second, keyed(lane, 'other'), keyed(lane)]);
+    expect(outcomes).toMatchObject([{ kind: 'put', id: second.id }, { kind: 'replay', id: second.id }, {}]);
+    expect(refusalOf(outcomes[2])).toBe('idempotency_key_reused');
+    const [task] = await take(store, [lane]);
+    await store.pull.complete([completionOf(task!, lane)]);
+    expect(await store.singles.put([keyed(lane, 'other')])).toEqual([{ kind: 'replay', id: second.id }]);
+    await store.retention.forgetTasks([task!.seq]);
+    expect(await store.singles.put([third])).toMatchObject([{ kind: 'put', id: third.id }]);
   });
 
   it('is of one tenant', async () => {

@@ -49,7 +49,8 @@ export class PutController {
     name: 'Idempotency-Key',
     required: false,
     description:
-      'For 24 h the same key and body give the same task: one that runs is joined, one that has ended is told again',
+      'For 24 h, or until the task is forgotten, the same key and body give the same task: one that runs is joined, one that ' +
+      'has ended is told again',
   })
   @ApiBody({ type: PutDto, examples: PUT_EXAMPLES })
   @ApiOkResponse({ type: PutReceiptDto, description: 'In callback mode; else the answer, or the stream of events' })

@@ -20,9 +20,15 @@ class FakeStore {
   reads = 0;
   looks = 0;
 
+  readonly forgotten = new Set<string>();
+
   storedByIds = async (ids: readonly string[]) => {
     this.reads += 1;
-    return ids.map((id) => ({ id, seq: Number(id), endedAt: this.ended.has(id) ? 1 : null }) as unknown as StoredTask);
+    return ids.map((id) =>
+      this.forgotten.has(id)
+        ? null
+        : ({ id, seq: Number(id), endedAt: this.ended.has(id) ? 1 : null } as unknown as StoredTask),
+    );
   };
 
   storedOf = (tasks: readonly { id: string }[]) => this.storedByIds(tasks.map(({ id }) => id));
@@ -223,6 +229,15 @@ describe('TaskWaiters', () => {
     waiters.moveTo(waiter, '7');
     await settle();
     expect(await waiter.ended).toEqual(endOf('7'));
+    expect(waiters.count).toBe(0);
+  });
+
+  it('lets one whose task is forgotten know, instead of waiting for nothing', async () => {
+    store.forgotten.add('7');
+    const waiter = waiters.join('1', null);
+    waiters.moveTo(waiter, '7');
+    await settle();
+    await expect(waiter.ended).rejects.toMatchObject({ code: 'not_found' });
     expect(waiters.count).toBe(0);
   });
 

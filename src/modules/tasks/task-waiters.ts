@@ -16,6 +16,7 @@ import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { keyOf, TaskReader } from './task-reader.js';
 import type { TaskEnd } from './task-requests.js';
+import { noSuchTask } from './tasks.service.js';
 import { TaskWaiter } from './task-waiter.js';
 import { numbered } from './event-numbers.js';
 
@@ -165,7 +166,10 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     for (const [index, task] of tasks.entries()) {
       const [taskId, { lastN }] = ended[index]!;
       const waiters = this.byTask.get(taskId);
-      if (!waiters || task === null || task.endedAt === null) continue;
+      if (!waiters) continue;
+      // It was there, and is forgotten: nothing more will be heard of it.
+      if (task === null) for (const waiter of waiters) this.refuse(waiter, noSuchTask(taskId));
+      if (task === null || task.endedAt === null) continue;
       const end = this.reader.endOf(task);
       end.catch(() => {}); // who waits hears of it
       for (const waiter of waiters) {

@@ -8,7 +8,7 @@ export interface IdempotencyClaim {
   requestHash: string;
 }
 
-/** How long a key is remembered. */
+/** How long a key is remembered; that of a single task no longer than the task. */
 export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
 
 /**

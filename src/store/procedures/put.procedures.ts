@@ -4,7 +4,7 @@ import { MillraceError, type PlainError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { procedureOfMany, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
-import { IDEMPOTENCY_TTL_MS, keyReused } from './idempotency.js';
+import { IDEMPOTENCY_TTL_MS, keyReused, type IdempotencyClaim } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
 import type { NewTask, PutOutcome, PutTask } from './single-shapes.js';
 import { leaseSlices, readOfLane } from './task.procedures.js';
@@ -33,7 +33,12 @@ const INTAKE = statement<{ laneSeq: number }, { queueSeq: number; queueName: str
 const DEPTH = statement<{ queueSeq: number }, { depth: number }>('queue-depth');
 const FIND_KEY = statement<
   { tenantSeq: number; scope: string; key: string; now: number },
-  { requestHash: string; subjectId: string }
+  {
+    requestHash: string;
+    subjectId: string;
+    /** Whether the task is stored: 1 or 0. */
+    isThere: number;
+  }
 >('idempotency-find');
 const REMEMBER_KEY = statement<{
   tenantSeq: number;
@@ -41,6 +46,8 @@ const REMEMBER_KEY = statement<{
   key: string;
   requestHash: string;
   subjectId: string;
+  /** The task that the key stood for so far, if it is forgotten. */
+  forgottenId: string | null;
   now: number;
   expiresAt: number;
 }>('idempotency-remember');
@@ -142,6 +149,11 @@ async function leaseFor(tx: Tx, tasks: readonly NewTask[], outcomes: readonly Pu
   for (const outcome of outcomes) if (leasedIds.has(outcome.id)) outcome.isReady = false;
 }
 
+function replayOf(known: { requestHash: string; subjectId: string }, claim: IdempotencyClaim): PutOutcome {
+  if (known.requestHash === claim.requestHash) return { kind: 'replay', id: known.subjectId };
+  return { kind: 'refused', error: keyReused(claim.key).toPlain() };
+}
+
 function isReadyAt({ availableAt }: Pick<NewTask, 'availableAt'>, now: number): boolean {
   return availableAt === null || availableAt <= now;
 }
@@ -150,26 +162,27 @@ function isReadyAt({ availableAt }: Pick<NewTask, 'availableAt'>, now: number): 
 class Intake {
   private readonly lanes = new Map<number, { queueSeq: number; queueName: string; maxDepth: number | null } | null>();
   private readonly depths = new Map<number, number>();
+  /** Tasks that were let in with a key, and are stored when all are. */
+  private readonly keyed = new Set<string>();
 
   constructor(private readonly tx: Tx) {}
 
   async admit(task: NewTask): Promise<PutOutcome> {
-    const replay = await this.replayOf(task);
-    if (replay) return replay;
+    const known = await this.knownBy(task);
+    const isForgotten = known !== null && known.isThere === 0 && !this.keyed.has(known.subjectId);
+    if (known && !isForgotten) return replayOf(known, task.idempotency!);
     const refusal = await this.refusalOf(task);
     if (refusal) return { kind: 'refused', error: refusal };
-    await this.remember(task);
+    await this.remember(task, known?.subjectId ?? null);
     const { now } = this.tx;
     return { kind: 'put', id: task.id, enqueuedAt: now, isReady: isReadyAt(task, now), leased: null };
   }
 
-  private async replayOf({ tenantSeq, idempotency }: NewTask): Promise<PutOutcome | null> {
+  private async knownBy({ tenantSeq, idempotency }: NewTask) {
     if (idempotency === null) return null;
-    const { key, requestHash } = idempotency;
+    const { key } = idempotency;
     const [known] = await this.tx.all(FIND_KEY, { tenantSeq, scope: TASK_KEY_SCOPE, key, now: this.tx.now });
-    if (!known) return null;
-    if (known.requestHash === requestHash) return { kind: 'replay', id: known.subjectId };
-    return { kind: 'refused', error: keyReused(key).toPlain() };
+    return known ?? null;
   }
 
   private async refusalOf({ laneSeq }: NewTask): Promise<PlainError | null> {
@@ -186,8 +199,9 @@ class Intake {
     return new MillraceError('queue_full', text, { retryAfterMs: FULL_RETRY_MS }).toPlain();
   }
 
-  private async remember({ id, tenantSeq, idempotency }: NewTask): Promise<void> {
+  private async remember({ id, tenantSeq, idempotency }: NewTask, forgottenId: string | null): Promise<void> {
     if (idempotency === null) return;
+    this.keyed.add(id);
     const { key, requestHash } = idempotency;
     const expiresAt = this.tx.now + IDEMPOTENCY_TTL_MS;
     await this.tx.run(REMEMBER_KEY, {
@@ -196,6 +210,7 @@ class Intake {
       key,
       requestHash,
       subjectId: id,
+      forgottenId,
       now: this.tx.now,
       expiresAt,
     });
