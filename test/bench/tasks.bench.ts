@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { printTable, rounds, rowOf } from './bench-kit.js';
-import { depthRound } from './tasks/depth.js';
+import { DepthBench, type DepthRound } from './tasks/depth.js';
 import { heldRound } from './tasks/held.js';
 import { pullRound } from './tasks/pull.js';
 import { putRound } from './tasks/put.js';
@@ -52,11 +52,19 @@ const BENCHES: Record<string, () => Promise<void>> = {
     ]);
   },
   async depth() {
-    const all = await rounds(1, depthRound);
-    printTable('A lease of 20 from a lane of many ready tasks, a third of all rows done', [
-      rowOf('10,000 ready: p99 ms', all, ({ small }) => small, 2),
-      rowOf('1,000,000 ready: p99 ms', all, ({ large }) => large, 2),
-      rowOf('ratio', all, ({ large, small }) => large / small, 2),
+    const bench = await DepthBench.open();
+    const all = await rounds(ROUNDS, () => bench.round());
+    await bench.close();
+    const rowsOf = (name: string, figure: (round: DepthRound) => DepthRound['lease']) => [
+      rowOf(`${name}, 10,000 ready: p99 ms`, all, (round) => figure(round).small, 2),
+      rowOf(`${name}, 1,000,000 ready: p99 ms`, all, (round) => figure(round).large, 2),
+      rowOf('ratio', all, (round) => figure(round).large / figure(round).small, 2),
+    ];
+    printTable('20 tasks from the head of a lane, a third of all rows done', [
+      ...rowsOf('lease', ({ lease }) => lease),
+      ...rowsOf('take', ({ take }) => take),
+      ...rowsOf('take with `min_age_seconds`', ({ oldTake }) => oldTake),
+      ...rowsOf('the same where all are too young', ({ youngTake }) => youngTake),
     ]);
   },
 };

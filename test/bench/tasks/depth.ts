@@ -1,68 +1,165 @@
-/** How long a lease takes from a lane of 10,000 and of 1,000,000 ready tasks, beside half as many that are done. */
+/** How long a lease and a take need in a lane of 10,000 and of 1,000,000 ready tasks, beside half as many that are done. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { SystemClock } from '../../../src/kernel/clock.js';
+import type { PullStore } from '../../../src/store/pull.store.js';
 import type { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.js';
 import type { TaskStore } from '../../../src/store/task.store.js';
 import { built } from './built.js';
 
-const LEASES = 400;
-const PER_LEASE = 20;
+const CALLS = 400;
+const PER_CALL = 20;
 
-export interface DepthRound {
+/** What is asked of a lane again and again, and how many tasks it gives each time. */
+interface Ask {
+  once: () => Promise<{ length: number }>;
+  gives: number;
+}
+
+/** p99, ms. */
+interface Compared {
   small: number;
   large: number;
 }
 
-export async function depthRound(): Promise<DepthRound> {
-  return { small: await leaseP99(10_000), large: await leaseP99(1_000_000) };
+export interface DepthRound {
+  lease: Compared;
+  take: Compared;
+  /** With `min_age_seconds`, where all tasks are old enough. */
+  oldTake: Compared;
+  /** With `min_age_seconds`, where none is. */
+  youngTake: Compared;
 }
 
-async function leaseP99(ready: number): Promise<number> {
-  const { SqliteDatabase: Opened } = await built<{ SqliteDatabase: typeof SqliteDatabase }>(
-    'store/sqlite/sqlite-database.js',
-  );
-  const { TaskStore: Store } = await built<{ TaskStore: typeof TaskStore }>('store/task.store.js');
-  const { SystemClock: Clock } = await built<{ SystemClock: typeof SystemClock }>('kernel/clock.js');
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
-  const options = { dataDir, clock: new Clock(), crashAt: null, onDeath: fail };
-  await (await Opened.open(options)).close(); // makes the schema
-  fill(join(dataDir, 'millrace.sqlite'), ready);
+/** Both lanes, filled once for all rounds. */
+export class DepthBench {
+  private constructor(
+    private readonly small: BenchLane,
+    private readonly large: BenchLane,
+  ) {}
 
-  const database = await Opened.open(options);
-  const tasks = new Store(database, options.clock);
-  const times: number[] = [];
-  for (let lease = 0; lease < LEASES; lease += 1) {
-    const startedAt = performance.now();
-    const slice = await tasks.lease({ laneSeq: 1, want: PER_LEASE, ownerSeq: 1, isUntyped: false }, false);
-    times.push(performance.now() - startedAt);
-    if (slice.length !== PER_LEASE) throw new Error('the lane ran dry');
+  static async open(): Promise<DepthBench> {
+    return new DepthBench(await BenchLane.open(10_000), await BenchLane.open(1_000_000));
   }
-  await database.close();
-  await rm(dataDir, { recursive: true });
-  return times.sort((a, b) => a - b)[Math.floor(LEASES * 0.99)]!;
+
+  async round(): Promise<DepthRound> {
+    return {
+      lease: await this.compare((lane) => lane.lease()),
+      take: await this.compare((lane) => lane.take(0, PER_CALL)),
+      oldTake: await this.compare((lane) => lane.take(1_000, PER_CALL)),
+      youngTake: await this.compare((lane) => lane.take(Number.MAX_SAFE_INTEGER, 0)),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.small.close();
+    await this.large.close();
+  }
+
+  /** In turn, so that what else the machine does meets both. The lanes are as deep afterwards as they were before. */
+  private async compare(askOf: (lane: BenchLane) => Ask): Promise<Compared> {
+    const times = { small: [] as number[], large: [] as number[] };
+    for (let call = 0; call < CALLS; call += 1) {
+      times.small.push(await timeOf(askOf(this.small)));
+      times.large.push(await timeOf(askOf(this.large)));
+    }
+    for (const lane of [this.small, this.large]) lane.add(CALLS * askOf(lane).gives);
+    return { small: p99(times.small), large: p99(times.large) };
+  }
 }
 
-/** Every third task is done. The lane's tasks are put past its queue, which costs more than the lease that is measured. */
-function fill(file: string, ready: number): void {
-  const database = new Sqlite(file);
-  const { seq: queueSeq } = database
-    .prepare(
-      `
+async function timeOf({ once, gives }: Ask): Promise<number> {
+  const startedAt = performance.now();
+  const given = await once();
+  const took = performance.now() - startedAt;
+  if (given.length !== gives) throw new Error(`expected ${gives} tasks, got ${given.length}`);
+  return took;
+}
+
+function p99(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
+}
+
+class BenchLane {
+  private count = 0;
+
+  private constructor(
+    private readonly dataDir: string,
+    private readonly database: SqliteDatabase,
+    private readonly tasks: TaskStore,
+    private readonly pull: PullStore,
+  ) {}
+
+  static async open(ready: number): Promise<BenchLane> {
+    const { SqliteDatabase: Opened } = await built<{ SqliteDatabase: typeof SqliteDatabase }>(
+      'store/sqlite/sqlite-database.js',
+    );
+    const { TaskStore: Tasks } = await built<{ TaskStore: typeof TaskStore }>('store/task.store.js');
+    const { PullStore: Pull } = await built<{ PullStore: typeof PullStore }>('store/pull.store.js');
+    const { SystemClock: Clock } = await built<{ SystemClock: typeof SystemClock }>('kernel/clock.js');
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
+    const clock = new Clock();
+    const database = await Opened.open({ dataDir, clock, crashAt: null, onDeath: fail });
+    const lane = new BenchLane(dataDir, database, new Tasks(database, clock), new Pull(database, clock));
+    lane.byHand(makeLane);
+    lane.add(ready);
+    return lane;
+  }
+
+  lease(): Ask {
+    const request = { laneSeq: 1, want: PER_CALL, ownerSeq: 1, isUntyped: false };
+    return { once: () => this.tasks.lease(request, false), gives: PER_CALL };
+  }
+
+  take(minAgeMs: number, gives: number): Ask {
+    const request = {
+      laneSeqs: [1],
+      strategy: 'fifo',
+      size: PER_CALL,
+      minAgeMs,
+      leaseMs: null,
+      leaseEnd: 'complete_408',
+      leaseRetries: 0,
+      worker: null,
+      allowances: [],
+    } as const;
+    return { once: () => this.pull.take({ ...request, laneSeqs: [1], allowances: [] }), gives };
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+    await rm(this.dataDir, { recursive: true });
+  }
+
+  /** Every third task is done. Put past the lane's queue, which costs more than what is measured. */
+  add(ready: number): void {
+    this.byHand((file) => {
+      const insert = file.prepare(`
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < @count)
+        INSERT INTO task (id, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
+        SELECT 'task_' || (@from + i), 1, queue.seq, 1, CASE WHEN i % 3 = 0 THEN 3 ELSE 1 END, 'callback', @from + i
+        FROM n, queue WHERE queue.id = 'queue_bench'`);
+      const end = this.count + ready * 1.5;
+      for (; this.count < end; this.count = Math.min(end, this.count + 30_000)) {
+        insert.run({ from: this.count, count: Math.min(30_000, end - this.count) });
+      }
+    });
+  }
+
+  private byHand(work: (file: Sqlite.Database) => void): void {
+    const file = new Sqlite(join(this.dataDir, 'millrace.sqlite'));
+    work(file);
+    file.close();
+  }
+}
+
+function makeLane(file: Sqlite.Database): void {
+  file.exec(`
     INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, eventbus, created_at, updated_at)
-    VALUES ('queue_bench', 1, 'bench', 'private', '[]', '[]', 'first', 0, 0, 0) RETURNING seq`,
-    )
-    .get() as { seq: number };
-  database.prepare('INSERT INTO lane (seq, queue_seq, level) VALUES (1, ?, 1)').run(queueSeq);
-  const insert = database.prepare(`
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < @count)
-    INSERT INTO task (id, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
-    SELECT 'task_' || @from || '_' || i, 1, @queueSeq, 1, CASE WHEN i % 3 = 0 THEN 3 ELSE 1 END, 'callback', i FROM n`);
-  for (let from = 0; from < ready * 1.5; from += 30_000)
-    insert.run({ from, queueSeq, count: Math.min(30_000, ready * 1.5 - from) });
-  database.close();
+    VALUES ('queue_bench', 1, 'bench', 'private', '[]', '[]', 'first', 0, 0, 0);
+    INSERT INTO lane (seq, queue_seq, level) SELECT 1, seq, 1 FROM queue WHERE id = 'queue_bench'`);
 }
 
 function fail(error: Error): void {
