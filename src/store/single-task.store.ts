@@ -74,13 +74,8 @@ export interface StoredAttempt {
   detail: string | null;
 }
 
-export interface TaskFilter extends Record<string, number | null> {
-  queueSeq: number | null;
-  /** See TASK_STATE_CODE. */
-  state: number | null;
-  since: number | null;
-  before: number | null;
-}
+/** As much of a task as tells whether somebody who lists tasks wants to see it. */
+export type ListedTask = Pick<StoredTask, 'seq' | 'id' | 'line' | 'queueSeq' | 'state' | 'enqueuedAt'>;
 
 export interface EventRow {
   /** The number of the last of `events`. */
@@ -95,12 +90,8 @@ const LINE_SEQS = statement<{ keys: string }, Place>('task-line-seqs');
 const DETAILS = statement<{ seqs: string; tenantSeq: number | null; isWhole: number }, StoredTask>('task-details');
 const ENDED = statement<{ ids: string }, Place>('task-ended');
 const ENDED_LINES = statement<{ keys: string }, Place>('task-ended-lines');
-const PAGE = statement<TaskFilter & { tenantSeq: number; beforeSeq: number; limit: number }, { seq: number }>(
-  'task-page',
-);
-const LINE_PAGE = statement<TaskFilter & { batchSeq: number; afterSeq: number | null; limit: number }, { seq: number }>(
-  'task-line-page',
-);
+const PAGE = statement<{ tenantSeq: number; beforeSeq: number; limit: number }, ListedTask>('task-page');
+const LINE_PAGE = statement<{ batchSeq: number; afterSeq: number | null; limit: number }, ListedTask>('task-line-page');
 const EVENTS = statement<{ taskSeq: number; after: number; limit: number }, { n: number; events: string }>(
   'event-page',
 );
@@ -142,15 +133,14 @@ export class SingleTaskStore {
     return this.database.all(DETAILS, { seqs: JSON.stringify(seqs), tenantSeq, isWhole: isWhole ? 1 : 0 });
   }
 
-  /** Rows of single tasks, newest first, from below `beforeSeq`. */
-  async page(tenantSeq: number, filter: TaskFilter, beforeSeq: number | null, limit: number): Promise<number[]> {
-    const from = beforeSeq ?? Number.MAX_SAFE_INTEGER;
-    return (await this.database.all(PAGE, { ...filter, tenantSeq, beforeSeq: from, limit })).map(({ seq }) => seq);
+  /** Single tasks of a tenant, newest first, from below `beforeSeq`. */
+  page(tenantSeq: number, beforeSeq: number | null, limit: number): Promise<ListedTask[]> {
+    return this.database.all(PAGE, { tenantSeq, beforeSeq: beforeSeq ?? Number.MAX_SAFE_INTEGER, limit });
   }
 
-  /** Rows of a batch's lines, last first, from before the line of `afterSeq`. */
-  async linePage(batchSeq: number, filter: TaskFilter, afterSeq: number | null, limit: number): Promise<number[]> {
-    return (await this.database.all(LINE_PAGE, { ...filter, batchSeq, afterSeq, limit })).map(({ seq }) => seq);
+  /** Lines of a batch, last first, from before the line of `afterSeq`. */
+  linePage(batchSeq: number, afterSeq: number | null, limit: number): Promise<ListedTask[]> {
+    return this.database.all(LINE_PAGE, { batchSeq, afterSeq, limit });
   }
 
   /** Rows that hold events after number `after`, in order; fewer than there are when they are many. */

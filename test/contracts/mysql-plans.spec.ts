@@ -35,6 +35,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-has-overdue': ['ix_task_lease'],
   'task-lanes': ['ux_task_id'],
   'task-lease': ['ix_task_ready'],
+  'task-line-page': ['ux_task_line'],
   'task-lease-typed': ['ix_task_typed'],
   'task-lease-untyped': ['ix_task_ready'],
   'task-outlived': ['ix_task_ended'],
@@ -108,10 +109,13 @@ describe('the plan of', () => {
   });
 
   /** How many rows `work` reads one after the other of an index. */
-  async function rowsReadBy(work: (runner: MysqlRunner) => Promise<unknown>): Promise<number> {
+  async function rowsReadBy(
+    work: (runner: MysqlRunner) => Promise<unknown>,
+    counter = 'Handler_read_next',
+  ): Promise<number> {
     const session = source.createQueryRunner();
     const count = async () => {
-      const [{ Value: value }] = await session.query("SHOW SESSION STATUS LIKE 'Handler_read_next'");
+      const [{ Value: value }] = await session.query(`SHOW SESSION STATUS LIKE '${counter}'`);
       return Number(value);
     };
     try {
@@ -135,6 +139,18 @@ describe('the plan of', () => {
       expect((await cursor.peek()) !== null).toBe(youngest === 5);
     });
     expect(read).toBeLessThanOrEqual(20);
+  });
+
+  it.each([
+    ['task-page', { tenantSeq: 1, beforeSeq: 1_000_000, limit: 20 }],
+    ['task-line-page', { batchSeq: 1, afterSeq: null, limit: 20 }],
+  ])('%s reads no more than it gives', async (name, params) => {
+    let given = 0;
+    // They are read from the end of their index.
+    const read = await rowsReadBy(async (runner) => {
+      given = (await runner.all(catalog.of({ name }), params)).length;
+    }, 'Handler_read_prev');
+    expect([given, read <= 20]).toEqual([20, true]);
   });
 
   it('a statement that has no index for it is told apart', async () => {

@@ -111,6 +111,25 @@ describe('tasks', () => {
   });
 });
 
+describe('tasks behind many others', () => {
+  it('are listed over pages of which some are empty, none twice', async () => {
+    await client.makeQueue('rare');
+    await client.makeQueue('many');
+    const rare = await client.putMany('rare', 3);
+    const tasks = Array.from({ length: 1_000 }, () => ({ endpoint: '/v1/x', queue: 'many', data: {} }));
+    for (let put = 0; put < 11_000; put += 1_000) await client.post('put/bulk', { tasks });
+    const pages: Json[] = [];
+    do {
+      const after = pages.length === 0 ? '' : `&after=${pages.at(-1).last_id}`;
+      pages.push(await client.get(`tasks?queue=rare&limit=2${after}`));
+    } while (pages.at(-1).has_more);
+    expect(pages.map(({ data }) => data.length)).toEqual([0, 2, 1]);
+    expect(pages.flatMap(({ data }) => idsOf(data))).toEqual(rare.toReversed());
+    const [newest] = (await client.get('tasks?queue=many&limit=1')).data;
+    expect(newest).toMatchObject({ queue: 'many' });
+  });
+});
+
 describe('cancelling', () => {
   it('ends a task that waits, or runs, and says nothing of one that has ended', async () => {
     const [waiting, running, done] = await client.putMany('other', 3, { level: 2 });

@@ -99,7 +99,12 @@ export class TaskListDto {
   @ApiProperty({ example: false })
   has_more: boolean;
 
-  @ApiProperty({ type: 'string', nullable: true, example: TASK_EXAMPLE_ID })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    example: TASK_EXAMPLE_ID,
+    description: 'Where the next page starts: give it as `after`. Null when there is nothing.',
+  })
   last_id: string | null;
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATES } from '../../kernel/task-state.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
+import { MAX_LOOKS } from '../../modules/tasks/task-pages.js';
 import { noSuchTask, TasksService } from '../../modules/tasks/tasks.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, type Query as QueryParameters } from '../common/page.js';
@@ -24,7 +25,12 @@ export class TasksController {
 
   @Get('tasks')
   @Header('content-type', 'application/json')
-  @ApiOperation({ summary: 'List tasks, newest first', description: 'Without their data and results.' })
+  @ApiOperation({
+    summary: 'List tasks, newest first',
+    description:
+      `Without their data and results. A page looks at about ${MAX_LOOKS} tasks at most: where few of them fit it has fewer ` +
+      'than `limit`, even none, and `has_more` says that others may. Give its `last_id` as `after` for the next page.',
+  })
   @ApiQuery({ name: 'queue', required: false, description: 'Only those of this queue' })
   @ApiQuery({ name: 'state', required: false, enum: TASK_STATES })
   @ApiQuery({ name: 'batch', required: false, description: 'The lines of this batch; else single tasks' })
@@ -41,10 +47,9 @@ export class TasksController {
   async list(@CurrentCaller() { tenantSeq }: Caller, @Query() query: QueryParameters, @Res() reply: FastifyReply) {
     const { after, ...wanted } = readTaskQuery(query);
     const afterSeq = after === null ? null : await this.tasks.seqOf(tenantSeq, after);
-    const { tasks, hasMore } = await this.tasks.list({ ...wanted, tenantSeq, afterSeq });
+    const { tasks, hasMore, lastId } = await this.tasks.list({ ...wanted, tenantSeq, afterSeq });
     const data = tasks.map((task) => taskJson(task)).join(',');
-    const lastId = JSON.stringify(tasks.at(-1)?.id ?? null);
-    void reply.send(`{"data":[${data}],"has_more":${hasMore},"last_id":${lastId}}`);
+    void reply.send(`{"data":[${data}],"has_more":${hasMore},"last_id":${JSON.stringify(lastId)}}`);
   }
 
   @Post('get')

@@ -101,8 +101,11 @@ export interface TaskQuery {
 }
 
 export interface TaskPage {
+  /** Fewer than were asked for, or none, where few fit: what comes next may have more. */
   tasks: TaskSummary[];
   hasMore: boolean;
+  /** Of the task after which the next page starts; not always one of these. */
+  lastId: string | null;
 }
 
 export interface TakeCall {

@@ -3,11 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE, TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
-import { SingleTaskStore, type StoredTask, type TaskFilter } from '../../store/single-task.store.js';
+import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { eventsAfter, numbered } from './event-numbers.js';
 import { TaskNotices } from './task-notices.js';
+import { pageThrough } from './task-pages.js';
 import { TaskRouting } from './task-routing.js';
-import { keyOf, summaryOf, TaskReader } from './task-reader.js';
+import { idOf, keyOf, summaryOf, TaskReader } from './task-reader.js';
 import type { AttemptView, CancelOutcome, NumberedEvent, TaskDetails, TaskPage, TaskQuery } from './task-requests.js';
 
 @Injectable()
@@ -39,13 +40,14 @@ export class TasksService {
   async list(query: TaskQuery): Promise<TaskPage> {
     const { tenantSeq, queueName, batchId, state, since, before, afterSeq, limit } = query;
     const queueSeq = queueName === null ? null : this.routing.queueNamed(tenantSeq, queueName).seq;
-    const filter: TaskFilter = { queueSeq, since, before, state: state === null ? null : TASK_STATE_CODE[state] };
-    const seqs =
-      batchId === null
-        ? await this.store.page(tenantSeq, filter, afterSeq, limit + 1)
-        : await this.store.linePage(await this.batchSeq(tenantSeq, batchId), filter, afterSeq, limit + 1);
-    const tasks = await this.reader.stored(seqs.slice(0, limit), tenantSeq, false);
-    return { tasks: tasks.map(summaryOf), hasMore: seqs.length > limit };
+    const filter = { queueSeq, since, before, state: state === null ? null : TASK_STATE_CODE[state] };
+    const batchSeq = batchId === null ? null : await this.batchSeq(tenantSeq, batchId);
+    const { seqs, stoppedAt } = await pageThrough(filter, limit + 1, afterSeq, (after, want) =>
+      batchSeq === null ? this.store.page(tenantSeq, after, want) : this.store.linePage(batchSeq, after, want),
+    );
+    const tasks = (await this.reader.stored(seqs.slice(0, limit), tenantSeq, false)).map(summaryOf);
+    const lastId = stoppedAt === null ? (tasks.at(-1)?.id ?? null) : idOf({ ...stoppedAt, batchId });
+    return { tasks, hasMore: seqs.length > limit || stoppedAt !== null, lastId };
   }
 
   /** `by`: who asks, for the audit log; null when the server does it for a caller who went away. */

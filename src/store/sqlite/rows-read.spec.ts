@@ -30,7 +30,9 @@ beforeAll(() => {
   database.exec(`
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS})
     INSERT INTO task (id, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
-    SELECT 'task_' || i, 1, 1, 1, 1, 'callback', i FROM n`);
+    SELECT 'task_' || i, 1, 1, 1, 1, 'callback', i FROM n;
+    INSERT INTO task (batch_seq, line, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
+    SELECT 1, seq, 1, 1, 2, 1, 'batch', 1 FROM task`);
 });
 beforeEach(() => (rowsRead = 0));
 afterAll(() => database.close());
@@ -57,6 +59,16 @@ describe('as many rows as are given are read', () => {
     expect((await cursor.peek())?.seq ?? null).toBe(first);
     cursor.skip();
     await cursor.peek();
+    expect(rowsRead).toBe(LIMIT);
+  });
+
+  it('of the tasks of a tenant', () => {
+    expect(answerOf('task-page', { tenantSeq: 1, beforeSeq: ROWS, limit: LIMIT })).toHaveLength(LIMIT);
+    expect(rowsRead).toBe(LIMIT);
+  });
+
+  it('of the lines of a batch', () => {
+    expect(answerOf('task-line-page', { batchSeq: 1, afterSeq: null, limit: LIMIT })).toHaveLength(LIMIT);
     expect(rowsRead).toBe(LIMIT);
   });
 });
