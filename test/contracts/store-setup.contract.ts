@@ -18,6 +18,7 @@ import {
   seedLane,
   seedTenant,
 } from '../support/store-seeds.js';
+import { failureOf, put, take } from '../support/task-seeds.js';
 
 /** What operators set up, with the audit log that goes with it, and the quotas that they set. */
 export function exerciseStoreSetup(store: TestStore): void {
@@ -136,6 +137,20 @@ function exerciseQueues(store: TestStore): void {
       message: text,
     });
     expect(await store.reader.countBy(LaneRow, { queueSeq: lane.queueSeq })).toBe(1);
+  });
+
+  it('that holds dead letters is not deleted before they are gone', async () => {
+    const lane = await seedLane(store);
+    const id = await put(store, lane);
+    const [task] = await take(store, [lane]);
+    await store.pull.fail([failureOf(task!, lane, { isFinal: true })]);
+    await expect(store.queues.deleteQueue(lane.queueSeq, 'admin')).rejects.toMatchObject({
+      ...CONFLICT,
+      message: expect.stringContaining('still holds 1 dead letter.'),
+    });
+    await store.deadLetters.drop({ ids: [id], tenantSeq: lane.tenantSeq, by: 'admin' });
+    await store.queues.deleteQueue(lane.queueSeq, 'admin');
+    expect(await store.queues.lanes()).toEqual([]);
   });
 
   it('whose tasks have ended goes with its lanes, and takes no task any more', async () => {

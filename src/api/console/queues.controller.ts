@@ -76,7 +76,10 @@ export class QueuesController {
   }
 
   @Delete(':name')
-  @ApiOperation({ summary: 'Remove an empty queue' })
+  @ApiOperation({
+    summary: 'Remove an empty queue',
+    description: 'One that holds neither tasks nor dead letters: those are sent back or deleted first.',
+  })
   @ApiParam(PARAM)
   @ApiOkResponse({ type: DeletedDto })
   @ApiErrors({

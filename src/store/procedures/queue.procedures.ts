@@ -76,9 +76,12 @@ export const setQueuePaused = procedureOfOne(
   },
 );
 
-const LIVE = statement<{ queueSeq: number }, { tasks: number; batches: number }>('queue-live');
+const LIVE = statement<{ queueSeq: number }, { tasks: number; deadLetters: number; batches: number }>('queue-live');
 
-/** Refuses with `conflict` unless the queue is empty, and while batches are being read in that may bring it tasks. */
+/**
+ * Refuses with `conflict` unless the queue is empty of tasks and of dead letters, which nobody could find without it, and
+ * while batches are being read in that may bring it tasks.
+ */
 export const deleteQueue = procedureOfOne(
   'queue-delete',
   async (tx, { seq, by }: { seq: number } & By) => {
@@ -86,6 +89,10 @@ export const deleteQueue = procedureOfOne(
     const [live] = await tx.all(LIVE, { queueSeq: seq });
     if (live!.tasks > 0) {
       const text = `The queue '${name}' still holds ${counted(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
+      throw new MillraceError('conflict', text);
+    }
+    if (live!.deadLetters > 0) {
+      const text = `The queue '${name}' still holds ${counted(live!.deadLetters, 'dead letter')}. Send them back or delete them first.`;
       throw new MillraceError('conflict', text);
     }
     if (live!.batches > 0) {

@@ -1,5 +1,5 @@
--- Tasks of a queue that have not ended, a count for each of their states because each has an index of its own; and batches
--- that are being read in and may bring more.
+-- Tasks of a queue that have not ended, a count for each of their states because each has an index of its own; its dead
+-- letters; and batches that are being read in and may bring more.
 SELECT
   (SELECT COUNT(*) FROM lane JOIN task ON task.lane_seq = lane.seq
    WHERE lane.queue_seq = :queueSeq AND task.state = 0)
@@ -7,6 +7,7 @@ SELECT
      WHERE lane.queue_seq = :queueSeq AND task.state = 1)
   + (SELECT COUNT(*) FROM lane JOIN task ON task.lane_seq = lane.seq
      WHERE lane.queue_seq = :queueSeq AND task.state = 2) AS tasks,
+  (SELECT COUNT(*) FROM task WHERE queue_seq = :queueSeq AND state = 4 AND batch_seq IS NULL) AS deadLetters,
   (SELECT COUNT(*) FROM batch
    WHERE state IN ('validating', 'in_progress', 'finalizing', 'cancelling')
      AND (state = 'validating' OR ingested < total)
