@@ -1,12 +1,13 @@
 /** Tasks from put to end through the services, with their sweeps, events and long polls, but without HTTP. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { newId } from '../../src/kernel/ids.js';
 import { DeadLettersService } from '../../src/modules/tasks/dead-letters.service.js';
 import { PullService } from '../../src/modules/tasks/pull.service.js';
-import type { NumberedEvent, PutRequest, TakeCall } from '../../src/modules/tasks/task-requests.js';
+import type { HandedTask, NumberedEvent, PutRequest, TakeCall } from '../../src/modules/tasks/task-requests.js';
 import { TaskIntake } from '../../src/modules/tasks/task-intake.js';
 import { TasksService } from '../../src/modules/tasks/tasks.service.js';
 import { WaitingCalls } from '../../src/modules/tasks/waiting-calls.js';
+import { PullStore } from '../../src/store/pull.store.js';
 import { startTaskApp, type TaskApp } from '../support/task-app.js';
 import { until } from '../support/until.js';
 
@@ -107,6 +108,71 @@ describe('tasks', () => {
     expect(new Set(taken.map(({ id }) => id))).toEqual(
       new Set(receipts.map((receipt) => 'id' in receipt && receipt.id)),
     );
+  });
+
+  describe('wake by the put itself, with no look at the store,', () => {
+    let takes: MockInstance<PullStore['take']>;
+
+    beforeEach(() => {
+      const store = served.app.get(PullStore, { strict: false });
+      vi.spyOn(store, 'lanesWithReady').mockResolvedValue([]);
+      takes = vi.spyOn(store, 'take');
+    });
+    afterEach(() => vi.restoreAllMocks());
+
+    /** Waits a minute, which is never over here; resolves once it has tried and waits. */
+    async function waiting(
+      over: Partial<TakeCall> = {},
+      signal?: AbortSignal,
+    ): Promise<{ taken: Promise<HandedTask[]> }> {
+      const tried = takes.mock.calls.length + 1;
+      const taken = pull.take(takeOf({ size: 1, waitMs: 60_000, ...over }), signal);
+      await until(
+        async () => takes.mock.settledResults.filter(({ type }) => type === 'fulfilled').length,
+        (count) => count === tried,
+      );
+      return { taken };
+    }
+
+    it('one worker of those who wait, the first', async () => {
+      const leaving = new AbortController();
+      const [first, ...others] = [
+        await waiting(),
+        await waiting({}, leaving.signal),
+        await waiting({}, leaving.signal),
+      ];
+      takes.mockClear();
+      const { id } = await intake.put(putOf());
+      expect(await first!.taken).toMatchObject([{ id }]);
+      expect(takes).toHaveBeenCalledTimes(1);
+      leaving.abort();
+      expect(await Promise.all(others.map(({ taken }) => taken))).toEqual([[], []]);
+    });
+
+    it('one who may have the task, past those who may not', async () => {
+      const held = await intake.put(putOf());
+      await pull.take(takeOf({ strategy: 'sequential' }));
+      const leaving = new AbortController();
+      const aged = await waiting({ minAgeMs: 3_600_000 }, leaving.signal);
+      const inSequence = await waiting({ strategy: 'sequential' }, leaving.signal);
+      const { taken } = await waiting();
+      const { id } = await intake.put(putOf());
+      expect(await taken).toMatchObject([{ id }]);
+      expect(id).not.toBe(held.id);
+      leaving.abort();
+      expect(await Promise.all([aged.taken, inSequence.taken])).toEqual([[], []]);
+    });
+
+    it('one for each, also when the first waits for both', async () => {
+      await served.makeQueue(tenantSeq, 'other');
+      const lanes = [queueName, 'other'].map((name) => ({ queueName: name, level: 0 }));
+      const takers = [await waiting({ lanes }), await waiting()];
+      const receipts = await intake.putMany([putOf({ queueName: 'other' }), putOf()]);
+      const taken = (await Promise.all(takers.map((taker) => taker.taken))).flat();
+      expect(taken.map(({ id }) => id).toSorted()).toEqual(
+        receipts.map((receipt) => ('id' in receipt ? receipt.id : '')).toSorted(),
+      );
+    });
   });
 
   it('wake a worker who waits when they come back or their time has come', async () => {

@@ -45,14 +45,19 @@ export class PullService {
     const request = this.requestOf(call, lanes);
     if (call.waitMs <= 0) return this.takeNow(request, lanes);
     const { waiters } = this.tools;
-    const ticket = waiters.join(request.laneSeqs, call.waitMs);
+    const ticket = waiters.join(request, call.waitMs);
     const leave = () => waiters.leave(ticket);
     signal?.addEventListener('abort', leave, { once: true });
     try {
       for (;;) {
         if (signal?.aborted) return [];
         const handed = await this.takeNow(request, lanes);
-        if (handed.length > 0 || !(await ticket.woken())) return handed;
+        if (handed.length > 0) {
+          ticket.took(seqsOf(lanes, handed));
+          return handed;
+        }
+        waiters.tookNothing(ticket);
+        if (!(await ticket.woken())) return [];
       }
     } finally {
       signal?.removeEventListener('abort', leave);
@@ -246,6 +251,12 @@ function handedTask(task: HeldTask, { queue, level }: Lane, body: string): Hande
     traceId: task.traceId,
     body,
   };
+}
+
+/** The lanes that these tasks come from. */
+function seqsOf(lanes: readonly Lane[], handed: readonly HandedTask[]): number[] {
+  const names = new Set(handed.map(({ queueName, level }) => `${queueName}:${level}`));
+  return lanes.filter(({ queue, level }) => names.has(`${queue.name}:${level}`)).map(({ seq }) => seq);
 }
 
 interface Held {
