@@ -118,6 +118,23 @@ function exerciseExpiry(store: TestStore): void {
     expect(await laneRow(store, lane)).toMatchObject({ expiredCount: 2 });
   });
 
+  it('tells that there is room again where it ran under a limit or a lock, and not where it waited', async () => {
+    const [limited, locked, free, waiting] = [
+      await seedLane(store),
+      await seedLane(store),
+      await seedLane(store),
+      await seedLane(store),
+    ];
+    for (const lane of [limited, waiting]) await setQueue(store, lane, { maxConcurrency: 1 });
+    for (const lane of [limited, locked, free, waiting]) await put(store, lane, { ttlMs: 1_000 });
+    await take(store, [limited, free]);
+    await take(store, [locked], { strategy: 'sequential' });
+    store.clock.advance(1_000);
+    const { aftermath } = await store.pull.expire();
+    expect(aftermath.readyLaneSeqs.toSorted()).toEqual([limited.laneSeq, locked.laneSeq].toSorted());
+    expect(aftermath.endedIds).toHaveLength(4);
+  });
+
   it('tells the dispatcher that runs it', async () => {
     const lane = await seedLane(store);
     await put(store, lane, { ttlMs: 1_000 });

@@ -76,6 +76,8 @@ type Stoppable = StoppedTask & {
   /** The dispatcher's instance, if one runs it. */
   ownerSeq: number | null;
   state: number;
+  /** Whether its end lets another one begin: 1 or 0; left out of those that only wait. */
+  holdsRoom?: number;
 };
 
 async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Promise<Aftermath> {

@@ -1,5 +1,9 @@
--- Tasks whose time is over, the longest first.
-SELECT seq, id, lane_seq AS laneSeq, owner_seq AS ownerSeq, state, callback_url IS NOT NULL AS hasCallback
+-- Tasks whose time is over, the longest first. One that runs holds room where its queue has a limit, or its lane the lock.
+SELECT task.seq, task.id, task.lane_seq AS laneSeq, task.owner_seq AS ownerSeq, task.state,
+  task.callback_url IS NOT NULL AS hasCallback,
+  task.state = 2 AND (queue.max_concurrency IS NOT NULL OR COALESCE(lane.locked_seq = task.seq, 0)) AS holdsRoom
 FROM task
-WHERE state < 3 AND expires_at IS NOT NULL AND expires_at <= :now
-ORDER BY expires_at LIMIT :limit
+LEFT JOIN lane ON lane.seq = task.lane_seq
+LEFT JOIN queue ON queue.seq = task.queue_seq
+WHERE task.state < 3 AND task.expires_at IS NOT NULL AND task.expires_at <= :now
+ORDER BY task.expires_at LIMIT :limit
