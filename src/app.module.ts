@@ -184,7 +184,8 @@ async function openDistributed(
     instanceId: newId('instance'),
     blobStore,
     deployment,
-    eventbus: eventbusUrl === null ? null : { url: eventbusUrl, secret: config.secret! },
+    eventbus:
+      eventbusUrl === null ? null : { url: eventbusUrl, secret: config.secret!, maxBytes: config.limits.maxBodyBytes },
   });
   const close = async () => {
     await blobStore.close();

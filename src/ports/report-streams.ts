@@ -1,8 +1,8 @@
 /** What a worker has written into a stream, as it came: from anybody who knows the stream's name. */
 export interface StreamedReport {
   name: string;
-  /** JSON text, if all is well. */
-  payload: Buffer;
+  /** JSON text, if all is well; null when it is larger than what is read. */
+  payload: Buffer | null;
 }
 
 /** Where workers write. The name of a stream is `topic` and the instance id that came with a task. */

@@ -12,6 +12,7 @@ import { RedisService } from '../support/services/redis.js';
 import { until } from '../support/until.js';
 
 const TENANT = 1;
+const MAX_BYTES = 2_000_000;
 const TIMES = { beatMs: 50, aliveMs: 300, sweepMs: 500 };
 /** From the moment that Redis can be reached again. */
 const BACK_MS = 5_000;
@@ -26,26 +27,38 @@ interface Reading {
   link: RedisLink;
   streams: RedisReportStreams;
   stream: string;
-  inbox: Inbox<string>;
+  inbox: Inbox<string | null>;
+  /** Bytes of what was heard in one go. */
+  sizes: number[];
 }
 
 async function startReading(url: string, prefix?: string, before = async (): Promise<void> => {}): Promise<Reading> {
   const link = await openLink(url, prefix === undefined ? {} : { prefix });
   const keys = new ReportKeys(link.prefix, 'a-secret-of-this-test');
-  const streams = new RedisReportStreams({ link, redisUrl: url, keys, toldUrl: url, onError: () => {}, ...TIMES });
-  const inbox = new Inbox<string>();
+  const streams = new RedisReportStreams({
+    link,
+    redisUrl: url,
+    keys,
+    toldUrl: url,
+    maxBytes: MAX_BYTES,
+    onError: () => {},
+    ...TIMES,
+  });
+  const inbox = new Inbox<string | null>();
+  const sizes: number[] = [];
   streams.listen({
     tenants: () => new Set([TENANT]),
     hear: async (_tenant, reports) => {
       await before();
-      for (const { payload } of reports) inbox.add(payload.toString());
+      sizes.push(reports.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0));
+      for (const { payload } of reports) inbox.add(payload?.toString() ?? null);
     },
   });
   closing.push(async () => {
     await streams.close();
     await link.close();
   });
-  return { link, streams, stream: keys.streamOf(TENANT, link.instanceId), inbox };
+  return { link, streams, stream: keys.streamOf(TENANT, link.instanceId), inbox, sizes };
 }
 
 async function startRedis(): Promise<RedisService> {
@@ -62,7 +75,7 @@ async function expectHeard({ inbox, stream }: Reading, client: RedisLink['client
     async () => {
       count += 1;
       await client.xadd(stream, '*', 'name', 'x', 'payload', `${mark} ${count}`).catch(() => {});
-      return inbox.items.some((payload) => payload.startsWith(mark));
+      return inbox.items.some((payload) => payload?.startsWith(mark));
     },
     (isHeard) => isHeard,
     BACK_MS,
@@ -131,6 +144,60 @@ describe('a hostile writer', () => {
     await expect(flood(reading.stream)).rejects.toThrow('OOM');
     gate.open();
     await expectHeard(reading, client);
+  });
+
+  it('gets nothing into this process that is larger than it may be, and what comes after it is heard', async () => {
+    const redis = await sharedRedis();
+    const gate = new Gate();
+    const { stream, inbox } = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    const outbound = async (): Promise<number> =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await client.info('stats'))![1]);
+    await client.xadd(stream, '*', 'payload', 'small');
+    const before = await outbound();
+    const large = 'x'.repeat(4 * MAX_BYTES);
+    const fields = Array.from({ length: 20_000 }, (_, at) => [String(at), 'x']).flat();
+    await client.xadd(stream, '*', 'payload', large);
+    await client.xadd(stream, '*', 'name', 'x', 'other', large, 'payload', 'beside much else');
+    await client.xadd(stream, '*', ...fields, 'payload', 'after many fields');
+    await client.xadd(stream, '*', 'payload', 'y'.repeat(MAX_BYTES + 1));
+    await client.xadd(stream, '*', 'payload', 'good');
+    gate.open();
+    const heard = ['small', null, 'beside much else', 'after many fields', null, 'good'];
+    expect(await inbox.first(heard.length)).toEqual(heard);
+    expect((await outbound()) - before).toBeLessThan(MAX_BYTES);
+  });
+
+  it('cannot fill this process with many either', async () => {
+    const redis = await sharedRedis();
+    const gate = new Gate();
+    const { stream, inbox, sizes } = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    for (let at = 0; at < 15; at += 1) await client.xadd(stream, '*', 'payload', String(at).padEnd(MAX_BYTES, ' '));
+    gate.open();
+    expect((await inbox.first(15)).map(Number)).toEqual(Array.from({ length: 15 }, (_, at) => at));
+    expect(Math.max(...sizes)).toBeLessThan(10 * 1024 * 1024);
+  });
+
+  it('cannot hold more bytes in Redis than a number of good reports has, not even in one that nobody can read', async () => {
+    const redis = await sharedRedis();
+    const gate = new Gate();
+    const { stream, inbox } = await startReading(redis.url, undefined, () => gate.opened);
+    const client = redis.client();
+    const payload = 'x'.repeat(MAX_BYTES);
+    await client.xadd(stream, '*', 'payload', 'being heard');
+    for (let at = 1; at <= 40; at += 1) await client.xadd(stream, '*', 'payload', payload, 'at', at);
+    gate.open();
+    await until(
+      () => client.exists(stream),
+      (count) => count === 0,
+    );
+    expect(inbox.items.length).toBeLessThan(20);
+    const heard = inbox.items.length;
+    await client.xadd(stream, '18446744073709551615-18446744073709551615', 'payload', 'x'.repeat(17 * MAX_BYTES));
+    expect((await inbox.first(heard + 1)).at(-1)).toBe(null);
+    await client.xadd(stream, '*', 'payload', 'good');
+    expect((await inbox.first(heard + 2)).at(-1)).toBe('good');
   });
 
   it('cannot close a stream by the highest id there is', async () => {

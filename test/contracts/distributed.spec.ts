@@ -76,6 +76,7 @@ async function makeReportStreams(): Promise<ReportStreamsSubject> {
         redisUrl: redis.url,
         keys,
         toldUrl: 'redis://told:it@host:6379/0',
+        maxBytes: 1_000,
         onError: () => {},
       }),
   ) as [RedisReportStreams, RedisReportStreams];

@@ -41,7 +41,7 @@ export function exerciseReportStreams(makeSubject: () => Promise<ReportStreamsSu
       tenants: () => tenants,
       hear: async (tenantSeq: number, reports: readonly StreamedReport[]) => {
         await before();
-        for (const { name, payload } of reports) inbox.add({ tenantSeq, name, payload: payload.toString() });
+        for (const { name, payload } of reports) inbox.add({ tenantSeq, name, payload: String(payload) });
       },
     });
     return inbox;

@@ -37,8 +37,11 @@ export interface DistributedOptions {
   /** New at each start; other processes know this one by it. Without spaces. */
   instanceId: string;
   blobStore: BlobStore;
-  /** The user of the same Redis that workers are told, and what names of their streams are made from; null for none. */
-  eventbus?: { url: string; secret: string } | null;
+  /**
+   * The user of the same Redis that workers are told, what names of their streams are made from, and how large what they
+   * report may be; null for none.
+   */
+  eventbus?: { url: string; secret: string; maxBytes: number } | null;
   /** Keeps deployments that share one Redis apart. */
   deployment?: string;
   /** Starts on a Redis that evicts keys or is too old. For tests, and for people who know better. */
@@ -194,6 +197,7 @@ function makeReportStreams(
     redisUrl,
     keys: new ReportKeys(link.prefix, eventbus.secret),
     toldUrl: toldUrl(eventbus.url),
+    maxBytes: eventbus.maxBytes,
     onError: (err) => log.error({ err }, "reading workers' reports failed; it goes on"),
   });
 }

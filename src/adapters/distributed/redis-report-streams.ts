@@ -1,9 +1,10 @@
 /**
- * Workers' reports in streams of Redis, one for each tenant and process. They are read on a connection of their own, which
- * waits for them; each is deleted once it was heard, so a stream is all but empty as long as somebody reads it.
+ * Workers' reports in streams of Redis, one for each tenant and process. They are read on a connection of their own; each is
+ * deleted once it was heard, so a stream is all but empty as long as somebody reads it.
  *
- * Whoever writes is not trusted: no more than a number of entries is kept, and streams that nobody reads are dropped, be they
- * of a process that has died or made up.
+ * Whoever writes is not trusted: no more than a number of entries and bytes is kept, streams that nobody reads are dropped, be
+ * they of a process that has died or made up, and only what is small enough leaves Redis. That is why a script looks for
+ * entries again and again: a read of Redis that waits is answered with whatever was added, of any size.
  */
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
@@ -17,16 +18,19 @@ import {
 import { reportPattern, type ReportKeys } from './report-keys.js';
 import { endConnection, promptOptions, type RedisLink } from './redis-link.js';
 
-/** How long a read waits for something to come; as late are streams of new tenants noticed. */
-const WAIT_MS = 1_000;
-/** Without a byte for so long, although a read has to end before, the connection is dead. */
-const SILENCE_MS = 3 * WAIT_MS;
-/** Between looks for a connection, or for a tenant whose reports count. */
-const IDLE_MS = 250;
+/** Between looks while nothing comes: soon enough for whoever reads a stream along, and nothing to Redis. */
+const LOOK_MS = 20;
+/** Redis answers in well under a millisecond; so long without a byte means that nobody is there. */
+const SILENCE_MS = 3_000;
 /** Entries of one stream in one read. */
 const READ_COUNT = 100;
+/** Of all streams in one read; one entry may go beyond. */
+const READ_BYTES = 8 * 1024 * 1024;
 /** Entries that a stream may hold while its reader is slow; the oldest are dropped. */
 const MAX_WAITING = 10_000;
+/** Bytes that it may hold, or as many payloads of full size if that is more; the older half is dropped then. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+const MAX_WAITING_PAYLOADS = 16;
 const BEAT_MS = 5_000;
 /** Silent for so long, a reader is taken for dead, and its streams go. */
 const ALIVE_MS = 4 * BEAT_MS;
@@ -34,15 +38,16 @@ const ALIVE_MS = 4 * BEAT_MS;
 const SWEEP_MS = 60_000;
 /** Keys looked at in one step of a sweep. */
 const SCAN_COUNT = 1_000;
-/** Longer than any name that says something. */
-const MAX_NAME = 100;
 
+const TAKE = readFileSync(new URL('scripts/take-reports.lua', import.meta.url), 'utf8');
 const FORGET = readFileSync(new URL('scripts/forget-reports.lua', import.meta.url), 'utf8');
 
-/** A stream with its entries: ids, and fields and values by turns. */
-type Read = [stream: Buffer, entries: [id: Buffer, fields: Buffer[]][]];
+type Entry = [id: Buffer, name: Buffer, payload: Buffer | null];
+/** The place of a stream among those asked for, from 1, and its oldest entries. */
+type Taken = [place: number, entries: Entry[]];
 
 interface ReaderClient extends Redis {
+  takeReportsBuffer(streams: number, ...args: Array<string | number>): Promise<Taken[]>;
   forgetReports(stream: string, ...ids: Buffer[]): Promise<unknown>;
 }
 
@@ -53,6 +58,8 @@ export interface RedisReportStreamsOptions {
   keys: ReportKeys;
   /** What workers are told. */
   toldUrl: string;
+  /** A larger payload is not read. */
+  maxBytes: number;
   /** Told of what went wrong; it goes on. */
   onError: (error: unknown) => void;
   beatMs?: number;
@@ -69,6 +76,8 @@ export class RedisReportStreams extends ReportStreams {
   private readonly closing = new AbortController();
   /** Ids of entries that were heard and perhaps not deleted, by stream. */
   private readonly heard = new Map<string, ReadonlySet<string>>();
+  /** The stream that was read last; the next read begins after it, so that one that is always full keeps nobody waiting. */
+  private last: string | null = null;
   private sweptAt = performance.now();
   private listener: StreamListener | null = null;
 
@@ -77,11 +86,12 @@ export class RedisReportStreams extends ReportStreams {
     const { link, redisUrl, onError, beatMs = BEAT_MS } = options;
     this.instanceId = link.instanceId;
     this.reader = new Redis(redisUrl, promptOptions(SILENCE_MS)) as ReaderClient;
+    this.reader.defineCommand('takeReports', { lua: TAKE });
     this.reader.defineCommand('forgetReports', { numberOfKeys: 1, lua: FORGET });
     const guarded = (error: unknown): void => {
       if (!this.closing.signal.aborted && link.isReady) onError(error); // the link tells of an outage
     };
-    this.reading = new ServiceLoop({ name: 'reports', intervalMs: IDLE_MS, step: () => this.read(), onError: guarded });
+    this.reading = new ServiceLoop({ name: 'reports', intervalMs: LOOK_MS, step: () => this.read(), onError: guarded });
     this.beating = new ServiceLoop({
       name: 'report-beat',
       intervalMs: beatMs,
@@ -124,25 +134,31 @@ export class RedisReportStreams extends ReportStreams {
     }));
   }
 
-  /** True when it may go on at once: it has waited itself. */
+  /** True when there may be more. */
   private async read(): Promise<boolean> {
-    const streams = this.streams();
-    if (this.reader.status !== 'ready' || streams.length === 0) return false;
+    const all = this.streams();
+    if (this.reader.status !== 'ready' || all.length === 0) return false;
+    const next = all.findIndex(({ stream }) => stream === this.last) + 1;
+    const streams = [...all.slice(next), ...all.slice(0, next)];
+    const { maxBytes } = this.options;
     const names = streams.map(({ stream }) => stream);
-    const tenants = new Map(streams.map(({ stream, tenantSeq }) => [stream, tenantSeq]));
-    const limits = ['COUNT', READ_COUNT, 'BLOCK', WAIT_MS];
-    const args = [...limits, 'STREAMS', ...names, ...names.map(() => '0')]; // from the beginning: what was heard is gone
-    const read = (await this.reader.callBuffer('XREAD', args)) as Read[] | null;
+    const waitingBytes = Math.max(MAX_WAITING_BYTES, MAX_WAITING_PAYLOADS * maxBytes);
+    const limits = [waitingBytes, maxBytes, READ_COUNT, READ_BYTES];
+    const taken = await this.reader.takeReportsBuffer(names.length, ...names, ...limits);
     const passed = await Promise.allSettled(
-      (read ?? []).map(([name, entries]) => this.pass(tenants.get(name.toString())!, name.toString(), entries)),
+      taken.map(([place, entries]) => {
+        const { tenantSeq, stream } = streams[place - 1]!;
+        this.last = stream;
+        return this.pass(tenantSeq, stream, entries);
+      }),
     );
     for (const outcome of passed) if (outcome.status === 'rejected') throw outcome.reason;
-    return true;
+    return taken.length > 0;
   }
 
-  private async pass(tenantSeq: number, stream: string, entries: Read[1]): Promise<void> {
+  private async pass(tenantSeq: number, stream: string, entries: readonly Entry[]): Promise<void> {
     const before = this.heard.get(stream);
-    const reports = entries.filter(([id]) => !before?.has(id.toString())).map(([, fields]) => toReport(fields));
+    const reports = entries.filter(([id]) => !before?.has(id.toString())).map(toReport);
     this.heard.set(stream, new Set(entries.map(([id]) => id.toString())));
     const { signal } = this.closing;
     if (reports.length > 0) await this.listener!.hear(tenantSeq, reports, signal).catch(this.options.onError);
@@ -186,13 +202,6 @@ export class RedisReportStreams extends ReportStreams {
   }
 }
 
-/** What is not there is empty. */
-function toReport(fields: readonly Buffer[]): StreamedReport {
-  const report: StreamedReport = { name: '', payload: Buffer.alloc(0) };
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [field, value] = [fields[at]!.toString('latin1', 0, MAX_NAME), fields[at + 1]!];
-    if (field === 'name') report.name = value.toString('utf8', 0, MAX_NAME);
-    if (field === 'payload') report.payload = value;
-  }
-  return report;
+function toReport([, name, payload]: Entry): StreamedReport {
+  return { name: name.toString(), payload };
 }

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NoReportStreams } from '../../adapters/local/no-report-streams.js';
-import type { AppConfig } from '../../config/app-config.js';
 import { MillraceError } from '../../kernel/errors.js';
 import type { QueuesService } from '../../modules/queues/queues.service.js';
 import type { PullService } from '../../modules/tasks/pull.service.js';
@@ -54,7 +53,6 @@ beforeEach(() => {
   };
   new ReportIntake(
     new Streams('nothing'),
-    { limits: { maxBodyBytes: 1_000 } } as AppConfig,
     queues as unknown as QueuesService,
     pull as unknown as PullService,
     { storedByIds: async (ids: string[]) => ids.map(() => ({ queueSeq: 7 })) } as unknown as TaskReader,

@@ -4,7 +4,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { AppConfig } from '../../config/app-config.js';
 import { backoffMs } from '../../kernel/backoff.js';
 import { MillraceError } from '../../kernel/errors.js';
 import type { ProgressEvent } from '../../kernel/progress-event.js';
@@ -40,7 +39,6 @@ export const NO_EVENT_BUS_EXAMPLE = `${NO_EVENT_BUS}: that needs distributed mod
 export class ReportIntake implements OnApplicationBootstrap {
   constructor(
     private readonly streams: ReportStreams,
-    private readonly config: AppConfig,
     private readonly queues: QueuesService,
     private readonly pull: PullService,
     private readonly reader: TaskReader,
@@ -73,7 +71,7 @@ export class ReportIntake implements OnApplicationBootstrap {
     const told = (outcome: ReportOutcome): void => this.telemetry.heard(outcome, tenantSeq);
     const reports: Report[] = [];
     for (const one of streamed) {
-      const report = toReport(one, this.config.limits.maxBodyBytes);
+      const report = toReport(one);
       if (typeof report === 'string') told(report);
       else reports.push(report);
     }

@@ -22,9 +22,8 @@ export type Report =
 /** Why a report cannot be read. */
 export type ReportFault = 'oversized' | 'unknown_name' | 'malformed';
 
-/** `maxBytes`: of the payload, as of a request's body. */
-export function toReport({ name, payload }: StreamedReport, maxBytes: number): Report | ReportFault {
-  if (payload.length > maxBytes) return 'oversized';
+export function toReport({ name, payload }: StreamedReport): Report | ReportFault {
+  if (payload === null) return 'oversized';
   if (name !== PROGRESS && name !== COMPLETION) return 'unknown_name';
   try {
     const { value: body, text } = parseJson(payload);
