@@ -44,5 +44,10 @@ export function reportPrefix(prefix: string): string {
 
 /** The same as a pattern of Redis. */
 export function reportPattern(prefix: string): string {
-  return `${reportPrefix(prefix).replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
+  return `${literal(reportPrefix(prefix))}*`;
+}
+
+/** A text as a pattern of Redis that fits nothing else. */
+export function literal(text: string): string {
+  return text.replaceAll(/[\\*?[\]]/g, '\\$&');
 }
