@@ -1,7 +1,9 @@
-/** The services and sweeps of tasks over a real store, assembled as in the server but without HTTP. */
-import { Module, type INestApplicationContext } from '@nestjs/common';
+/** The services and sweeps of tasks over the real store of the mode that is tested, assembled as in the server but without HTTP. */
+import { mkdir } from 'node:fs/promises';
+import { Module, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EmbeddedModule } from '../../src/adapters/embedded/embedded.module.js';
+import type { AppConfig } from '../../src/config/app-config.js';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { MaintenanceModule } from '../../src/engines/maintenance/maintenance.module.js';
@@ -13,13 +15,14 @@ import { QueuesService } from '../../src/modules/queues/queues.service.js';
 import { TasksModule } from '../../src/modules/tasks/tasks.module.js';
 import { AccessStore } from '../../src/store/access.store.js';
 import { QueueStore } from '../../src/store/queue.store.js';
+import type { Database } from '../../src/store/database.js';
 import type { QueueChanges } from '../../src/store/procedures/queue.procedures.js';
 import { StoreModule } from '../../src/store/store.module.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
 import { TelemetryModule } from '../../src/telemetry/telemetry.module.js';
-import { openSqliteDatabase } from './store-factory.js';
-import { makeTemporaryFolder } from './temporary-folder.js';
+import { newPlace } from './new-place.js';
+import type { Place } from './place.js';
 
 @Module({})
 class ClockModule {}
@@ -35,26 +38,67 @@ export interface TaskApp {
   close: () => Promise<void>;
 }
 
+/** What the modes differ in. */
+interface OpenMode {
+  clock: Clock;
+  database: Database;
+  adapters: Type | DynamicModule;
+  /** After the app. */
+  close: () => Promise<void>;
+}
+
+async function openMode(place: Place, { dataDir, services }: AppConfig): Promise<OpenMode> {
+  if (services === null) {
+    await mkdir(dataDir);
+    const database = await place.openDatabase();
+    return { clock: new SystemClock(), database, adapters: EmbeddedModule, close: () => database.close() };
+  }
+  const [{ DistributedModule }, { S3BlobStore }, { MysqlDatabase }, { s3StoreOptions }] = await Promise.all([
+    import('../../src/adapters/distributed/distributed.module.js'),
+    import('../../src/adapters/distributed/s3/s3-blob-store.js'),
+    import('../../src/store/mysql/mysql-database.js'),
+    import('./services/s3-store.js'),
+  ]);
+  const { databaseUrl, redisUrl, s3Url } = services;
+  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: false });
+  const { clock } = database;
+  const blobStore = new S3BlobStore(s3StoreOptions(s3Url, { clock }));
+  blobStore.open();
+  const deployment = new URL(databaseUrl).pathname.slice(1);
+  const adapters = DistributedModule.forRoot({
+    redisUrl,
+    role: 'all',
+    instanceId: newId('instance'),
+    blobStore,
+    deployment,
+  });
+  const close = async (): Promise<void> => {
+    await blobStore.close();
+    await database.close();
+  };
+  return { clock, database, adapters, close };
+}
+
 export async function startTaskApp(): Promise<TaskApp> {
-  const clock = new SystemClock();
-  const folder = await makeTemporaryFolder();
-  const { database, byHand, dispose } = await openSqliteDatabase(clock);
+  const place = await newPlace();
   const config = loadConfig({
-    env: { MILLRACE_DATA_DIR: folder.path, MILLRACE_LOG_LEVEL: 'error' },
-    cwd: folder.path,
+    env: { ...place.env, MILLRACE_LOG_LEVEL: 'error' },
+    cwd: place.folder,
     isTerminal: false,
   });
+  const { mode } = config;
+  const { clock, database, adapters, close } = await openMode(place, config);
   const shared = [
     { provide: Clock, useValue: clock },
     { provide: SecretSealer, useValue: new SecretSealer('a secret of a test') },
-    { provide: InstancePolicy, useValue: { isAlone: true } satisfies InstancePolicy },
+    { provide: InstancePolicy, useValue: { isAlone: mode === 'embedded' } satisfies InstancePolicy },
   ];
   const imports = [
     ConfigModule.forRoot(config),
-    TelemetryModule.forRoot(createLogger(config.log), new Metrics({ version: 'test', mode: 'embedded' })),
+    TelemetryModule.forRoot(createLogger(config.log), new Metrics({ version: 'test', mode })),
     StoreModule.forRoot(database),
     { module: ClockModule, global: true, providers: shared, exports: shared.map(({ provide }) => provide) },
-    EmbeddedModule,
+    adapters,
     TasksModule,
     MaintenanceModule,
   ];
@@ -87,10 +131,8 @@ export async function startTaskApp(): Promise<TaskApp> {
     },
     close: async () => {
       await app.close();
-      await database.close();
-      await byHand.destroy();
-      await dispose();
-      await folder.remove();
+      await close();
+      await place.remove();
     },
   };
 }

@@ -1,4 +1,7 @@
 /** The stand-in for S3, on a free port and in a folder of its own, with ways to make it fail. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { S3Object } from '../../../src/sim/s3-objects.js';
 import { startS3, type S3Server } from '../../../src/sim/s3-server.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.js';
 
@@ -58,6 +61,18 @@ export class S3Service {
   async up(): Promise<void> {
     this.server = await startS3({ folder: this.folder.path, port: this.port, pageSize: this.pageSize });
     this.port = this.server.port;
+  }
+
+  /** As if all objects were of long ago. Its connections are cut. */
+  async age(): Promise<void> {
+    await this.down();
+    const objects = join(this.folder.path, 'objects');
+    for (const name of await readdir(objects)) {
+      const path = join(objects, name);
+      const object = JSON.parse(await readFile(path, 'utf8')) as S3Object;
+      await writeFile(path, JSON.stringify({ ...object, modifiedAt: 0 } satisfies S3Object));
+    }
+    await this.up();
   }
 
   async stop(): Promise<void> {
