@@ -1,5 +1,6 @@
 /** Tasks as their owners and workers see them, made of what is stored. */
 import { Injectable } from '@nestjs/common';
+import { MillraceError } from '../../kernel/errors.js';
 import { lineTaskId, parseLineTaskId } from '../../kernel/ids.js';
 import { TASK_STATES } from '../../kernel/task-state.js';
 import type { TaskKey } from '../../store/procedures/single-shapes.js';
@@ -157,4 +158,8 @@ export function summaryOf(task: StoredTask): TaskSummary {
     state: TASK_STATES[task.state]!,
     traceId: task.traceId,
   };
+}
+
+export function noSuchTask(id: string): MillraceError {
+  return new MillraceError('not_found', `No task found with id '${id}'.`);
 }

@@ -14,9 +14,8 @@ import { EventBus } from '../../ports/event-bus.js';
 import type { EndHints } from '../../ports/event-map.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
-import { keyOf, TaskReader } from './task-reader.js';
+import { keyOf, noSuchTask, TaskReader } from './task-reader.js';
 import type { TaskEnd } from './task-requests.js';
-import { noSuchTask } from './tasks.service.js';
 import { TaskWaiter } from './task-waiter.js';
 import { numbered } from './event-numbers.js';
 

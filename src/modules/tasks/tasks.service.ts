@@ -91,7 +91,3 @@ export class TasksService {
     return batch.seq;
   }
 }
-
-export function noSuchTask(id: string): MillraceError {
-  return new MillraceError('not_found', `No task found with id '${id}'.`);
-}
