@@ -145,12 +145,8 @@ export class MillraceClient {
 
   /** Null when there is none of this id. */
   async get<Data = unknown>(taskId: string): Promise<Task<Data> | null> {
-    try {
-      return taskOf<Data>(await this.connection.askAgain<WireTask>('GET', pathOf(taskId)));
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return null;
-      throw error;
-    }
+    const task = await this.connection.find<WireTask>(pathOf(taskId));
+    return task && taskOf<Data>(task);
   }
 
   /** Up to 500 tasks, in the order of the ids; null for those that are unknown. */

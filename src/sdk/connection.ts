@@ -75,6 +75,16 @@ export class Connection {
     }
   }
 
+  /** Asks for one thing, as `askAgain` does; null when there is no such thing. */
+  async find<T>(path: string): Promise<T | null> {
+    try {
+      return await this.askAgain<T>('GET', path);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
   /** The whole answer, whatever its status. */
   async exchange(
     method: string,

@@ -6,7 +6,7 @@ export { ApiError } from './api-error.js';
 export { MillraceClient, type CallAnswer, type NewTask, type PutOptions, type TaskFilter } from './client.js';
 export type { ConnectionOptions } from './connection.js';
 export type { TaskEvent } from './event-reader.js';
-export type { LaneStats } from './queues-client.js';
+export type { LaneStats, QueueMetadata } from './queues-client.js';
 export { Answer, type Handler, type TaskContext } from './task-run.js';
 export { TaskFailed, TaskStream } from './task-stream.js';
 export type { LeasedTask, Task, TaskResult, TaskState } from './task.js';

@@ -15,6 +15,12 @@ export interface LaneStats {
   [field: string]: unknown;
 }
 
+export interface QueueMetadata {
+  queue: string;
+  /** What its tasks are for; null when they may be for anything. */
+  endpoint: string | null;
+}
+
 /** The queues of this key's tenant. */
 export class QueuesClient {
   constructor(private readonly connection: Connection) {}
@@ -24,9 +30,11 @@ export class QueuesClient {
     return this.connection.ask<string>('POST', '/v1/queue/register', { body: { queue, endpoint } });
   }
 
-  /** Resolves with null when there is no queue of this name. */
-  metadata(queue: string): Promise<{ queue: string; endpoint: string | null } | null> {
-    return this.connection.askAgain('GET', `/v1/queue/${encodeURIComponent(queue)}/metadata`);
+  /** Null when there is no queue of this name. */
+  async metadata(queue: string): Promise<QueueMetadata | null> {
+    const path = `/v1/queue/${encodeURIComponent(queue)}/metadata`;
+    const found = await this.connection.find<{ queue: string; endpoint?: string }>(path);
+    return found && { endpoint: null, ...found };
   }
 
   /** Of one lane, `queue:level`. */

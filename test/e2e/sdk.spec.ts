@@ -220,7 +220,11 @@ describe('queues', () => {
     expect(await client.queues.metadata('sdk-made')).toMatchObject({ queue: 'sdk-made', endpoint: '/v1/words' });
     const id = await client.put({ queue: 'sdk-made', endpoint: '/v1/words', data: {}, level: 1 });
     expect(await client.queues.stats('sdk-made:1')).toMatchObject({ queue: 'sdk-made', level: 1, ready: 1, leased: 0 });
+    expect((await client.queues.stats('sdk-made:1')).oldest_age_ms).toBeGreaterThanOrEqual(0);
     await client.cancel(id);
+    expect((await client.queues.stats('sdk-made:1')).oldest_age_ms).toBeNull();
+    expect(await client.queues.metadata('default')).toEqual({ queue: 'default', endpoint: null });
+    expect(await client.queues.metadata('none')).toBeNull();
   });
 
   it('that there are not end the worker', async () => {

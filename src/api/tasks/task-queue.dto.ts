@@ -117,8 +117,13 @@ export class LaneFiguresDto {
   @ApiProperty({ type: 'number', description: 'Over the last minute.', example: 12.5 })
   completed_per_second: number;
 
-  @ApiProperty({ type: 'integer', description: 'Of the task that waits longest; 0 when none does.', example: 8_100 })
-  oldest_age_ms: number;
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'Of the task that waits longest; null when none does.',
+    example: 8_100,
+  })
+  oldest_age_ms: number | null;
 
   @ApiProperty({ enum: CONSUMERS, isArray: true, example: ['pull'] })
   consumers: string[];

@@ -41,7 +41,7 @@ export function toLaneFiguresDto(stats: LaneStats, row: StoredQueue, workers: re
     completed: totals.completedCount,
     failed: totals.failedCount,
     completed_per_second: Math.round(stats.completedPerSecond * 1000) / 1000,
-    oldest_age_ms: stats.oldestAgeMs ?? 0,
+    oldest_age_ms: stats.oldestAgeMs,
     consumers: [...lane.queue.consumers],
     workers: workers.flatMap((worker) => toLaneWorker(worker, lane.queue.name, lane.level)),
     reasons: waitsBecause === null ? [] : [waitsBecause],
