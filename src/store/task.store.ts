@@ -32,10 +32,19 @@ export interface RescueStep {
   isMore: boolean;
 }
 
+/** One lease of one task. */
+export interface Lease {
+  seq: number;
+  epoch: number;
+}
+
 const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
 const HAS_DUE = statement<{ now: number }, { seq: number }>('task-has-due');
+const LOST = statement<{ items: string }, Lease>('task-lost');
 const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
 
+/** Leases that are looked at in one statement. */
+const LEASES_AT_ONCE = 500;
 /** A sweep fills a group by itself. */
 const SWEEP_WEIGHT = { rows: 500, bytes: 0 };
 
@@ -69,6 +78,16 @@ export class TaskStore {
   /** False when the lease was lost meanwhile. */
   giveBack(task: ReturnedTask): Promise<boolean> {
     return this.database.write(returnTasks, task, { isPatient: true });
+  }
+
+  /** Those of them that are over, however many there are. */
+  async lostOf(leases: readonly Lease[]): Promise<Lease[]> {
+    const lost: Lease[] = [];
+    for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
+      const items = leases.slice(at, at + LEASES_AT_ONCE).map(({ seq, epoch }) => ({ seq, epoch }));
+      lost.push(...(await this.database.all(LOST, { items: JSON.stringify(items) })));
+    }
+    return lost;
   }
 
   promote(): Promise<{ laneSeqs: number[]; isMore: boolean }> {

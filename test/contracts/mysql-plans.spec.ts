@@ -38,6 +38,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-line-page': ['ux_task_line'],
   'task-lease-typed': ['ix_task_typed'],
   'task-lease-untyped': ['ix_task_ready'],
+  'task-lost': ['PRIMARY'],
   'task-outlived': ['ix_task_ended'],
   'task-overdue': ['ix_task_lease'],
   'task-page': ['ix_task_single'],

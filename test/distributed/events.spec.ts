@@ -44,6 +44,8 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; ms: number }> {
   return { value, ms: performance.now() - startedAt };
 }
 
+const chat = { endpoint: '/v1/chat/completions', queue: 'default' };
+
 const OUTAGES = [
   ['all is well', () => {}],
   ['Redis is frozen', () => deployment.redis.pause()],
@@ -100,7 +102,6 @@ describe.each(OUTAGES)('while %s', (outage, strike) => {
     // The upstream's permits are in Redis: without an answer from it nothing begins, and all goes on when it is back.
     if (outage === 'Redis is frozen') setTimeout(() => deployment.redis.resume(), 1_000);
     const data = { model: 'm', messages: [{ role: 'user', content: 'Hello.' }] };
-    const chat = { endpoint: '/v1/chat/completions', queue: 'default' };
     const { value: answer, ms } = await timed(blocking({ ...chat, data }));
     expect(answer.status).toBe(200);
     expect(answer.body.object).toBe('chat.completion');
@@ -110,5 +111,21 @@ describe.each(OUTAGES)('while %s', (outage, strike) => {
     const frames = await stream.rest();
     expect(frames.at(-1)!.data).toBe('[DONE]');
     expect(frames.length).toBeGreaterThan(3);
+  });
+});
+
+describe('the call of a task that is cancelled', () => {
+  it.each([
+    ['its engine hears of it', () => {}],
+    ['the notice is lost', () => deployment.links.engine.redis.refuse()],
+  ])('is ended when %s', async (_, strike) => {
+    const inFlight = async (): Promise<number> => (await deployment.sim.control.stats()).inFlight;
+    const messages = [{ role: 'user', content: 'Hello.' }];
+    const data = { model: 'm', messages, metadata: { sim: 'hang' } };
+    const id = await caller.put('default', { ...chat, data });
+    await until(inFlight, (count) => count === 1);
+    strike();
+    await caller.cancelled(id);
+    await until(inFlight, (count) => count === 0, 2 * LATE_MS);
   });
 });

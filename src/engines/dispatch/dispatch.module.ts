@@ -13,6 +13,7 @@ import { EventRelays } from './event-relays.js';
 import { HandlerDispatcher } from './handlers/handler-dispatcher.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
 import { LeaseDoubts } from './lease-doubts.js';
+import { LostLeases } from './lost-leases.js';
 import { Recorder } from './recorder.js';
 import { SingleCalls } from './single-calls.js';
 import { SliceLoader } from './slice-loader.js';
@@ -31,6 +32,7 @@ import { UpstreamClient } from './upstream-client.js';
     HandlerDispatcher,
     HandlerRunner,
     LeaseDoubts,
+    LostLeases,
     Recorder,
     SingleCalls,
     SliceLoader,

@@ -113,6 +113,11 @@ export class TaskRunner {
     }
   }
 
+  /** Tasks that were started by then, epoch ms, and run still, or whose ends are being stored. */
+  runningSince(startedBy: number): LeasedTask[] {
+    return [...this.running].filter(({ startedAt }) => startedAt <= startedBy).map(({ task }) => task);
+  }
+
   /** Of the tasks that run, and of those whose ends are being stored. */
   taskSeqs(): number[] {
     return [...this.running].map(({ task }) => task.seq);
@@ -123,9 +128,12 @@ export class TaskRunner {
     this.abort((running) => running.task.batchSeq === batchSeq, 'the batch has ended');
   }
 
-  /** Ends the call of a task that was cancelled, or whose time is over. */
-  abortTask(taskSeq: number): void {
-    for (const running of this.running) if (running.task.seq === taskSeq) this.lose(running);
+  /** Ends the call of a task that was cancelled, or whose time is over; of one lease of it, if that is named. */
+  abortTask(taskSeq: number, epoch: number | null = null): void {
+    for (const running of this.running) {
+      const { task } = running;
+      if (task.seq === taskSeq && (epoch === null || task.epoch === epoch)) this.lose(running);
+    }
   }
 
   abortAll(reason: string): void {

@@ -60,14 +60,22 @@ export class HandlerRunner {
     });
   }
 
+  /** Tasks that were started by then, epoch ms, and run still, or whose ends are being stored. */
+  runningSince(startedBy: number): LeasedTask[] {
+    return [...this.running].filter(({ startedAt }) => startedAt <= startedBy).map(({ task }) => task);
+  }
+
   /** Of the tasks that run, and of those whose ends are being stored. */
   taskSeqs(): number[] {
     return [...this.running].map(({ task }) => task.seq);
   }
 
-  /** Tells the handler of a task that was cancelled, or whose time is over. */
-  abortTask(taskSeq: number): void {
-    for (const running of this.running) if (running.task.seq === taskSeq) this.lose(running);
+  /** Tells the handler of a task that was cancelled, or whose time is over; of one lease of it, if that is named. */
+  abortTask(taskSeq: number, epoch: number | null = null): void {
+    for (const running of this.running) {
+      const { task } = running;
+      if (task.seq === taskSeq && (epoch === null || task.epoch === epoch)) this.lose(running);
+    }
   }
 
   abortAll(): void {
