@@ -8,7 +8,7 @@ import { eventsAfter, numbered } from './event-numbers.js';
 import { TaskNotices } from './task-notices.js';
 import { pageThrough } from './task-pages.js';
 import { TaskRouting } from './task-routing.js';
-import { idOf, keyOf, summaryOf, TaskReader } from './task-reader.js';
+import { idOf, keyOf, noSuchTask, summaryOf, TaskReader } from './task-reader.js';
 import type { AttemptView, CancelOutcome, NumberedEvent, TaskDetails, TaskPage, TaskQuery } from './task-requests.js';
 
 @Injectable()
