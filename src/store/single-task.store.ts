@@ -72,6 +72,8 @@ export interface StoredAttempt {
   outcome: string;
   statusCode: number | null;
   detail: string | null;
+  /** How many its task has in all. */
+  total: number;
 }
 
 /** As much of a task as tells whether somebody who lists tasks wants to see it. */
@@ -98,7 +100,6 @@ const EVENTS = statement<{ taskSeq: number; after: number; limit: number }, { n:
 const ATTEMPTS = statement<{ seqs: string; limit: number }, StoredAttempt>('task-attempts');
 
 const EVENT_ROWS = 200;
-const MAX_ATTEMPTS = 1000;
 
 @Injectable()
 export class SingleTaskStore {
@@ -149,8 +150,9 @@ export class SingleTaskStore {
     return rows.map(({ n, events }) => ({ n, events: JSON.parse(events) as ProgressEvent[] }));
   }
 
-  attempts(taskSeqs: readonly number[]): Promise<StoredAttempt[]> {
-    return this.database.all(ATTEMPTS, { seqs: JSON.stringify(taskSeqs), limit: MAX_ATTEMPTS });
+  /** The last `limit` attempts of each of these tasks, oldest first. */
+  attempts(taskSeqs: readonly number[], limit: number): Promise<StoredAttempt[]> {
+    return this.database.all(ATTEMPTS, { seqs: JSON.stringify(taskSeqs), limit });
   }
 
   private async rowsOf(

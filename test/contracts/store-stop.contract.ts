@@ -435,6 +435,19 @@ function exerciseReads(store: TestStore): void {
     await put(store, lane);
     const [task] = await take(store, [lane], { worker: { tenantSeq: lane.tenantSeq, name: 'a', capacity: 1 } });
     await store.pull.fail([failureOf(task!, lane, { defaultMaxTries: MAX_TRIES })]);
-    expect(await store.singles.attempts([task!.seq])).toMatchObject([{ epoch: 1, workerName: 'a', outcome: 'failed' }]);
+    expect(await store.singles.attempts([task!.seq], 9)).toMatchObject([
+      { epoch: 1, workerName: 'a', outcome: 'failed' },
+    ]);
+  });
+  it('tells of the last attempts of each task, and how many there were', async () => {
+    const attempt = { taskSeq: 7, startedAt: 1, endedAt: 2, outcome: 'lost' };
+    const rows = range(1, 1010).map((epoch) => ({ ...attempt, epoch }));
+    await store.byHand.insert(AttemptRow, [...rows, { ...attempt, taskSeq: 8, epoch: 1 }]);
+    const told = await store.singles.attempts([7, 8, 9], 2);
+    expect(told.map(({ taskSeq, epoch, total }) => [taskSeq, epoch, total])).toEqual([
+      [7, 1009, 1010],
+      [7, 1010, 1010],
+      [8, 1, 1],
+    ]);
   });
 }

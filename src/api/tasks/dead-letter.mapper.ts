@@ -4,9 +4,9 @@ import { taskJson } from './task.mapper.js';
 
 /** JSON text of a task that has failed, with why it did and what was tried. */
 export function deadLetterJson(letter: DeadLetter): string {
-  const { body, result, attempts } = letter;
+  const { body, result, attempts, attemptsCount } = letter;
   const error = result && { code: result.errorCode, message: result.errorMessage };
-  const more = { error, attempts_count: attempts.length, attempts: attempts.map(toAttempt) };
+  const more = { error, attempts_count: attemptsCount, attempts: attempts.map(toAttempt) };
   return taskJson(letter, { data: body, more });
 }
 

@@ -40,7 +40,10 @@ export class DeadLettersController {
   ) {}
 
   @Get('dead')
-  @ApiOperation({ summary: 'List the dead letters of a queue, in their order, with all their attempts' })
+  @ApiOperation({
+    summary: 'List the dead letters of a queue, in their order, with their attempts',
+    description: '`attempts_count` counts all of them; `attempts` holds the last 100 at most, oldest first.',
+  })
   @ApiQuery({ name: 'queue', description: 'Its name' })
   @ApiPageQuery(PAGE_LIMITS)
   @ApiOkResponse({ description: 'A page of them', schema: { example: DEAD_LETTERS_EXAMPLE } })

@@ -94,7 +94,10 @@ export class TasksController {
   }
 
   @Get(':id/attempts')
-  @ApiOperation({ summary: 'See the attempts that came to nothing, oldest first' })
+  @ApiOperation({
+    summary: 'See the attempts that came to nothing, oldest first',
+    description: 'The last 1,000 at most.',
+  })
   @ApiParam(ID)
   @ApiOkResponse({ type: AttemptListDto })
   @TaskErrors({ 404: UNKNOWN })

@@ -11,7 +11,9 @@ import { TaskReader } from './task-reader.js';
 import type { AttemptView, RedriveOutcome, TaskDetails } from './task-requests.js';
 
 export interface DeadLetter extends TaskDetails {
+  /** The last of them, oldest first. */
   attempts: AttemptView[];
+  attemptsCount: number;
 }
 
 export interface DeadLetterPage {
@@ -22,6 +24,8 @@ export interface DeadLetterPage {
 /** What a redriven task gets to end, unless its redriver says. */
 export const REDRIVE_TTL_MS = 24 * 3_600_000;
 const STEP = 500;
+/** Told of each dead letter; a page may have 100 of them. */
+const MAX_ATTEMPTS = 100;
 
 @Injectable()
 export class DeadLettersService {
@@ -38,12 +42,15 @@ export class DeadLettersService {
   async list(tenantSeq: number, queueName: string, afterSeq: number | null, limit: number): Promise<DeadLetterPage> {
     const rows = await this.store.page(this.queueOf(tenantSeq, queueName).seq, afterSeq, limit + 1);
     const seqs = rows.slice(0, limit).map(({ seq }) => seq);
-    const [stored, attempts] = await Promise.all([this.reader.stored(seqs, null, true), this.tasks.attempts(seqs)]);
+    const [stored, attempts] = await Promise.all([
+      this.reader.stored(seqs, null, true),
+      this.tasks.attempts(seqs, MAX_ATTEMPTS),
+    ]);
     const details = await this.reader.detailsOf(stored);
-    const letters = details.map((task) => ({
-      ...task,
-      attempts: attempts.filter(({ taskSeq }) => taskSeq === task.seq).map(({ taskSeq: _, ...attempt }) => attempt),
-    }));
+    const letters = details.map((task) => {
+      const ofTask = attempts.filter(({ taskSeq }) => taskSeq === task.seq);
+      return { ...task, attempts: ofTask, attemptsCount: ofTask[0]?.total ?? 0 };
+    });
     return { letters, hasMore: rows.length > limit };
   }
 

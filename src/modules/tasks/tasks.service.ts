@@ -11,6 +11,9 @@ import { TaskRouting } from './task-routing.js';
 import { idOf, keyOf, noSuchTask, summaryOf, TaskReader } from './task-reader.js';
 import type { AttemptView, CancelOutcome, NumberedEvent, TaskDetails, TaskPage, TaskQuery } from './task-requests.js';
 
+/** A task that is given out again for ever may have any number of them. */
+const MAX_ATTEMPTS = 1000;
+
 @Injectable()
 export class TasksService {
   constructor(
@@ -63,10 +66,9 @@ export class TasksService {
     return eventsAfter(after, rows.flatMap(numbered));
   }
 
-  /** Attempts that failed or lost their lease, oldest first. */
+  /** The last attempts that failed or lost their lease, oldest first. */
   async attempts(tenantSeq: number, id: string): Promise<AttemptView[]> {
-    const attempts = await this.store.attempts([await this.seqOf(tenantSeq, id)]);
-    return attempts.map(({ taskSeq: _, ...attempt }) => attempt);
+    return this.store.attempts([await this.seqOf(tenantSeq, id)], MAX_ATTEMPTS);
   }
 
   /** The row of a task of this tenant; refuses with `not_found`. */
