@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const refused = async (path: string, body: unknown) => {
-  const [status, message] = await worker.refused('POST', path, body);
+const refused = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
+  const [status, message] = await worker.refused('POST', path, body, headers);
   return `${status} ${message}`;
 };
 
@@ -101,8 +101,10 @@ describe('a completion', () => {
     ['{"__proto__":{"a":1}}', 'We could not parse the JSON body'],
   ])('of %j is refused', async (body, expected) => {
     const id = await worker.put('q');
-    await worker.takeOne('q:0');
-    const answer = await refused(`${id}/complete`, body);
+    const { lease_token } = await worker.takeOne('q:0');
+    const hasToken = typeof body === 'object' && 'lease_token' in body;
+    const headers: Record<string, string> = hasToken ? {} : { 'x-millrace-lease-token': lease_token };
+    const answer = await refused(`${id}/complete`, body, headers);
     expect(answer).toMatch(/^400 /);
     expect(answer).toContain(expected);
     expect((await worker.task(id)).state).toBe('leased');

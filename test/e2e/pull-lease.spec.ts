@@ -63,6 +63,26 @@ describe('a worker of old, without tokens', () => {
     expect((await worker.task(text.task_id)).result.status_code).toBe(429);
   });
 
+  it.each([
+    [{ status_code: 99 }, { status_code: 500 }],
+    [
+      { status_code: '20x', request_id: 7 },
+      { status_code: 500, request_id: '7' },
+    ],
+    [{ status_code: true, request_id: {} }, { status_code: 500 }],
+    [
+      { status_code: 200.5, request_id: 'x'.repeat(600) },
+      { status_code: 500, request_id: 'x'.repeat(512) },
+    ],
+    [{ request_id: 'a\0b' }, { status_code: 200, request_id: 'ab' }],
+  ])('is not refused for %j', async (said, kept) => {
+    const { task_id: id } = await hold();
+    expect(await worker.post(`${id}/complete`, { ...said, body: { a: 1 } })).toBe(id);
+    const { status, result } = await worker.task(id);
+    expect([status, result]).toEqual(['succeeded', { request_id: id, ...kept, body: { a: 1 } }]);
+    expect(await worker.post('task_of_nobody/complete', said)).toBe('task_of_nobody');
+  });
+
   it('loses nothing that it says: without a body, the rest is it', async () => {
     const [bare, error, nothing] = [await hold(), await hold(), await hold()];
     await worker.post(`${bare.task_id}/complete`, { answer: 42, list: [1] });

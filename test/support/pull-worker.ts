@@ -103,8 +103,13 @@ export class PullWorker {
   }
 
   /** The refusal: status and message. The envelope holds nothing else. */
-  async refused(method: string, path: string, body?: unknown): Promise<[number, string]> {
-    const { status, body: answer } = await this.ask(method, path, body);
+  async refused(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<[number, string]> {
+    const { status, body: answer } = await this.ask(method, path, body, { headers });
     assert.deepEqual(Object.keys(answer), ['code', 'message', 'timestamp'], JSON.stringify(answer));
     assert.equal(answer.code, status);
     return [status, answer.message];

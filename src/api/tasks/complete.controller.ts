@@ -26,7 +26,7 @@ export class CompleteController {
     summary: 'Answer for a task',
     description:
       'With a lease token, an answer that is not wanted any more is refused with 409. Without one it is passed over, and ' +
-      'the answer is always 200.',
+      'the answer to any object is 200; a `status_code` that is none counts as 500 then.',
   })
   @ApiParam({ name: 'id', example: TASK_ID })
   @ApiHeader({ name: LEASE_TOKEN_HEADER, required: false, description: 'As it came with the task' })

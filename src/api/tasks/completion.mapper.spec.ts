@@ -49,6 +49,18 @@ describe('an answer', () => {
     expect(read(`{"status_code":400,"body":${usage}}`).usage).toBeNull();
   });
 
+  it.each([99, 600, 200.5, '20x', true, {}])(
+    'of status %j is one of 500, or refused where there is a token',
+    (status) => {
+      const said = (token: object) => JSON.stringify({ status_code: status, request_id: 7, body: {}, ...token });
+      expect(read(said({}))).toMatchObject({ statusCode: 500, requestId: '7', epoch: null });
+      expect(() => read(said({ lease_token: leaseTokenOf(ID, 1) }))).toThrow("Invalid 'status_code'");
+      expect(() => toListedCompletion(partOf(`{"task_id":"${ID}","result":${said({})}}`))).toThrow(
+        "'result.status_code'",
+      );
+    },
+  );
+
   it('goes by the token beside it, else by the one in it', () => {
     const [beside, inside] = [leaseTokenOf(ID, 2), leaseTokenOf(ID, 1)];
     expect(read(`{"lease_token":"${inside}","a":1}`)).toMatchObject({ epoch: 1, body: '{"a":1}' });

@@ -10,6 +10,8 @@ import { epochOfToken } from './lease-token.js';
 const MAX_TEXT = 512;
 const DEFAULT_STATUS = 200;
 const FIRST_FAILURE = 400;
+/** Of a worker who names a status that is none. */
+const UNREADABLE_STATUS = 500;
 /** What of a result is not its body. */
 const ENVELOPE: ReadonlySet<string> = new Set(['status_code', 'request_id', 'body', 'lease_token']);
 
@@ -21,18 +23,15 @@ const OUTCOME: Readonly<Record<HolderVerdict, Outcome>> = {
   unknown: 'unknown',
 };
 
-/** `token`: shown beside the result; else the one in the result counts. */
+/**
+ * `token`: shown beside the result; else the one in the result counts. Who shows none is a worker of old, of whom any status
+ * and request id is taken: he does not expect to be refused, and would leave his task without an end.
+ */
 export function toCompletion(taskId: string, result: JsonPart, token: string | null): CompleteCall {
-  const statusCode = statusOf(result);
-  const { body, json } = bodyOf(result);
-  return {
-    taskId,
-    epoch: epochOfToken(taskId, token ?? textField(result, 'lease_token')),
-    statusCode,
-    requestId: textField(result, 'request_id'),
-    body: json,
-    usage: statusCode < FIRST_FAILURE ? usageOf(body) : null,
-  };
+  const epoch = epochOfToken(taskId, token ?? textField(result, 'lease_token'));
+  if (epoch !== null) return completionOf(taskId, epoch, result);
+  const status = readStatus(result) ?? UNREADABLE_STATUS;
+  return { ...answerOf(result, status), taskId, epoch, requestId: anyText(result.value['request_id']) };
 }
 
 /** An item of a list of completions. */
@@ -40,19 +39,36 @@ export function toListedCompletion(item: JsonPart): CompleteCall {
   const taskId = requiredText(item, 'task_id');
   const { result } = item.value;
   if (!isObject(result)) throw wrongType(`${item.path}result`, 'an object', result);
-  return toCompletion(taskId, partOfField(item, 'result'), textField(item, 'lease_token'));
+  const part = partOfField(item, 'result');
+  const token = textField(item, 'lease_token') ?? textField(part, 'lease_token');
+  return completionOf(taskId, epochOfToken(taskId, token), part);
+}
+
+function completionOf(taskId: string, epoch: number | null, result: JsonPart): CompleteCall {
+  const answer = answerOf(result, statusOf(result));
+  return { ...answer, taskId, epoch, requestId: textField(result, 'request_id') };
+}
+
+function answerOf(result: JsonPart, statusCode: number): Pick<CompleteCall, 'statusCode' | 'body' | 'usage'> {
+  const { body, json } = bodyOf(result);
+  return { statusCode, body: json, usage: statusCode < FIRST_FAILURE ? usageOf(body) : null };
 }
 
 export function toOutcome({ taskId }: CompleteCall, verdict: HolderVerdict): CompletionOutcomeDto {
   return { task_id: taskId, outcome: OUTCOME[verdict] };
 }
 
-/** A number or, as some workers write it, its digits. Codes below 200 are no answers but announce one. */
-function statusOf({ value: { status_code: value }, path }: JsonPart): number {
+/** A number or, as some workers write it, its digits; null for anything else. Codes below 200 only announce an answer. */
+function readStatus({ value: { status_code: value } }: JsonPart): number | null {
   if (!isGiven(value)) return DEFAULT_STATUS;
   const status = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
-  if (Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599) return status as number;
-  const param = `${path}status_code`;
+  return Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 ? (status as number) : null;
+}
+
+function statusOf(result: JsonPart): number {
+  const status = readStatus(result);
+  if (status !== null) return status;
+  const param = `${result.path}status_code`;
   throw new MillraceError('invalid_value', `Invalid '${param}': expected an HTTP status from 200 to 599.`, { param });
 }
 
@@ -66,6 +82,12 @@ function bodyOf(result: JsonPart): { body: unknown; json: string } {
   const body = Object.fromEntries(rest.map((name) => [name, value[name]]));
   wholeText(result); // refuses what is nested too deeply to be written
   return { body, json: JSON.stringify(body) };
+}
+
+/** What can be kept of it as a text; null when nothing can. */
+function anyText(value: unknown): string | null {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' ? value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed() : null;
 }
 
 /** Null when it is left out. */
