@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LaneRow } from '../../src/store/entities/lane.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
+import type { LeasedTask } from '../../src/store/procedures/task-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
 import {
   lease,
@@ -16,6 +17,7 @@ import {
   taskRow,
   WINDOW_MS,
 } from '../support/store-seeds.js';
+import { putApart } from '../support/task-seeds.js';
 
 /** How tasks leave their lane. */
 export function exerciseStoreLeases(store: TestStore): void {
@@ -25,6 +27,23 @@ export function exerciseStoreLeases(store: TestStore): void {
 }
 
 function exerciseLease(store: TestStore): void {
+  it('is over once its task has ended, went back, or was leased anew, as its holder finds when it looks', async () => {
+    const lane = await seedLane(store);
+    const ids = await putApart(store, [lane, lane, lane]);
+    const batch = await seedBatch(store, lane, 1);
+    const leases = await lease(store, lane, 4);
+    const [kept, ended, returned, line] = leases as [LeasedTask, LeasedTask, LeasedTask, LeasedTask];
+    expect(await store.tasks.lostOf(leases)).toEqual([]);
+    await store.singles.cancel([{ key: { id: ids[1]! }, tenantSeq: lane.tenantSeq, by: null }]);
+    await store.tasks.giveBack(returnOf(returned, lane));
+    await store.batches.settle({ batchSeq: batch.seq, after: 0, until: 1, outcome: 'cancelled', isWithLeased: true });
+    const [anew] = await lease(store, lane, 1);
+    expect(anew!.seq).toBe(returned.seq);
+    const lost = await store.tasks.lostOf([...leases, anew!, ...range(1, 600).map(() => kept)]);
+    const over = [ended, returned, line].map(({ seq, epoch }) => ({ seq, epoch }));
+    expect(lost.toSorted((one, other) => one.seq - other.seq)).toEqual(over);
+  });
+
   it('takes from the head of the lane, in order', async () => {
     const lane = await seedLane(store);
     await seedBatch(store, lane, 10);

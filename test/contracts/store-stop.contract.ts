@@ -6,18 +6,8 @@ import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
 import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { SWEEP_ROWS } from '../../src/store/procedures/task.procedures.js';
-import type { LeasedTask } from '../../src/store/procedures/task-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
-import {
-  laneRow,
-  lease,
-  range,
-  returnOf,
-  seedBatch,
-  seedLane,
-  seedTenant,
-  type SeededLane,
-} from '../support/store-seeds.js';
+import { laneRow, lease, range, seedBatch, seedLane, seedTenant, type SeededLane } from '../support/store-seeds.js';
 import {
   claimOf,
   completionOf,
@@ -63,23 +53,6 @@ function exerciseCancel(store: TestStore): void {
     expect(await store.reader.count(CallbackRow)).toBe(1);
     expect(await laneRow(store, lane)).toMatchObject({ cancelledCount: 4 });
     expect(await store.reader.findBy(TaskResultRow, { errorCode: 'cancelled' })).toHaveLength(4);
-  });
-
-  it('ends the lease of what runs, as its dispatcher finds when it looks; so do a return and the end of a batch', async () => {
-    const lane = await seedLane(store);
-    const ids = await putApart(store, [lane, lane, lane]);
-    const batch = await seedBatch(store, lane, 1);
-    const leases = await lease(store, lane, 4);
-    const [kept, ended, returned, line] = leases as [LeasedTask, LeasedTask, LeasedTask, LeasedTask];
-    expect(await store.tasks.lostOf(leases)).toEqual([]);
-    await cancel(lane, [ids[1]!]);
-    await store.tasks.giveBack(returnOf(returned, lane));
-    await store.batches.settle({ batchSeq: batch.seq, after: 0, until: 1, outcome: 'cancelled', isWithLeased: true });
-    const [anew] = await lease(store, lane, 1);
-    expect(anew!.seq).toBe(returned.seq);
-    const lost = await store.tasks.lostOf([...leases, anew!, ...range(1, 600).map(() => kept)]);
-    const over = [ended, returned, line].map(({ seq, epoch }) => ({ seq, epoch }));
-    expect(lost.toSorted((one, other) => one.seq - other.seq)).toEqual(over);
   });
 
   it('changes nothing that has ended, is of a batch, or of somebody else', async () => {

@@ -126,6 +126,6 @@ describe('the call of a task that is cancelled', () => {
     await until(inFlight, (count) => count === 1);
     strike();
     await caller.cancelled(id);
-    await until(inFlight, (count) => count === 0, 2 * LATE_MS);
+    expect(await until(inFlight, (count) => count === 0, 2 * LATE_MS)).toBe(0);
   });
 });
