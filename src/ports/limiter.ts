@@ -30,6 +30,16 @@ export abstract class Limiter {
   abstract rateOpensAt(key: string, perMinute: number): Promise<number | null>;
   /** Permits out now, over all processes. */
   abstract inUse(key: string): Promise<number>;
+  /**
+   * Says that this process, known to the store by a number, is there, and goes on saying so. Resolves with those of `others`
+   * that have not lately: they may live and hold permits all the same, and be unable to say it.
+   */
+  abstract callRoll(own: number, others: readonly number[]): Promise<number[]>;
+  /**
+   * Says on behalf of a process that does not what it holds, as the store knows. Holds good for a few seconds, or until that
+   * process speaks for itself.
+   */
+  abstract answerFor(other: number, key: string, held: number): void;
   /** Emits a key when permits of it may be had again, after somebody got fewer than asked for or a pause ended. Lossy. */
   abstract readonly freed: Observable<string>;
 }

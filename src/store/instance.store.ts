@@ -66,6 +66,18 @@ export class InstanceStore {
     return rows.map(({ seq }) => seq);
   }
 
+  /** Instances but for the one that asks that run tasks, or have ended and may still hold leases. */
+  async runners(ownSeq: number): Promise<number[]> {
+    const where = { seq: Not(ownSeq), role: Not('api'), rescuedAt: IsNull() };
+    const rows = await this.database.reader.find(InstanceRow, {
+      select: { seq: true },
+      where,
+      order: { seq: 'ASC' },
+      take: MAX_LISTED,
+    });
+    return rows.map(({ seq }) => seq);
+  }
+
   noteRescued(seq: number): Promise<void> {
     return this.database.write(noteRescued, { seq });
   }

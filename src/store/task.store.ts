@@ -38,10 +38,18 @@ export interface Lease {
   epoch: number;
 }
 
+/** What an instance has leased of a lane. */
+export interface OwnedLeases {
+  ownerSeq: number;
+  laneSeq: number;
+  leased: number;
+}
+
 const DEPTH = statement<{ laneSeq: number }, LaneDepth>('lane-depth');
 const HAS_DUE = statement<{ now: number }, { seq: number }>('task-has-due');
 const LOST = statement<{ items: string }, Lease>('task-lost');
 const HAS_READY = statement<{ laneSeq: number }, { seq: number }>('lane-has-ready');
+const OWNED_LEASES = statement<{ ownerSeqs: string }, OwnedLeases>('task-owned-leases');
 
 /** Leases that are looked at in one statement. */
 const LEASES_AT_ONCE = 500;
@@ -109,6 +117,11 @@ export class TaskStore {
   rescueUnknown(deadSeq: number, leasedUntil: number, known: readonly number[]): Promise<RescueStep> {
     const rescue = { ownerSeq: null, deadSeq, leasedUntil, known: JSON.stringify(known) };
     return this.database.write(rescueLeases, rescue, { weight: SWEEP_WEIGHT });
+  }
+
+  /** What these instances have leased now. */
+  ownedLeases(ownerSeqs: readonly number[]): Promise<OwnedLeases[]> {
+    return this.database.all(OWNED_LEASES, { ownerSeqs: JSON.stringify(ownerSeqs) });
   }
 
   async laneDepth(laneSeq: number): Promise<LaneDepth> {

@@ -194,6 +194,68 @@ describe('permits', () => {
     expect(await asking!.inUse(KEY)).toBe(10);
   });
 
+  it('of a process that is cut off, and that others answer for, stay its own, also when Redis is wiped meanwhile', async () => {
+    const [one, two] = (await processes(2)) as [RedisLink, RedisLink];
+    const [cut, asking] = [limiterOf(one), limiterOf(two)] as [RedisLimiter, RedisLimiter];
+    await Promise.all([cut.callRoll(1, [2]), asking.callRoll(2, [1])]);
+    expect(await cut.acquire(KEY, 0, 6, TEN)).toBe(6);
+    expect(await asking.callRoll(2, [1])).toEqual([]);
+    await one.close();
+    await until(
+      () => asking.callRoll(2, [1]),
+      (silent) => silent.length > 0,
+    );
+    for (const isWiped of [false, true]) {
+      const deadline = performance.now() + 2 * ALIVE_MS;
+      if (isWiped) await two.client.del(...(await two.client.keys(`${two.prefix}:permits*`)));
+      while (performance.now() < deadline) {
+        // As much as it has leased, of which one has ended.
+        expect(await asking.callRoll(2, [1])).toEqual([1]);
+        asking.answerFor(1, KEY, 5);
+        expect(await asking.acquire(KEY, 0, 10, TEN)).toBeLessThanOrEqual(5);
+        expect(await asking.inUse(KEY)).toBeLessThanOrEqual(10);
+        asking.release(KEY, 10);
+        await sleep(50);
+      }
+    }
+    // Nobody answers for it any more.
+    await until(
+      () => asking.inUse(KEY),
+      (count) => count === 0,
+    );
+    expect(await asking.acquire(KEY, 0, 10, TEN)).toBe(10);
+  });
+
+  it('of a process that speaks for itself are what it says', async () => {
+    const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
+    await Promise.all([one.callRoll(1, [2]), two.callRoll(2, [1])]);
+    expect(await one.acquire(KEY, 0, 6, TEN)).toBe(6);
+    two.answerFor(1, KEY, 9);
+    expect(await two.inUse(KEY)).toBe(6);
+  });
+
+  it('are counted anew when nobody was heard for so long that what was said has lapsed', async () => {
+    const [one, two] = (await processes(2)) as [RedisLink, RedisLink];
+    const [holder, asking] = [limiterOf(one, 1_200), limiterOf(two, 1_200)];
+    await Promise.all([holder.callRoll(1, [2]), asking.callRoll(2, [1])]);
+    await until(
+      () => holder.acquire(KEY, 0, 10, TEN),
+      (granted) => granted === 10,
+    );
+    // As a Redis that was away finds it when it comes back with all it knew.
+    const before = clock.now() - 3 * ALIVE_MS;
+    const base = `${one.prefix}:permits`;
+    const age = `redis.call('SET', KEYS[1], '${before} ${before}') redis.call('HSET', KEYS[2], '1', '10 ${before}')`;
+    await two.client.eval(age, 2, `${base}-since`, `${base}:${KEY}:held`);
+    expect(await asking.acquire(KEY, 0, 1, TEN)).toBe(0);
+    await until(
+      () => asking.inUse(KEY),
+      (count) => count === 10,
+    );
+    await sleep(2 * ALIVE_MS);
+    expect(await asking.acquire(KEY, 0, 1, TEN)).toBe(0);
+  });
+
   it('of a process that stops come back at once', async () => {
     const [one, two] = (await processes(2)).map((link) => limiterOf(link)) as [RedisLimiter, RedisLimiter];
     await one.acquire(KEY, 0, 10, TEN);

@@ -35,17 +35,14 @@ export function exerciseLimiter(makeSubject: () => Promise<LimiterSubject>): voi
   describe('freed', () => exerciseFreed(fixture));
 }
 
-function atOnce(concurrency: number): PermitLimits {
-  return { concurrency, perMinute: null };
-}
-
-function perMinute(limit: number): PermitLimits {
-  return { concurrency: 1_000, perMinute: limit };
-}
+const atOnce = (concurrency: number): PermitLimits => ({ concurrency, perMinute: null });
+const perMinute = (limit: number): PermitLimits => ({ concurrency: 1_000, perMinute: limit });
 
 function exercisePermits(fixture: LimiterSubject): void {
-  it('are granted as asked while there are enough', async () => {
+  it('are granted as asked while there are enough, and counted as the process says that holds them', async () => {
+    expect(await fixture.limiter.callRoll(1, [])).toEqual([]);
     expect(await fixture.limiter.acquire(KEY, 0, 3, atOnce(10))).toBe(3);
+    fixture.limiter.answerFor(1, KEY, 9);
     expect(await fixture.limiter.acquire(KEY, 0, 7, atOnce(10))).toBe(7);
     expect(await fixture.limiter.inUse(KEY)).toBe(10);
   });

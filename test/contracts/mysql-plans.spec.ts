@@ -41,6 +41,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-lost': ['PRIMARY'],
   'task-outlived': ['ix_task_ended'],
   'task-overdue': ['ix_task_lease'],
+  'task-owned-leases': ['ix_task_lease', 'ix_task_expiry', 'ix_task_scheduled'],
   'task-page': ['ix_task_single'],
   'task-promote': ['ix_task_scheduled'],
   'task-return': ['PRIMARY'],
@@ -51,6 +52,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
 const LISTS: Readonly<Record<string, string>> = {
   ids: '["task_5"]',
   keys: '[["batch_1",5]]',
+  ownerSeqs: '[5]',
   items: '[{"seq":5,"epoch":1}]',
   seqs: '[5]',
 };

@@ -80,6 +80,27 @@ export function exerciseStoreInstances(store: TestStore): void {
     expect(await store.instances.neighbours(own, 'box-2')).toEqual([]);
   });
 
+  it('know who else runs tasks, or may still hold leases, and what those have leased of each lane', async () => {
+    const [lane, other] = [await seedLane(store), await seedLane(store)];
+    for (const each of [lane, other]) await seedBatch(store, each, 5);
+    const [own, living, dead, rescued] = [await register(), await register(), await register(), await register()];
+    await store.instances.register({ id: newId('instance'), role: 'api', host: 'box-1', pid: 8, handlerTypes: '[]' });
+    await lease(store, lane, 1, own);
+    await lease(store, lane, 2, living);
+    await lease(store, other, 3, living);
+    await lease(store, other, 1, dead);
+    for (const seq of [dead, rescued]) await store.instances.end(seq);
+    await store.instances.noteRescued(rescued);
+    expect(await store.instances.runners(own)).toEqual([living, dead]);
+    const leases = await store.tasks.ownedLeases([living, dead, rescued]);
+    expect(leases.toSorted((a, b) => a.ownerSeq - b.ownerSeq || a.laneSeq - b.laneSeq)).toEqual([
+      { ownerSeq: living, laneSeq: lane.laneSeq, leased: 2 },
+      { ownerSeq: living, laneSeq: other.laneSeq, leased: 3 },
+      { ownerSeq: dead, laneSeq: other.laneSeq, leased: 1 },
+    ]);
+    expect(await store.tasks.ownedLeases([rescued])).toEqual([]);
+  });
+
   it('tell of the task types that somebody alive handles', async () => {
     const ended = await register(['old']);
     await register(['thumbnail', 'speech']);

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
 const KEYS = 4;
+/** What those on one key share. */
+const PERMITS = 'permits';
 /** What the scripts are told in place of a rate. */
 const NO_LIMIT = -1;
 export const FREED_CHANNEL = 'freed';
@@ -39,10 +41,19 @@ type Script = (...args: Array<string | number>) => Promise<unknown>;
 
 /** All reject when Redis is not there, or fails. */
 export class LimiterScripts {
-  private readonly scripts: { acquire: Script; announce: Script; look: Script };
+  /** Under what name this process holds permits. */
+  instanceId: string;
+  private readonly scripts: { acquire: Script; announce: Script; look: Script; answerFor: Script; callRoll: Script };
 
   constructor(private readonly options: ScriptOptions) {
-    this.scripts = { acquire: this.define('acquire'), announce: this.define('announce'), look: this.define('look') };
+    this.instanceId = options.instanceId;
+    this.scripts = {
+      acquire: this.define('acquire', KEYS, PERMITS),
+      announce: this.define('announce', KEYS, PERMITS),
+      look: this.define('look', KEYS, PERMITS),
+      answerFor: this.define('answer-for', KEYS, PERMITS),
+      callRoll: this.define('call-roll', 2),
+    };
   }
 
   async acquire(
@@ -69,17 +80,30 @@ export class LimiterScripts {
     return { inUse, pausedMs, rateMs };
   }
 
-  private define(name: string): Script {
-    const text = [`permits`, name].map((file) => readFileSync(scriptUrl(file), 'utf8')).join('\n');
-    const command = `millraceLimiter${name[0]!.toUpperCase()}${name.slice(1)}`;
+  /** On behalf of another instance. */
+  async answerFor(statement: Statement, other: string, held: number): Promise<void> {
+    await this.scripts.answerFor(...this.common(statement), other, held);
+  }
+
+  /** Those of the `others` that have not been there lately. `now`: see Statement. */
+  async callRoll(now: number | null, others: readonly string[]): Promise<string[]> {
+    const { prefix, aliveMs } = this.options;
+    const keys = [`${prefix}:permits-roll`, `${prefix}:permits-since`];
+    return (await this.scripts.callRoll(...keys, now ?? '', this.instanceId, aliveMs, ...others)) as string[];
+  }
+
+  private define(name: string, numberOfKeys: number, ...before: string[]): Script {
+    const lua = [...before, name].map((file) => readFileSync(scriptUrl(file), 'utf8')).join('\n');
+    const command = `millraceLimiter:${name}`;
     // ioredis sends the script's hash, and the script itself where Redis does not know it (any more).
-    this.options.client.defineCommand(command, { numberOfKeys: KEYS, lua: text });
+    this.options.client.defineCommand(command, { numberOfKeys, lua });
     const run = (this.options.client as unknown as Record<string, Script>)[command]!;
     return run.bind(this.options.client);
   }
 
   private common({ key, now, held, unused, pauseMs }: Statement): Array<string | number> {
-    const { prefix, instanceId, aliveMs, recountMs } = this.options;
+    const { instanceId } = this;
+    const { prefix, aliveMs, recountMs } = this.options;
     const base = `${prefix}:permits:${key}`;
     return [
       `${base}:held`,

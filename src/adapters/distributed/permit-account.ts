@@ -90,6 +90,11 @@ export class PermitAccount {
     return this.next(() => this.options.scripts.look(this.statement(), perMinute));
   }
 
+  /** Says what somebody else holds. Rejects when Redis is not there. */
+  answerFor(other: string, held: number): Promise<void> {
+    return this.next(() => this.options.scripts.answerFor(this.statement(), other, held));
+  }
+
   /** Says what is held, once for all that changes before it is said. Resolves with false when Redis was not there. */
   announce(): Promise<boolean> {
     this.announcing ??=

@@ -1,6 +1,7 @@
 /**
  * Permits over all processes, counted in Redis. Each process says again every beat what it holds, so that what a dead one
- * held comes back, and a Redis that was wiped knows the whole within a few beats; until then it grants nothing.
+ * held comes back, and a Redis that was wiped knows the whole within a few beats; until then it grants nothing. For a process
+ * that lives and cannot reach Redis others answer, with what the store knows of it.
  */
 import { Subject, type Observable } from 'rxjs';
 import type { Clock } from '../../kernel/clock.js';
@@ -50,6 +51,8 @@ export class RedisLimiter extends Limiter {
   private readonly beat: NodeJS.Timeout;
   private readonly announceAll = (): void => this.sayAll();
   private isClosed = false;
+  /** Whether the store knows this process as one that may hold permits. */
+  private isOnRoll = false;
 
   constructor(private readonly options: RedisLimiterOptions) {
     super();
@@ -123,6 +126,20 @@ export class RedisLimiter extends Limiter {
     return (await this.answered(account, account.look()))?.inUse ?? account.held;
   }
 
+  override async callRoll(own: number, others: readonly number[]): Promise<number[]> {
+    this.scripts.instanceId = String(own);
+    this.isOnRoll = true;
+    // Without Redis nobody can be answered for.
+    const silent = await within(ANSWER_MS, this.roll(others.map(String)));
+    return (silent ?? []).map(Number);
+  }
+
+  override answerFor(other: number, key: string, held: number): void {
+    this.accountOf(key)
+      .answerFor(String(other), held)
+      .catch(() => {}); // said again by whoever asked; the link tells of the outage
+  }
+
   /** Stops the timers and ends `freed`. What was still held is given back: nobody here uses it any more. */
   async close(): Promise<void> {
     if (this.isClosed) return;
@@ -186,8 +203,14 @@ export class RedisLimiter extends Limiter {
     void account.announce();
   }
 
+  private async roll(others: readonly string[]): Promise<string[]> {
+    const now = this.options.serverClock?.now() ?? null;
+    return this.scripts.callRoll(now, others).catch(() => []); // the next beat says it again; the link tells of the outage
+  }
+
   private sayAll(): void {
     if (!this.options.link.isReady) return;
+    if (this.isOnRoll) void this.roll([]);
     const now = this.options.clock.now();
     for (const account of this.accounts.values()) {
       if (account.held > 0 || account.isAwaited || account.pausedUntil > now) void account.announce();

@@ -35,6 +35,15 @@ export class MemoryLimiter extends Limiter {
     this.freed = new IsolatedObservable(this.notices, options.onError);
   }
 
+  /** There are no others. */
+  override callRoll(): Promise<number[]> {
+    return Promise.resolve([]);
+  }
+
+  override answerFor(): void {
+    // nobody else holds anything
+  }
+
   override async acquire(key: string, level: number, want: number, limits: PermitLimits): Promise<number> {
     if (want <= 0) return 0;
     const permits = this.permitsOf(key);

@@ -15,6 +15,7 @@ import { HandlerRunner } from './handlers/handler-runner.js';
 import { LeaseDoubts } from './lease-doubts.js';
 import { LostLeases } from './lost-leases.js';
 import { Recorder } from './recorder.js';
+import { RollCall } from './roll-call.js';
 import { SingleCalls } from './single-calls.js';
 import { SliceLoader } from './slice-loader.js';
 import { TaskRunner } from './task-runner.js';
@@ -34,6 +35,7 @@ import { UpstreamClient } from './upstream-client.js';
     LeaseDoubts,
     LostLeases,
     Recorder,
+    RollCall,
     SingleCalls,
     SliceLoader,
     TaskRunner,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { isDispatched } from '../../modules/queues/queue.js';
+import { callReady } from '../../modules/queues/call-ready.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
 import { TaskStore } from '../../store/task.store.js';
 import { Sweep } from './sweep.js';
@@ -18,11 +18,7 @@ export class CallSweep extends Sweep {
   }
 
   override async run(): Promise<boolean> {
-    const waiting: number[] = [];
-    for (const lane of this.queues.allLanes()) {
-      if (isDispatched(lane.queue) && (await this.tasks.hasReady(lane.seq))) waiting.push(lane.seq);
-    }
-    this.queues.call(waiting);
+    await callReady(this.queues, this.tasks);
     return false;
   }
 }

@@ -3,7 +3,7 @@
 -- KEYS[1] hash: instance -> '<permits held> <when it last said so>'
 -- KEYS[2] hash: pausedUntil, concurrency, perMinute, given (sum of KEYS[3]), awaited, refused:<level>
 -- KEYS[3] list, oldest first: '<first> <last> <count>' of permits given within 100 ms
--- KEYS[4] string: since when this Redis has known of permits; missing when it was wiped
+-- KEYS[4] string: since when this Redis has known of permits, and when a roll was last called; missing when it was wiped
 -- ARGV[1] now in epoch ms, or '' for the server's clock   ARGV[2] the asking instance
 -- ARGV[3] permits that it holds: its word is the truth    ARGV[4] of those it gave back, how many were never used
 -- ARGV[5] ms that it wants the key paused from now, or 0  ARGV[6] ms after which a silent instance holds nothing
@@ -115,10 +115,12 @@ local function rateOpensIn(limit)
   return nil
 end
 
--- ms that permits are withheld after a wipe, until every instance has said what it holds.
+-- ms that permits are withheld until every instance has said what it holds: after a wipe, and when nobody was heard for so
+-- long that Redis itself must have been away, and what instances said before has lapsed, or is about to.
 local function recountsFor()
-  local since = tonumber(redis.call('GET', KEYS[4]) or '')
-  if not since then
+  local since, heard = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) ?(%d*)$')
+  since, heard = tonumber(since or ''), tonumber(heard or '')
+  if not since or (heard and now - heard > tonumber(ARGV[6]) / 2) then
     redis.call('SET', KEYS[4], string.format('%.0f', now))
     since = now
   end
