@@ -28,9 +28,6 @@ const ONLY_EMBEDDED = [
 ];
 /** About the services themselves: there are none to test without. */
 const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/event-bus.spec.ts', 'test/e2e/move.spec.ts'];
-/** Fault specs that take minutes over services: there with LONG=1, as `npm run test:chaos` sets it; embedded always. */
-const LONG_OVER_SERVICES =
-  process.env['LONG'] === '1' ? [] : ['test/faults/task-write-points.spec.ts', 'test/faults/write-points.spec.ts'];
 const SERVICES = './test/support/services/shared-services.ts';
 // Where a kill strikes is up to the scheduler. A run in which the rare paths did not occur is refused by the checker, and
 // made once more before it counts as failed. What a run did find is never given a second chance.
@@ -88,7 +85,7 @@ export default defineConfig({
           ...shared,
           name: 'faults distributed',
           include: KILLS,
-          exclude: [...ONLY_EMBEDDED, ...LONG_OVER_SERVICES],
+          exclude: ONLY_EMBEDDED,
           globalSetup: SERVICES,
           retry: VACUOUS,
         },

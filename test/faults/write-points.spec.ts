@@ -12,6 +12,7 @@ import { chatLines } from '../support/chat-lines.js';
 import { FaultRun } from '../support/fault-run.js';
 import { SimProcess } from '../support/sim-process.js';
 import { until } from '../support/until.js';
+import { KILLS_AT_ALL, killedAt } from '../support/write-subset.js';
 
 /** A kind of write, and the question, as SQL, whether it has happened. */
 type Write = readonly [procedure: string, hasHappened: string];
@@ -35,7 +36,8 @@ const WORK: readonly Write[] = [
   ['task-finish', 'SELECT COUNT(*) > 0 FROM task_result'],
 ];
 const RETRY: readonly Write[] = [['task-return', 'SELECT COUNT(*) > 0 FROM task WHERE state = 0']];
-const RETURN: readonly Write[] = [['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state = 1 AND tries > 0']];
+// Over services another group may lease them in the same moment.
+const RETURN: readonly Write[] = [['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state <> 0 AND tries > 0']];
 const STOP: readonly Write[] = [
   ['instance-end', 'SELECT ended_at IS NOT NULL FROM instance ORDER BY seq DESC LIMIT 1'],
 ];
@@ -58,6 +60,9 @@ const FILE_EXPIRY: readonly Write[] = [['file-expire', 'SELECT COUNT(*) > 0 FROM
 
 const LIFE = [START, INTAKE, WORK, RETRY, RETURN, STOP, END];
 const COVERED = [...LIFE, CANCEL, EXPIRY, REFUSAL, DELETION, CLEANING, FILE_EXPIRY].flat();
+
+/** Of a run that does not kill at all of them: a batch is taken and read in, its answers are recorded, and it ends. */
+const SOME = ['batch-create', 'batch-lines', 'task-finish', 'batch-finish'];
 
 const ACTS_OF_PEOPLE = (
   'key-create key-revoke key-rotate tenant-update queue-create queue-update queue-pause queue-delete ' +
@@ -113,7 +118,7 @@ async function prepare(latencyMs = 5): Promise<void> {
 
 /** Dies before and after each of these writes, one after the other, while the work is done. */
 async function expectDeaths(writes: readonly Write[], work?: () => Promise<unknown>): Promise<void> {
-  for (const [procedure, hasHappened] of writes) {
+  for (const [procedure, hasHappened] of killedAt(writes, ([name]) => name, SOME)) {
     for (const side of ['before', 'after'] as const) {
       await run.dieAt(`write:${procedure}:${side}`, work);
       const left = await run.examine(async (remains) => ({
@@ -156,6 +161,8 @@ describe('a server that is killed before and after every write', () => {
     expect(run.batch!.status).toBe('completed');
     expect(run.batch!.request_counts!.completed).toBe(LINES.length);
   });
+
+  if (!KILLS_AT_ALL) return;
 
   it('cancels its batch', async () => {
     await prepare(50);
