@@ -6,16 +6,16 @@ import { Deployment, type ServiceName } from '../support/deployment.js';
 import { PutLoad } from '../support/put-load.js';
 import { strikeBatch } from '../support/struck-batch.js';
 
-vi.setConfig({ testTimeout: 240_000 });
-
 const IS_LONG = process.env['LONG'] === '1';
-const CUT_MS = IS_LONG ? 3_000 : 1_000;
-const SLOW_MS = IS_LONG ? 4_000 : 1_500;
+vi.setConfig({ testTimeout: IS_LONG ? 900_000 : 240_000 });
+
+const CUT_MS = IS_LONG ? 60_000 : 1_000;
+const SLOW_MS = IS_LONG ? 10_000 : 1_500;
 const SLOW_BY_MS = IS_LONG ? 200 : 50;
-const HALF_OPEN_MS = IS_LONG ? 5_000 : 1_000;
+const HALF_OPEN_MS = IS_LONG ? 60_000 : 1_000;
 // Slow enough that the last fault still finds lines that wait.
 const LINES = chatLines(IS_LONG ? 6_000 : 500);
-const LATENCY_MS = 150;
+const LATENCY_MS = IS_LONG ? 500 : 150;
 
 let deployment: Deployment;
 beforeAll(async () => {

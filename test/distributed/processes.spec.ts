@@ -6,17 +6,17 @@ import { refuseOthers } from '../support/fault-run.js';
 import { chatLines } from '../support/chat-lines.js';
 import { Deployment } from '../support/deployment.js';
 import { DeploymentBatch } from '../support/deployment-batch.js';
-import { PullWorker } from '../support/pull-worker.js';
+import { PullWorker, type HeldTask } from '../support/pull-worker.js';
 import type { TestServer } from '../support/server.js';
 import { until } from '../support/until.js';
 
-vi.setConfig({ testTimeout: 180_000 });
-
 const IS_LONG = process.env['LONG'] === '1';
+vi.setConfig({ testTimeout: IS_LONG ? 600_000 : 180_000 });
+
 /** For a look each second, and a busy machine. */
 const SLACK_MS = 4_000;
-/** Those who wait at a halted process meet one that others took for dead only in the long form. */
-const API_FROZEN_MS = IS_LONG ? SILENT_MS + SLACK_MS : 2_000;
+/** At least; in any case for so long that others take it for dead. */
+const API_FROZEN_MS = IS_LONG ? 40_000 : 0;
 const DELAYED = 60;
 
 let deployment: Deployment;
@@ -54,6 +54,12 @@ const tasksOf = (name: string, which: 'all' | 'ready' = 'all') =>
   deployment.value<number>(
     `SELECT COUNT(*) FROM task JOIN lane ON lane.seq = lane_seq JOIN queue ON queue.seq = lane.queue_seq
      WHERE queue.name = '${name}' AND ${which === 'all' ? 'TRUE' : 'task.state = 1'}`,
+  );
+
+/** How often tasks of a queue were taken. */
+const takenOf = (name: string) =>
+  deployment.value<number>(
+    `SELECT SUM(epoch) FROM task JOIN queue ON queue.seq = task.queue_seq WHERE queue.name = '${name}'`,
   );
 
 it('an engine that leads and is frozen: another leads, its leases go back, its late answers change nothing, it goes on as a new one', async () => {
@@ -136,8 +142,11 @@ it('an api process that is killed takes no task with it: its caller comes again 
   expect(await tasksOf('joined')).toBe(1);
 });
 
-it('an api process that was frozen serves again, and those who waited there are answered', async () => {
+it('an api process that was frozen serves again, those who waited there are answered, and its workers keep their leases', async () => {
   await makeKnown('held');
+  await makeKnown('kept');
+  await atA.putMany('kept', 2);
+  const [kept, renewed] = (await atA.take('kept:0', { size: 2, process_timeout: 600 })) as [HeldTask, HeldTask];
   const calling = atA.ask('POST', 'put', { endpoint: '/v1/x', queue: 'held', data: {}, response_mode: 'blocking' });
   const task = await until(
     async () => (await atB.take('held:0', { size: 1, wait_seconds: 1 }))[0],
@@ -145,11 +154,23 @@ it('an api process that was frozen serves again, and those who waited there are 
   );
   atA.server.send('SIGSTOP');
   expect((await atB.complete(task!, { done: true })).status).toBe(200);
-  await delay(API_FROZEN_MS);
+  const dead = `SELECT COUNT(*) FROM instance WHERE pid = ${atA.server.pid} AND ended_at IS NOT NULL`;
+  const isDead = until(
+    () => deployment.value<number>(dead),
+    (count) => count === 1,
+    SILENT_MS + SLACK_MS + SILENT_MS, // nobody says so of others who is not awake for as long himself
+  );
+  await Promise.all([isDead, delay(API_FROZEN_MS)]);
   atA.server.send('SIGCONT');
   const { status, body } = await calling;
   expect([status, body]).toEqual([200, { done: true }]);
   await atA.put('held');
+  // A lease is the worker's: it does not go back with the process that gave it.
+  const { task_id: id, lease_token } = renewed;
+  expect((await atA.ask('POST', `${id}/heartbeat`, { lease_token })).status).toBe(200);
+  expect(await atB.take('kept:0', { size: 2 })).toEqual([]);
+  for (const task of [kept, renewed]) expect((await atB.complete(task, { done: true })).status).toBe(200);
+  expect(await takenOf('kept')).toBe(2);
 });
 
 it('an api process that is asked to end sends its callers away with 503, Retry-After and the id of the task', async () => {

@@ -6,8 +6,11 @@ import type { TestServer } from './server.js';
 const CLIENTS = 4;
 const PAUSE_MS = 50;
 const PAGE = 500;
-/** Whoever is not answered by then never will be. */
-const PATIENCE_MS = 30_000;
+/**
+ * Whoever is not answered by then never will be: a silent database is given up after 10 s, and the fate of a commit that was
+ * begun before is asked for 30 s more.
+ */
+const PATIENCE_MS = 60_000;
 const QUEUE = 'load';
 
 export class PutLoad {
