@@ -131,6 +131,10 @@ describe('the figures of a lane', () => {
       id: expect.any(Number),
       queue: 'figures',
       level: 2,
+      last_wrote_sharding_key: '',
+      last_wrote_id: 5,
+      last_scanned_sharding_key: '',
+      last_scanned_id: 3,
       total_put_cnt: 5,
       total_loaded_cnt: 3,
       total_completed_cnt: 1,
@@ -144,6 +148,9 @@ describe('the figures of a lane', () => {
       workers: [{ id: 'gpu-1', held: 1, last_seen_time: expect.any(Number) }],
       reasons: ["the workers of the queue 'figures' are busy with 1 task of this level"],
     });
+    const { cuid, muid, cu_name, mu_name } = stats;
+    expect([cuid, cu_name]).toEqual([expect.any(Number), 'default']);
+    expect([muid, mu_name]).toEqual([cuid, cu_name]);
     expect(stats.ctime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
     expect(stats.oldest_age_ms).toBeGreaterThan(0);
     const all = await (await server.fetch('/v1/console/queue/stats')).json();

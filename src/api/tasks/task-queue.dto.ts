@@ -75,6 +75,18 @@ export class LaneFiguresDto {
   @ApiProperty({ type: 'integer', example: 1 })
   level: number;
 
+  @ApiProperty({ description: 'Always empty: tasks are kept in one place.', example: '' })
+  last_wrote_sharding_key: string;
+
+  @ApiProperty({ type: 'integer', description: 'The place of the last task that came in, from 1.', example: 1_200 })
+  last_wrote_id: number;
+
+  @ApiProperty({ description: 'Always empty, as well.', example: '' })
+  last_scanned_sharding_key: string;
+
+  @ApiProperty({ type: 'integer', description: 'That place, less the tasks that still wait.', example: 1_100 })
+  last_scanned_id: number;
+
   @ApiProperty({ type: 'integer', description: 'Tasks that ever came in.', example: 1_200 })
   total_put_cnt: number;
 
@@ -92,6 +104,18 @@ export class LaneFiguresDto {
 
   @ApiProperty({ type: 'integer', example: 0 })
   total_cancelled_cnt: number;
+
+  @ApiProperty({ type: 'integer', description: 'The number of the tenant whose queue it is.', example: 3 })
+  cuid: number;
+
+  @ApiProperty({ type: 'integer', description: 'The same.', example: 3 })
+  muid: number;
+
+  @ApiProperty({ description: 'The name of that tenant.', example: 'acme' })
+  cu_name: string;
+
+  @ApiProperty({ description: 'The same.', example: 'acme' })
+  mu_name: string;
 
   @ApiProperty({ description: 'When the queue was made.', example: '2026-11-22T20:13:20.000' })
   ctime: string;

@@ -20,19 +20,33 @@ export function toUsableQueueDto(queue: Queue): UsableQueueDto {
   };
 }
 
-/** `row`: the lane's queue; `workers`: those of its tenant. */
-export function toLaneFiguresDto(stats: LaneStats, row: StoredQueue, workers: readonly WorkerView[]): LaneFiguresDto {
+/** What the figures of a lane tell of its tenant: its name, and who pulls for it. */
+export interface LaneOwner {
+  name: string;
+  workers: readonly WorkerView[];
+}
+
+/** `row`: the lane's queue. */
+export function toLaneFiguresDto(stats: LaneStats, row: StoredQueue, owner: LaneOwner): LaneFiguresDto {
   const { lane, totals, ready, scheduled, leased, waitsBecause } = stats;
   return {
     id: lane.seq,
     queue: lane.queue.name,
     level: lane.level,
+    last_wrote_sharding_key: '',
+    last_wrote_id: totals.putCount,
+    last_scanned_sharding_key: '',
+    last_scanned_id: Math.max(0, totals.putCount - ready - scheduled), // the counts are read one after the other
     total_put_cnt: totals.putCount,
     total_loaded_cnt: totals.takenCount,
     total_completed_cnt: totals.completedCount,
     total_failed_cnt: totals.failedCount,
     total_expired_cnt: totals.expiredCount,
     total_cancelled_cnt: totals.cancelledCount,
+    cuid: row.tenantSeq,
+    muid: row.tenantSeq,
+    cu_name: owner.name,
+    mu_name: owner.name,
     ctime: localTime(row.createdAt),
     mtime: localTime(row.updatedAt),
     ready,
@@ -43,7 +57,7 @@ export function toLaneFiguresDto(stats: LaneStats, row: StoredQueue, workers: re
     completed_per_second: Math.round(stats.completedPerSecond * 1000) / 1000,
     oldest_age_ms: stats.oldestAgeMs,
     consumers: [...lane.queue.consumers],
-    workers: workers.flatMap((worker) => toLaneWorker(worker, lane.queue.name, lane.level)),
+    workers: owner.workers.flatMap((worker) => toLaneWorker(worker, lane.queue.name, lane.level)),
     reasons: waitsBecause === null ? [] : [waitsBecause],
   };
 }

@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger'
 import type { FastifyReply } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
+import { TenantsService } from '../../modules/access/tenants.service.js';
 import { QueueStatsService, type LaneStats } from '../../modules/queues/queue-stats.service.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
 import { QueueSetupService, USUAL_QUEUE } from '../../modules/setup/queue-setup.service.js';
@@ -33,6 +34,7 @@ export class TaskQueuesController {
     private readonly stats: QueueStatsService,
     private readonly letters: DeadLettersService,
     private readonly pull: PullService,
+    private readonly tenants: TenantsService,
   ) {}
 
   @Post('queue/register')
@@ -116,11 +118,16 @@ export class TaskQueuesController {
   }
 
   private async render({ tenantSeq }: Caller, stats: readonly LaneStats[]): Promise<LaneFiguresDto[]> {
-    const [rows, workers] = await Promise.all([this.setup.list(), this.pull.workers(tenantSeq)]);
+    const [rows, workers, names] = await Promise.all([
+      this.setup.list(),
+      this.pull.workers(tenantSeq),
+      this.tenants.namesOf([tenantSeq]),
+    ]);
+    const owner = { name: names.get(tenantSeq) ?? '', workers };
     const bySeq = new Map(rows.map((row) => [row.seq, row]));
     return stats.flatMap((one) => {
       const row = bySeq.get(one.lane.queue.seq);
-      return row ? [toLaneFiguresDto(one, row, workers)] : [];
+      return row ? [toLaneFiguresDto(one, row, owner)] : [];
     });
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccessModule } from '../../modules/access/access.module.js';
 import { CallbacksModule } from '../../modules/callbacks/callbacks.module.js';
 import { QueuesModule } from '../../modules/queues/queues.module.js';
 import { SetupModule } from '../../modules/setup/setup.module.js';
@@ -21,7 +22,7 @@ import { WorkersController } from './workers.controller.js';
 
 /** The Task API: work handed in one by one, and taken by workers over HTTP. */
 @Module({
-  imports: [CallbacksModule, QueuesModule, SetupModule, TasksModule],
+  imports: [AccessModule, CallbacksModule, QueuesModule, SetupModule, TasksModule],
   controllers: [
     CompleteController,
     DeadLettersController,
