@@ -364,12 +364,13 @@ CREATE TABLE IF NOT EXISTS instance (
   INDEX ix_instance_heartbeat (heartbeat_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Workers that pull over HTTP, as they name themselves.
+-- Workers that pull over HTTP, as they name themselves. `lanes`: what they ask for, a JSON object of instants by the lane's seq.
 CREATE TABLE IF NOT EXISTS worker (
   seq BIGINT NOT NULL AUTO_INCREMENT,
   tenant_seq BIGINT NOT NULL,
   name VARCHAR(255) NOT NULL,
   capacity BIGINT NULL,
+  lanes LONGTEXT NULL,
   created_at BIGINT NOT NULL,
   last_seen_at BIGINT NOT NULL,
   PRIMARY KEY (seq),

@@ -354,12 +354,13 @@ CREATE TABLE instance (
 CREATE UNIQUE INDEX ux_instance_id ON instance (id);
 CREATE INDEX ix_instance_heartbeat ON instance (heartbeat_at);
 
--- Workers that pull over HTTP, as they name themselves.
+-- Workers that pull over HTTP, as they name themselves. `lanes`: what they ask for, a JSON object of instants by the lane's seq.
 CREATE TABLE worker (
   "seq" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   tenant_seq INTEGER NOT NULL,
   name TEXT NOT NULL,
   capacity INTEGER,
+  lanes TEXT,
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL
 );

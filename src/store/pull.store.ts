@@ -23,10 +23,20 @@ import type {
   TakeRequest,
 } from './procedures/single-shapes.js';
 import { takeTasks } from './procedures/take.procedures.js';
+import { ASKED_MS, askedIn } from './procedures/workers.js';
 import type { StoredTask } from './single-task.store.js';
 import { statement } from './statement.js';
 
-export type StoredWorker = WorkerRow;
+export interface StoredWorker extends Omit<WorkerRow, 'lanes'> {
+  asked: AskedLane[];
+}
+
+/** A lane that a worker wanted tasks of. */
+export interface AskedLane {
+  laneSeq: number;
+  /** Whether it was so short a time ago that the worker is likely to want some more. */
+  isRecent: boolean;
+}
 
 export interface HeldByWorker {
   workerSeq: number;
@@ -151,9 +161,14 @@ export class PullStore {
   }
 
   /** The tenant's workers, who was here last first. */
-  workers(tenantSeq: number): Promise<StoredWorker[]> {
+  async workers(tenantSeq: number): Promise<StoredWorker[]> {
     const order = { lastSeenAt: 'desc', seq: 'asc' } as const;
-    return this.database.reader.find(WorkerRow, { where: { tenantSeq }, order, take: MAX_WORKERS });
+    const rows = await this.database.reader.find(WorkerRow, { where: { tenantSeq }, order, take: MAX_WORKERS });
+    const recentFrom = this.clock.now() - ASKED_MS;
+    return rows.map(({ lanes, ...worker }) => ({
+      ...worker,
+      asked: Object.entries(askedIn(lanes)).map(([seq, at]) => ({ laneSeq: Number(seq), isRecent: at >= recentFrom })),
+    }));
   }
 
   heldByWorkers(tenantSeq: number): Promise<HeldByWorker[]> {

@@ -51,7 +51,8 @@ const addOne = procedureOfOne('groups-one', async (tx, name: string) => {
   return name;
 });
 const seeWorkers = procedureOfMany('groups-workers', async (tx, names: readonly string[]) => {
-  for (const name of names) await tx.later({ name: 'worker-seen' }, [{ tenantSeq: 1, name, capacity: null, now: 1 }]);
+  const seen = { tenantSeq: 1, capacity: null, lanes: null, now: 1 };
+  for (const name of names) await tx.later({ name: 'worker-seen' }, [{ ...seen, name }]);
   const found: unknown[] = [];
   for (const name of names) found.push((await tx.all({ name: 'worker-find' }, { tenantSeq: 1, name })).length);
   return found;

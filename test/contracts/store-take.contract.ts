@@ -55,6 +55,44 @@ function exerciseTake(store: TestStore): void {
     expect(workers).toMatchObject([{ createdAt: store.clock.now() - 5_000, lastSeenAt: store.clock.now() }]);
   });
 
+  describe('by a worker who gets nothing', () => {
+    const asked = async (tenantSeq: number) =>
+      (await store.pull.workers(tenantSeq)).map((worker) => [
+        worker.name,
+        worker.asked.map(({ laneSeq, isRecent }) => (isRecent ? laneSeq : -laneSeq)),
+      ]);
+
+    it('is remembered, with what he asked for', async () => {
+      const lane = await seedLane(store);
+      const other = await seedLane(store, 0, lane);
+      const worker = { tenantSeq: lane.tenantSeq, name: 'gpu-1', capacity: 4 };
+      expect(await take(store, [lane], { worker })).toEqual([]);
+      expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [lane.laneSeq]]]);
+      store.clock.advance(60_000);
+      // Two who call themselves the same, in one moment.
+      await Promise.all([take(store, [other], { worker }), take(store, [], { worker })]);
+      expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [lane.laneSeq, other.laneSeq]]]);
+      store.clock.advance(60_001);
+      expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [-lane.laneSeq, other.laneSeq]]]);
+      await take(store, [other], { worker });
+      expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [other.laneSeq]]]);
+    });
+
+    it('is written once in a while, however often he asks', async () => {
+      const lane = await seedLane(store);
+      const worker = { tenantSeq: lane.tenantSeq, name: 'gpu-1', capacity: 4 };
+      const seenAt = async () => (await store.pull.workers(lane.tenantSeq))[0]!.lastSeenAt;
+      const startAt = store.clock.now();
+      const written = new Set<number>();
+      for (; store.clock.now() < startAt + 20_000; store.clock.advance(500)) {
+        await take(store, [lane], { worker });
+        await store.pull.heartbeat({ claims: [], worker });
+        written.add(await seenAt());
+      }
+      expect([...written].map((at) => at - startAt)).toEqual([0, 5_000, 10_000, 15_000]);
+    });
+  });
+
   it('gives nothing of lanes that are empty, unknown, paused or scheduled', async () => {
     const [empty, paused, later] = [await seedLane(store), await seedLane(store), await seedLane(store)];
     await put(store, paused);

@@ -36,6 +36,7 @@ const OBJECTS: Readonly<Record<string, Maker | 'seen by all operators' | 'shared
   '/v1/batches/{id}': ({ batchId }) => Promise.resolve(batchId),
   '/v1/batches/{id}/cancel': ({ batchId }) => Promise.resolve(batchId),
   '/v1/console/{lane}/clear': ({ queue }) => Promise.resolve(`${queue}:0`),
+  '/v1/console/queue/{queue}/stats': ({ queue }) => Promise.resolve(queue),
   '/v1/console/batches/{id}/stats': ({ batchId }) => Promise.resolve(batchId),
   '/v1/models/{id}': ({ model }) => Promise.resolve(model),
   '/v1/queue/{id}': ofTask,

@@ -28,6 +28,7 @@ describe('the list of workers', () => {
       id: 'gpu-a',
       capacity: 2,
       last_seen_at: expect.any(Number),
+      queues: [`${queue}:0`],
       held: [{ queue, level: 0, count: 2, oldest_leased_at: expect.any(Number), next_lease_end: expect.any(Number) }],
     });
     expect(data.find(({ id }: { id: string }) => id === 'gpu-b')).toMatchObject({
@@ -35,6 +36,22 @@ describe('the list of workers', () => {
       held: [{ count: 1, next_lease_end: 0 }],
     });
     expect((await worker.get('workers?queue=other')).data).toEqual([]);
+  });
+});
+
+describe('a worker who gets nothing', () => {
+  it('is seen, with what it asks for, in all that tells of its queue', async () => {
+    const [queue, other] = [await newQueue(), await newQueue()];
+    await worker.take([`${queue}:3`, `${queue}:0`, `${other}:0`], { worker: { id: 'idle', capacity: 1 } });
+    const { data } = await worker.get(`workers?queue=${queue}`);
+    expect(data).toMatchObject([{ id: 'idle', queues: [`${queue}:0`, `${queue}:3`, `${other}:0`], held: [] }]);
+    expect((await worker.get(`workers?queue=${queue}-x`)).data).toEqual([]);
+    const seen = [{ id: 'idle', held: 0, last_seen_time: data[0].last_seen_at }];
+    for (const lane of [`${queue}:0`, `${queue}:3`, `${other}:0`]) {
+      expect(await worker.get(`${lane}/stats`)).toMatchObject({ workers: seen });
+    }
+    await worker.take(`${queue}:1`);
+    expect(await worker.get(`${queue}:1/stats`)).toMatchObject({ workers: [] });
   });
 });
 

@@ -157,7 +157,12 @@ describe('the figures of a lane', () => {
     expect(all).toContainEqual({ ...stats, ...timely });
   });
 
-  const timely = { oldest_age_ms: expect.any(Number), completed_per_second: expect.any(Number) };
+  const timely = {
+    oldest_age_ms: expect.any(Number),
+    put_per_second: expect.any(Number),
+    taken_per_second: expect.any(Number),
+    completed_per_second: expect.any(Number),
+  };
 
   it.each(['figures', 'figures:', 'figures:10', 'figures:x', 'figures:1:1', ':1', 'a%20b:1'])(
     'are not asked for of %s',
@@ -171,6 +176,70 @@ describe('the figures of a lane', () => {
       404,
       "You have no queue named 'figures' with a level 9.",
     ]);
+  });
+});
+
+describe('the figures of a queue', () => {
+  const statsOf = (queue: string, who = client) => server.fetch(`/v1/console/queue/${queue}/stats`, as(who));
+
+  it('tell of all its levels together, and of each', async () => {
+    await client.makeQueue('whole');
+    await client.putMany('whole', 2, { level: 0 });
+    await client.putMany('whole', 3, { level: 4 });
+    const [first] = await client.take('whole:0', { size: 1, worker: { id: 'gpu-1' } });
+    await client.complete(first!);
+    await client.take(['whole:0', 'whole:4'], { size: 2, strategy: 'round_robin', worker: { id: 'gpu-1' } });
+    await client.take('whole:9', { worker: { id: 'gpu-2' } });
+    const stats = (await (await statsOf('whole')).json()) as Json;
+    expect(stats).toMatchObject({
+      queue: 'whole',
+      total_put_cnt: 5,
+      total_loaded_cnt: 3,
+      total_completed_cnt: 1,
+      total_failed_cnt: 0,
+      ready: 2,
+      leased: 2,
+      completed: 1,
+      consumers: ['pull'],
+      workers: expect.arrayContaining([
+        expect.objectContaining({ id: 'gpu-1', held: 2 }),
+        expect.objectContaining({ id: 'gpu-2', held: 0 }),
+      ]),
+      levels: [
+        { level: 0, ready: 0, leased: 1, total_put_cnt: 2 },
+        { level: 4, ready: 2, leased: 1, total_put_cnt: 3 },
+        { level: 9, ready: 0, leased: 0, total_put_cnt: 0 },
+      ],
+      reasons: ["the workers of the queue 'whole' are busy with 1 task of this level"],
+    });
+    expect(stats.put_per_second).toBeGreaterThan(stats.taken_per_second);
+    expect(stats.taken_per_second).toBeGreaterThan(stats.completed_per_second);
+    expect(stats.completed_per_second).toBeGreaterThan(0);
+    expect(stats.oldest_age_ms).toBeGreaterThan(0);
+    expect(stats).not.toHaveProperty('level');
+  });
+
+  it('are nothing where nothing came in yet', async () => {
+    await client.makeQueue('fresh');
+    expect(await (await statsOf('fresh')).json()).toMatchObject({
+      ready: 0,
+      oldest_age_ms: null,
+      put_per_second: 0,
+      workers: [],
+      reasons: [],
+    });
+  });
+
+  it.each(['nowhere', 'whole:0', 'a%20b'])('are not asked for of %s', async (name) => {
+    const response = await statsOf(name);
+    expect([response.status, await response.json()]).toMatchObject([
+      404,
+      { message: `You have no queue named '${decodeURIComponent(name)}'.` },
+    ]);
+  });
+
+  it('are for its owner, also where others may use it', async () => {
+    for (const name of ['whole', 'default']) expect((await statsOf(name, acme)).status).toBe(404);
   });
 });
 

@@ -2,8 +2,8 @@
 import type { Clock } from '../../kernel/clock.js';
 import { silentTo401, type RenderError } from '../common/error-dialects.js';
 
-/** `/v1/queue`, and two paths among those of the operators. */
-const TASK_PATH = /^\/v1\/(queue(\/|$)|console\/(queue\/stats$|[^/]+\/clear$))/;
+/** `/v1/queue`, and a few paths among those of the operators. */
+const TASK_PATH = /^\/v1\/(queue(\/|$)|console\/(queue(\/[^/]+)?\/stats$|[^/]+\/clear$))/;
 
 export function isTaskPath(path: string): boolean {
   return TASK_PATH.test(path);

@@ -57,35 +57,16 @@ export class LaneWorkerDto {
   @ApiProperty({ example: 'gpu-1' })
   id: string;
 
-  @ApiProperty({ type: 'integer', description: 'Tasks of this lane that it holds.', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Tasks of it that it holds; 0: it only asks for some.', example: 3 })
   held: number;
 
   @ApiProperty({ type: 'integer', description: 'Epoch ms.', example: 1_795_370_000_000 })
   last_seen_time: number;
 }
 
-/** A queue at one level. */
-export class LaneFiguresDto {
-  @ApiProperty({ type: 'integer', example: 7 })
-  id: number;
-
+class FiguresDto {
   @ApiProperty({ example: 'chat' })
   queue: string;
-
-  @ApiProperty({ type: 'integer', example: 1 })
-  level: number;
-
-  @ApiProperty({ description: 'Always empty: tasks are kept in one place.', example: '' })
-  last_wrote_sharding_key: string;
-
-  @ApiProperty({ type: 'integer', description: 'The place of the last task that came in, from 1.', example: 1_200 })
-  last_wrote_id: number;
-
-  @ApiProperty({ description: 'Always empty, as well.', example: '' })
-  last_scanned_sharding_key: string;
-
-  @ApiProperty({ type: 'integer', description: 'That place, less the tasks that still wait.', example: 1_100 })
-  last_scanned_id: number;
 
   @ApiProperty({ type: 'integer', description: 'Tasks that ever came in.', example: 1_200 })
   total_put_cnt: number;
@@ -104,18 +85,6 @@ export class LaneFiguresDto {
 
   @ApiProperty({ type: 'integer', example: 0 })
   total_cancelled_cnt: number;
-
-  @ApiProperty({ type: 'integer', description: 'The number of the tenant whose queue it is.', example: 3 })
-  cuid: number;
-
-  @ApiProperty({ type: 'integer', description: 'The same.', example: 3 })
-  muid: number;
-
-  @ApiProperty({ description: 'The name of that tenant.', example: 'acme' })
-  cu_name: string;
-
-  @ApiProperty({ description: 'The same.', example: 'acme' })
-  mu_name: string;
 
   @ApiProperty({ description: 'When the queue was made.', example: '2026-11-22T20:13:20.000' })
   ctime: string;
@@ -138,6 +107,12 @@ export class LaneFiguresDto {
   @ApiProperty({ type: 'integer', example: 2 })
   failed: number;
 
+  @ApiProperty({ type: 'number', description: 'Tasks that came in, over the last minute.', example: 14.2 })
+  put_per_second: number;
+
+  @ApiProperty({ type: 'number', description: 'Tasks that were taken, over the last minute.', example: 12.6 })
+  taken_per_second: number;
+
   @ApiProperty({ type: 'number', description: 'Over the last minute.', example: 12.5 })
   completed_per_second: number;
 
@@ -152,11 +127,53 @@ export class LaneFiguresDto {
   @ApiProperty({ enum: CONSUMERS, isArray: true, example: ['pull'] })
   consumers: string[];
 
-  @ApiProperty({ type: [LaneWorkerDto], description: 'Workers that hold tasks of it now.' })
+  @ApiProperty({
+    type: [LaneWorkerDto],
+    description: 'Workers that hold tasks of it, or asked for some in the last two minutes.',
+  })
   workers: LaneWorkerDto[];
 
   @ApiProperty({ type: [String], description: 'Why ready tasks do not move.', example: ["the queue 'chat' is paused"] })
   reasons: string[];
+}
+
+/** A queue at one level. */
+export class LaneFiguresDto extends FiguresDto {
+  @ApiProperty({ type: 'integer', example: 7 })
+  id: number;
+
+  @ApiProperty({ type: 'integer', example: 1 })
+  level: number;
+
+  @ApiProperty({ description: 'Always empty: tasks are kept in one place.', example: '' })
+  last_wrote_sharding_key: string;
+
+  @ApiProperty({ type: 'integer', description: 'The place of the last task that came in, from 1.', example: 1_200 })
+  last_wrote_id: number;
+
+  @ApiProperty({ description: 'Always empty, as well.', example: '' })
+  last_scanned_sharding_key: string;
+
+  @ApiProperty({ type: 'integer', description: 'That place, less the tasks that still wait.', example: 1_100 })
+  last_scanned_id: number;
+
+  @ApiProperty({ type: 'integer', description: 'The number of the tenant whose queue it is.', example: 3 })
+  cuid: number;
+
+  @ApiProperty({ type: 'integer', description: 'The same.', example: 3 })
+  muid: number;
+
+  @ApiProperty({ description: 'The name of that tenant.', example: 'acme' })
+  cu_name: string;
+
+  @ApiProperty({ description: 'The same.', example: 'acme' })
+  mu_name: string;
+}
+
+/** A queue over all its levels. */
+export class QueueFiguresDto extends FiguresDto {
+  @ApiProperty({ type: [LaneFiguresDto], description: 'Each level that it has.' })
+  levels: LaneFiguresDto[];
 }
 
 export class UsableQueueDto {

@@ -12,8 +12,14 @@ import { PullService } from '../../modules/tasks/pull.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { parseLane } from './lane-name.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
-import { LaneFiguresDto, UsableQueuesDto, QueueMetadataDto, RegisterQueueDto } from './task-queue.dto.js';
-import { toLaneFiguresDto, toMetadataDto, toUsableQueueDto } from './task-queue.mapper.js';
+import {
+  LaneFiguresDto,
+  QueueFiguresDto,
+  UsableQueuesDto,
+  QueueMetadataDto,
+  RegisterQueueDto,
+} from './task-queue.dto.js';
+import { toLaneFiguresDto, toMetadataDto, toQueueFiguresDto, toUsableQueueDto } from './task-queue.mapper.js';
 
 const LANE = { name: 'lane', description: 'A queue and a level', example: 'chat:1' };
 const UNKNOWN = "No queue is named 'chat'.";
@@ -99,6 +105,22 @@ export class TaskQueuesController {
   @ApiOkResponse({ type: [LaneFiguresDto] })
   async allStats(@CurrentCaller() caller: Caller): Promise<LaneFiguresDto[]> {
     return this.render(caller, await this.stats.lanes(({ queue }) => queue.tenantSeq === caller.tenantSeq));
+  }
+
+  @Get('console/queue/:queue/stats')
+  @TaskScopes('queues', 'tasks', 'worker')
+  @ApiOperation({ summary: 'What a queue of yours holds over all its levels, how it moves, and who works on it' })
+  @ApiParam({ name: 'queue', example: 'chat' })
+  @ApiOkResponse({ type: QueueFiguresDto })
+  @TaskErrors({ 404: "You have no queue named 'chat'." })
+  async queueStats(@CurrentCaller() caller: Caller, @Param('queue') name: string): Promise<QueueFiguresDto> {
+    const queue = this.queues.named(caller.tenantSeq, name);
+    const row = (await this.setup.list()).find(({ seq }) => seq === queue?.seq);
+    if (!queue || !row || queue.tenantSeq !== caller.tenantSeq) {
+      throw new MillraceError('not_found', `You have no queue named '${name}'.`);
+    }
+    const stats = await this.stats.lanes((lane) => lane.queue.seq === queue.seq);
+    return toQueueFiguresDto(queue, row, await this.render(caller, stats));
   }
 
   @Post('console/:lane/clear')

@@ -28,8 +28,15 @@ export class WorkerViewDto {
   @ApiProperty({ type: 'integer', nullable: true, example: 8 })
   capacity: number | null;
 
-  @ApiProperty({ type: 'integer', example: 1_795_370_000_000, description: 'Epoch ms.' })
+  @ApiProperty({ type: 'integer', example: 1_795_370_000_000, description: 'Epoch ms, to within 5 seconds.' })
   last_seen_at: number;
+
+  @ApiProperty({
+    type: [String],
+    example: ['chat:0', 'chat:1'],
+    description: 'What it asked for last, also where it got nothing.',
+  })
+  queues: string[];
 
   @ApiProperty({ type: [HeldTasksDto] })
   held: HeldTasksDto[];

@@ -27,15 +27,22 @@ export class WorkersController {
   @Get('workers')
   @ApiOperation({
     summary: 'List workers, who was here last first',
-    description: 'Those that have named themselves in a take or a heartbeat, with what each holds.',
+    description:
+      'Those that have named themselves in a take or a heartbeat, with what each asks for and what it holds.',
   })
-  @ApiQuery({ name: 'queue', required: false, description: 'Only those that hold tasks of this queue' })
+  @ApiQuery({
+    name: 'queue',
+    required: false,
+    description: 'Only those that ask for tasks of this queue, or hold some',
+  })
   @ApiOkResponse({ type: WorkerListDto })
   async list(@CurrentCaller() { tenantSeq }: Caller, @Query() query: QueryParameters): Promise<WorkerListDto> {
     const queueName = readText(query, 'queue');
-    const workers = (await this.pull.workers(tenantSeq)).map(toWorkerView);
-    if (queueName === null) return { data: workers };
-    return { data: workers.filter(({ held }) => held.some(({ queue }) => queue === queueName)) };
+    const workers = await this.pull.workers(tenantSeq);
+    const wanted = workers.filter(({ asked, held }) => {
+      return queueName === null || [...asked, ...held].some((lane) => lane.queueName === queueName);
+    });
+    return { data: wanted.map(toWorkerView) };
   }
 
   @Get('eventbus')
@@ -60,11 +67,12 @@ export class WorkersController {
   }
 }
 
-function toWorkerView({ name, capacity, lastSeenAt, held }: WorkerView): WorkerViewDto {
+function toWorkerView({ name, capacity, lastSeenAt, asked, held }: WorkerView): WorkerViewDto {
   return {
     id: name,
     capacity,
     last_seen_at: lastSeenAt,
+    queues: asked.map(({ queueName, level }) => `${queueName}:${level}`).sort(),
     held: held.map(({ queueName, level, count, oldestLeasedAt, nextLeaseEnd }) => ({
       queue: queueName,
       level,

@@ -5,7 +5,8 @@ import { createLogger } from '../../telemetry/logger.js';
 import { LaneRates } from './lane-rates.js';
 
 describe('the rate of a lane', () => {
-  const lane = (seq: number, completedCount: number) => ({ seq, completedCount }) as StoredLane;
+  const lane = (seq: number, completedCount: number) =>
+    ({ seq, completedCount, takenCount: 2 * completedCount, putCount: 3 * completedCount }) as StoredLane;
 
   function setUp() {
     const clock = new FakeClock();
@@ -15,7 +16,7 @@ describe('the rate of a lane', () => {
     } as unknown as QueueStore;
     const rates = new LaneRates(store, clock, createLogger({ level: 'silent', format: 'json' }));
     const complete = (count: number) => (lanes[0]!.completedCount += count);
-    return { clock, lanes, rates, complete, rate: () => rates.completedPerSecond(lanes[0]!) };
+    return { clock, lanes, rates, complete, rate: () => rates.of(lanes[0]!).completedPerSecond };
   }
 
   it('is nothing before anything is known', () => {
@@ -57,6 +58,6 @@ describe('the rate of a lane', () => {
     await rates.sample();
     lanes.push(lane(2, 30));
     clock.advance(10_000);
-    expect(rates.completedPerSecond(lanes[1]!)).toBe(3);
+    expect(rates.of(lanes[1]!)).toEqual({ putPerSecond: 9, takenPerSecond: 6, completedPerSecond: 3 });
   });
 });

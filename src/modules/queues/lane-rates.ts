@@ -1,14 +1,22 @@
-/** How many tasks each lane completes a second, from its total as it was up to a minute ago. Kept in memory. */
+/** How many tasks a second go through each lane, from its totals as they were up to a minute ago. Kept in memory. */
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../../kernel/clock.js';
 import { ServiceLoop } from '../../kernel/service-loop.js';
 import { QueueStore, type StoredLane } from '../../store/queue.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 
+type LaneTotals = Pick<StoredLane, 'seq' | 'putCount' | 'takenCount' | 'completedCount'>;
+
 interface Sample {
   at: number;
-  /** Tasks completed ever, by lane. */
-  completed: ReadonlyMap<number, number>;
+  totals: ReadonlyMap<number, LaneTotals>;
+}
+
+/** Tasks a second over the last minute. */
+export interface LaneRate {
+  putPerSecond: number;
+  takenPerSecond: number;
+  completedPerSecond: number;
 }
 
 const SAMPLE_MS = 5_000;
@@ -45,20 +53,32 @@ export class LaneRates implements OnModuleInit, OnModuleDestroy {
   }
 
   /** `lane`: as it is now. */
-  completedPerSecond({ seq, completedCount }: Pick<StoredLane, 'seq' | 'completedCount'>): number {
+  of(lane: LaneTotals): LaneRate {
     const now = this.clock.now();
     const oldest = this.samples.find(({ at }) => now - at <= WINDOW_MS);
-    if (!oldest) return 0;
-    // A lane that was not there yet had completed nothing.
-    const before = oldest.completed.get(seq) ?? 0;
-    return ((completedCount - before) * 1000) / Math.max(SHORTEST_MS, now - oldest.at);
+    const perSecond = (count: 'putCount' | 'takenCount' | 'completedCount') => {
+      if (!oldest) return 0;
+      // Through a lane that was not there yet nothing had gone.
+      const before = oldest.totals.get(lane.seq)?.[count] ?? 0;
+      return ((lane[count] - before) * 1000) / Math.max(SHORTEST_MS, now - oldest.at);
+    };
+    return {
+      putPerSecond: perSecond('putCount'),
+      takenPerSecond: perSecond('takenCount'),
+      completedPerSecond: perSecond('completedCount'),
+    };
   }
 
   /** Notes the totals as they are now. */
   async sample(): Promise<void> {
     const lanes = await this.store.lanes();
     const at = this.clock.now();
-    const completed = new Map(lanes.map(({ seq, completedCount }) => [seq, completedCount]));
-    this.samples = [...this.samples.filter((sample) => at - sample.at <= WINDOW_MS), { at, completed }];
+    const totals = new Map(
+      lanes.map(({ seq, putCount, takenCount, completedCount }) => [
+        seq,
+        { seq, putCount, takenCount, completedCount },
+      ]),
+    );
+    this.samples = [...this.samples.filter((sample) => at - sample.at <= WINDOW_MS), { at, totals }];
   }
 }

@@ -5,16 +5,14 @@ import { Limiter } from '../../ports/limiter.js';
 import { QueueStore, type StoredLane } from '../../store/queue.store.js';
 import { TaskStore, type LaneDepth } from '../../store/task.store.js';
 import { UpstreamHealth } from '../upstreams/upstream-health.js';
-import { LaneRates } from './lane-rates.js';
+import { LaneRates, type LaneRate } from './lane-rates.js';
 import { QueuesService, type Lane } from './queues.service.js';
 import { WaitReasons } from './wait-reasons.js';
 
 /** Counts are tasks; `oldestAgeMs` is how long the task at the head has been in the lane. */
-export interface LaneStats extends Omit<LaneDepth, 'oldestReadyAt'> {
+export interface LaneStats extends Omit<LaneDepth, 'oldestReadyAt'>, LaneRate {
   lane: Lane;
   oldestAgeMs: number | null;
-  /** Over the last minute. */
-  completedPerSecond: number;
   totals: Pick<
     StoredLane,
     'putCount' | 'takenCount' | 'completedCount' | 'failedCount' | 'expiredCount' | 'cancelledCount'
@@ -45,23 +43,23 @@ export class QueueStatsService {
     const stats: LaneStats[] = [];
     for (const one of seen) {
       if (!isWanted(one.lane)) continue;
-      const { lane, totals, completedPerSecond } = one;
+      const { lane, totals, rate } = one;
       const { oldestReadyAt, ...depth } = await one.depth();
       const oldestAgeMs = oldestReadyAt === null ? null : this.clock.now() - oldestReadyAt;
       const waitsBecause = depth.ready === 0 ? null : await reasons.of(one);
-      stats.push({ lane, ...depth, oldestAgeMs, completedPerSecond, totals, waitsBecause });
+      stats.push({ lane, ...depth, ...rate, oldestAgeMs, totals, waitsBecause });
     }
     return stats;
   }
 
   private look(lane: Lane, row: StoredLane) {
-    const completedPerSecond = this.rates.completedPerSecond(row);
+    const rate = this.rates.of(row);
     let depth: Promise<LaneDepth> | null = null;
     return {
       lane,
       totals: row,
-      completedPerSecond,
-      moves: completedPerSecond > 0,
+      rate,
+      moves: rate.completedPerSecond > 0,
       depth: () => (depth ??= this.tasks.laneDepth(row.seq)),
     };
   }

@@ -5,7 +5,7 @@ import { isOutage, MillraceError } from '../../kernel/errors.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import type { Completion, Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
-import { PullStore, type HeldTask } from '../../store/pull.store.js';
+import { PullStore, type AskedLane, type HeldTask } from '../../store/pull.store.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { rateKeyOf } from '../queues/queue.js';
 import { QueuesService, type Lane } from '../queues/queues.service.js';
@@ -121,15 +121,24 @@ export class PullService {
     return verdict;
   }
 
-  /** Who pulls for this tenant, who was here last first, with what each holds. */
+  /** Who pulls for this tenant, who was here last first, with what each asks for and what it holds. */
   async workers(tenantSeq: number): Promise<WorkerView[]> {
     const [workers, held] = await Promise.all([this.store.workers(tenantSeq), this.store.heldByWorkers(tenantSeq)]);
-    return workers.map(({ seq, name, capacity, lastSeenAt }) => ({
+    return workers.map(({ seq, name, capacity, lastSeenAt, asked }) => ({
       name,
       capacity,
       lastSeenAt,
+      asked: this.lanesAsked(asked),
       held: held.filter(({ workerSeq }) => workerSeq === seq).map(({ workerSeq: _, ...lane }) => lane),
     }));
+  }
+
+  /** Without those that are gone. */
+  private lanesAsked(asked: readonly AskedLane[]): WorkerView['asked'] {
+    return asked.flatMap(({ laneSeq, isRecent }) => {
+      const lane = this.queues.laneBySeq(laneSeq);
+      return lane ? [{ queueName: lane.queue.name, level: lane.level, isRecent }] : [];
+    });
   }
 
   private async lanesOf({ tenantSeq, lanes }: TakeCall): Promise<Lane[]> {

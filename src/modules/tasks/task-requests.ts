@@ -182,5 +182,7 @@ export interface WorkerView {
   name: string;
   capacity: number | null;
   lastSeenAt: number;
+  /** What it asks for, by queue and level. */
+  asked: { queueName: string; level: number; isRecent: boolean }[];
   held: { queueName: string; level: number; count: number; oldestLeasedAt: number; nextLeaseEnd: number | null }[];
 }

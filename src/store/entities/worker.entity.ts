@@ -17,6 +17,10 @@ export class WorkerRow {
   @Column({ type: 'integer', nullable: true })
   capacity: number | null;
 
+  /** What it asks for: a JSON object of instants by the `seq` of the lane. */
+  @Column({ type: 'text', nullable: true })
+  lanes: string | null;
+
   @Column({ name: 'created_at', type: 'integer' })
   createdAt: number;
 

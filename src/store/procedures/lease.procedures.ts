@@ -31,7 +31,7 @@ export const renewLeases = procedureOfMany(
   async (tx, calls: readonly HeartbeatRequest[]): Promise<HolderVerdict[][]> => {
     await seqOfWorkers(
       tx,
-      calls.map(({ worker }) => worker),
+      calls.map(({ worker }) => ({ worker, laneSeqs: [] })),
     );
     const verdicts: HolderVerdict[][] = [];
     for (const { claims, extendMs = null } of calls) {

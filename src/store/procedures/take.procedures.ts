@@ -6,7 +6,7 @@ import { LaneCursor, type OpenLane } from './lane-cursor.js';
 import { QueueRoom } from './queue-room.js';
 import type { TakenLease, TakeRequest } from './single-shapes.js';
 import { chooseTasks, type Choice, type Source } from './take-choice.js';
-import { seqOfWorkers } from './workers.js';
+import { readsOfWorkers, seqOfWorkers } from './workers.js';
 
 const OPEN = statement<{ laneSeqs: string }, OpenLane>('lane-take');
 const TAKE = statement<{
@@ -29,10 +29,7 @@ export const takeTasks = procedureOfMany(
   async (tx, requests: readonly TakeRequest[]) => {
     const counts = new LaneCounts();
     const room = new QueueRoom(tx);
-    const workers = await seqOfWorkers(
-      tx,
-      requests.map(({ worker }) => worker),
-    );
+    const workers = await seqOfWorkers(tx, requests);
     const taken: TakenLease[][] = [];
     for (const [index, request] of requests.entries()) {
       const sources = await sourcesOf(tx, request, room);
@@ -46,8 +43,8 @@ export const takeTasks = procedureOfMany(
   },
   {
     lanesOf: (_tx, requests) => requests.flatMap(({ laneSeqs }) => laneSeqs),
-    // Those that come after it see what it took.
-    readsFirst: ([first]) => [{ statement: OPEN, params: openParams(first!) }],
+    // Of lanes only those of the first: who comes after it sees what it took.
+    readsFirst: (requests) => [...readsOfWorkers(requests), { statement: OPEN, params: openParams(requests[0]!) }],
   },
 );
 

@@ -1,29 +1,77 @@
-/** Workers that pull over HTTP, as they name themselves. */
-import type { Tx } from '../procedure.js';
+/** Workers that pull over HTTP, as they name themselves: when they were here last, and for what. */
+import type { Read, Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import type { WorkerNote } from './single-shapes.js';
 
-const SEEN = statement<{ tenantSeq: number; name: string; capacity: number | null; now: number }>('worker-seen');
-const FIND = statement<{ tenantSeq: number; name: string }, { seq: number }>('worker-find');
+interface KnownWorker {
+  seq: number;
+  lastSeenAt: number;
+  lanes: string | null;
+}
 
-/** Notes that these workers were here, each once, and returns their rows; null for callers that give no name. */
-export async function seqOfWorkers(tx: Tx, workers: readonly (WorkerNote | null)[]): Promise<(number | null)[]> {
-  const known = new Map<string, number>();
-  const seqs: (number | null)[] = [];
-  for (const worker of workers) {
-    if (worker === null) {
-      seqs.push(null);
-      continue;
-    }
-    const { tenantSeq, name, capacity } = worker;
-    const key = `${tenantSeq} ${name}`;
-    let seq = known.get(key);
-    if (seq === undefined) {
-      await tx.later(SEEN, [{ tenantSeq, name, capacity, now: tx.now }]);
-      const [row] = await tx.all(FIND, { tenantSeq, name });
-      known.set(key, (seq = row!.seq));
-    }
-    seqs.push(seq);
+const SEEN = statement<{
+  tenantSeq: number;
+  name: string;
+  capacity: number | null;
+  lanes: string;
+  now: number;
+}>('worker-seen');
+const FIND = statement<{ tenantSeq: number; name: string }, KnownWorker>('worker-find');
+
+/** One who is here all the time, and mostly for nothing, is noted this often: who polls must not make the store write each time. */
+export const NOTE_EVERY_MS = 5_000;
+/** What a worker has not asked for in so long it does not wait for any more. Longer than the longest poll. */
+export const ASKED_MS = 120_000;
+
+/** A worker who was here; `laneSeqs`: what he asked for. */
+export interface Sighting {
+  worker: WorkerNote | null;
+  laneSeqs: readonly number[];
+}
+
+/** Instants (epoch ms) by the lane's seq. */
+type AskedAt = Record<string, number>;
+
+/** Notes that these workers were here, and returns their rows; null for callers that give no name. */
+export async function seqOfWorkers(tx: Tx, sightings: readonly Sighting[]): Promise<(number | null)[]> {
+  const workers = new Map<string, { note: WorkerNote; laneSeqs: Set<number>; seq: number }>();
+  for (const { worker, laneSeqs } of sightings) {
+    if (worker === null) continue;
+    const known = workers.get(keyOf(worker)) ?? { note: worker, laneSeqs: new Set(), seq: 0 };
+    for (const laneSeq of laneSeqs) known.laneSeqs.add(laneSeq);
+    workers.set(keyOf(worker), known);
   }
-  return seqs;
+  for (const each of workers.values()) each.seq = await seqOf(tx, each.note, each.laneSeqs);
+  return sightings.map(({ worker }) => (worker === null ? null : workers.get(keyOf(worker))!.seq));
+}
+
+/** What `seqOfWorkers` begins with. */
+export function readsOfWorkers(sightings: readonly Sighting[]): Read[] {
+  return sightings.flatMap(({ worker }) => (worker === null ? [] : [{ statement: FIND, params: nameOf(worker) }]));
+}
+
+async function seqOf(tx: Tx, note: WorkerNote, laneSeqs: ReadonlySet<number>): Promise<number> {
+  const [known] = await tx.all(FIND, nameOf(note));
+  const askedAt = askedIn(known?.lanes ?? null);
+  // Also what is noted of a time to come: the clock was set back.
+  const isDue = (at: number | undefined) => at === undefined || at <= tx.now - NOTE_EVERY_MS || at > tx.now;
+  if (known && !isDue(known.lastSeenAt) && ![...laneSeqs].some((laneSeq) => isDue(askedAt[laneSeq]))) return known.seq;
+  // One who only says that he is alive may still want what he wanted.
+  const kept = Object.entries(askedAt).filter(([, at]) => laneSeqs.size === 0 || at > tx.now - ASKED_MS);
+  const lanes = { ...Object.fromEntries(kept), ...Object.fromEntries([...laneSeqs].map((seq) => [seq, tx.now])) };
+  await tx.later(SEEN, [{ ...nameOf(note), capacity: note.capacity, lanes: JSON.stringify(lanes), now: tx.now }]);
+  return known?.seq ?? (await tx.all(FIND, nameOf(note)))[0]!.seq;
+}
+
+/** `lanes`: as a row has them. */
+export function askedIn(lanes: string | null): AskedAt {
+  return lanes === null ? {} : (JSON.parse(lanes) as AskedAt);
+}
+
+function nameOf({ tenantSeq, name }: WorkerNote): { tenantSeq: number; name: string } {
+  return { tenantSeq, name };
+}
+
+function keyOf({ tenantSeq, name }: WorkerNote): string {
+  return `${tenantSeq} ${name}`;
 }

@@ -1,2 +1,2 @@
 -- The row of a worker.
-SELECT seq FROM worker WHERE tenant_seq = :tenantSeq AND name = :name
+SELECT seq, last_seen_at AS lastSeenAt, lanes FROM worker WHERE tenant_seq = :tenantSeq AND name = :name

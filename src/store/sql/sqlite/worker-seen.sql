@@ -1,4 +1,5 @@
--- Notes that a worker was here.
-INSERT INTO worker (tenant_seq, name, capacity, created_at, last_seen_at)
-VALUES (:tenantSeq, :name, :capacity, :now, :now)
-ON CONFLICT (tenant_seq, name) DO UPDATE SET capacity = excluded.capacity, last_seen_at = excluded.last_seen_at
+-- Notes that a worker was here, and for what.
+INSERT INTO worker (tenant_seq, name, capacity, lanes, created_at, last_seen_at)
+VALUES (:tenantSeq, :name, :capacity, :lanes, :now, :now)
+ON CONFLICT (tenant_seq, name) DO UPDATE SET
+  capacity = excluded.capacity, lanes = excluded.lanes, last_seen_at = excluded.last_seen_at
