@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { until } from '../../../../test/support/until.js';
 import type { HandlerRegistry, RegisteredHandler } from '../../../modules/handlers/handler-registry.js';
 import type { Lane, QueuesService } from '../../../modules/queues/queues.service.js';
 import type { TypedLeaseRequest, TypedTask } from '../../../store/procedures/task-shapes.js';
@@ -45,6 +46,16 @@ class Stage {
     for (let n = 0; n < count; n += 1) this.ready.get(laneSeq)!.push({ type } as TypedTask);
   }
 
+  /** So many, and not one more a while later. */
+  async comesToRun(count: number): Promise<void> {
+    await until(
+      () => this.running.length,
+      (running) => running >= count,
+    );
+    await delay(20);
+    expect(this.running).toHaveLength(count);
+  }
+
   private async lease({ laneSeq, shares }: TypedLeaseRequest): Promise<TypedTask[]> {
     this.looks += 1;
     await delay(1);
@@ -61,7 +72,7 @@ describe('dispatch to handlers', () => {
   it('comes to rest over empty lanes, however many are called at once', async () => {
     const stage = new Stage();
     await Promise.all([1, 2, 1, 2, 1, 2].map((seq) => stage.dispatcher.workLane(seq)));
-    await delay(50);
+    await delay(200);
     const { looks } = stage;
     expect(looks).toBeLessThan(12);
     await delay(50);
@@ -74,7 +85,7 @@ describe('dispatch to handlers', () => {
     stage.put(1, 'draw');
     stage.put(2, 'draw');
     await Promise.all([looking, stage.dispatcher.workLane(1), stage.dispatcher.workLane(2)]);
-    await delay(50);
+    await stage.comesToRun(2);
     expect(stage.running.map(({ laneSeq }) => laneSeq).sort((a, b) => a - b)).toEqual([1, 2]);
   });
 
@@ -83,12 +94,10 @@ describe('dispatch to handlers', () => {
     stage.put(1, 'speak', 3);
     stage.put(2, 'speak', 2);
     await Promise.all([stage.dispatcher.workLane(1), stage.dispatcher.workLane(2)]);
-    await delay(50);
-    expect(stage.running).toHaveLength(2);
+    await stage.comesToRun(2);
     for (let ended = 0; ended < 5; ended += 1) {
       stage.running[ended]!.end();
-      await delay(50);
-      expect(stage.running).toHaveLength(Math.min(5, ended + 3));
+      await stage.comesToRun(Math.min(5, ended + 3));
     }
   });
 });
