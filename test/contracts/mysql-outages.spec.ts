@@ -1,5 +1,7 @@
 /** What MysqlDatabase makes of a server that dies, forgets to answer, or takes nothing. */
 import 'reflect-metadata';
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TenantRow } from '../../src/store/entities/tenant.entity.js';
@@ -10,6 +12,7 @@ import { MysqlDatabase } from '../../src/store/mysql/mysql-database.js';
 import { openMysql } from '../../src/store/mysql/mysql-data-source.js';
 import { procedureOfMany } from '../../src/store/procedure.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { collectGarbage } from '../support/held-memory.js';
 import { makeDatabase, numbersTo } from '../support/mysql-store.js';
 import { TcpProxy } from '../support/services/tcp-proxy.js';
 import { startMariadb, type MariadbServer } from '../support/services/mariadb.js';
@@ -152,6 +155,22 @@ describe('MysqlDatabase', () => {
     expect(await committed()).toEqual(['a', 'b', 'c']);
     await cutOff.close();
     await wire.close();
+  });
+
+  it('remembers no connection that was closed because it lay idle', async () => {
+    const source = await openMysql({ url, poolSize: 10, isForWriting: false });
+    const { pool } = source.driver as unknown as { pool: EventEmitter };
+    const made: WeakRef<{ stream: Socket }>[] = [];
+    pool.on('connection', (connection: { stream: Socket }) => made.push(new WeakRef(connection)));
+    await Promise.all(Array.from({ length: 10 }, () => source.query('SELECT SLEEP(0.1)')));
+    const remembered = () => {
+      collectGarbage();
+      return made.filter((connection) => connection.deref() !== undefined).length;
+    };
+    expect(made.length).toBeGreaterThan(5);
+    // The pool keeps two.
+    await expect.poll(remembered, { timeout: 10_000 }).toBeLessThanOrEqual(2);
+    await source.destroy();
   });
 
   it('ends the transaction of a client that has fallen silent in it, and frees what it has locked', async () => {

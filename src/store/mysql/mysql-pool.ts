@@ -10,7 +10,7 @@ export interface PooledConnection {
   query: (what: { sql: string; timeout: number }, done: (error: Error | null) => void) => void;
   /** Takes it out of the pool, and says good-bye. */
   destroy: () => void;
-  readonly stream: { destroy: (error?: Error) => void };
+  readonly stream: { destroy: (error?: Error) => void; once: (event: 'close', listener: () => void) => unknown };
 }
 
 interface Pool {
@@ -52,6 +52,8 @@ export class MysqlPool {
 
   private prepare(connection: PooledConnection): void {
     const { session, patienceMs } = this.options;
+    // The driver closes idle ones every second, and each is half a megabyte to remember.
+    connection.stream.once('close', () => this.idle.delete(connection));
     for (const sql of session) {
       connection.query({ sql, timeout: patienceMs }, (error) => {
         // Fails all that waits on it for its turn, which has begun to wait for nobody.
