@@ -11,6 +11,8 @@ export interface Call {
  * surplus one is an empty look, so neither side confirms anything.
  */
 export abstract class Broker {
+  /** Why calls are not carried now, to other processes or to the consumer of this one, for people; null while they are. */
+  abstract readonly problem: string | null;
   /** Never throws and never waits. */
   abstract call(call: Call): void;
   /**

@@ -163,6 +163,24 @@ export const METRICS = {
     help: 'Answers that came with an old epoch and changed nothing.',
     labels: [],
   },
+  callsLost: {
+    type: 'counter',
+    name: 'millrace_calls_lost_total',
+    help: 'Calls to dispatchers that Redis did not carry: dropped (it was away, or had too many) or malformed. The sweep repeats them.',
+    labels: ['reason'],
+  },
+  callQueuesRebuilt: {
+    type: 'counter',
+    name: 'millrace_call_queues_rebuilt_total',
+    help: 'Times that the queues of calls had stopped turning and were made anew.',
+    labels: [],
+  },
+  eventsLost: {
+    type: 'counter',
+    name: 'millrace_events_lost_total',
+    help: 'Notices between processes that Redis did not carry: dropped (it was away, or too slow) or malformed.',
+    labels: ['reason'],
+  },
   streamedReports: {
     type: 'counter',
     name: 'millrace_streamed_reports_total',

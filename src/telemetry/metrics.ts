@@ -35,6 +35,9 @@ export class Metrics {
   readonly upstreamInFlight = this.gauge(METRICS.upstreamInFlight);
   readonly leasesExpired = this.plainCounter(METRICS.leasesExpired);
   readonly staleCompletionsRejected = this.plainCounter(METRICS.staleCompletionsRejected);
+  readonly callsLost = this.counter(METRICS.callsLost);
+  readonly callQueuesRebuilt = this.plainCounter(METRICS.callQueuesRebuilt);
+  readonly eventsLost = this.counter(METRICS.eventsLost);
   readonly streamedReports = this.counter(METRICS.streamedReports);
   readonly webhookDeliveries = this.counter(METRICS.webhookDeliveries);
   readonly webhookPending = this.gauge(METRICS.webhookPending);

@@ -34,6 +34,13 @@ function exerciseCalls(fixture: BrokerSubject): void {
     expect(await inbox.first(1)).toEqual([{ laneId: 41, level: 3 }]);
   });
 
+  it('are carried, as the broker knows', async () => {
+    const inbox = collect(fixture.broker);
+    fixture.broker.call({ laneId: 1, level: 0 });
+    await inbox.first(1);
+    expect(fixture.broker.problem).toBe(null);
+  });
+
   it('wait for the consumer', async () => {
     fixture.broker.call({ laneId: 1, level: 0 });
     const inbox = collect(fixture.broker);

@@ -129,3 +129,20 @@ describe('the call of a task that is cancelled', () => {
     expect(await until(inFlight, (count) => count === 0, 2 * LATE_MS)).toBe(0);
   });
 });
+
+it('without Redis an `api` is ready and says what it lacks, and an `engine` is not', async () => {
+  const ready = (): Promise<unknown[]> =>
+    Promise.all(
+      [deployment.apis[0]!, deployment.engines[0]!].map(async (server) => {
+        const response = await server.fetch('/readyz');
+        const { checks } = (await response.json()) as { checks: { calls: { status: string } } };
+        return `${response.status} ${checks.calls.status}`;
+      }),
+    );
+  const become = (states: string[]): Promise<unknown> => until(ready, (seen) => states.join() === seen.join());
+  await become(['200 ok', '200 ok']);
+  deployment.redis.pause();
+  await become(['200 degraded', '503 failed']);
+  deployment.redis.resume();
+  expect(await become(['200 ok', '200 ok'])).toBeDefined();
+});

@@ -198,7 +198,11 @@ describe('for those who watch', () => {
       200,
       {
         status: 'ready',
-        checks: { server: { status: 'ok', detail: 'serving' }, store: { status: 'ok', detail: 'takes writes' } },
+        checks: {
+          server: { status: 'ok', detail: 'serving' },
+          store: { status: 'ok', detail: 'takes writes' },
+          calls: { status: 'ok', detail: 'carried' },
+        },
       },
     ]);
   });

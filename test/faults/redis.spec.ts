@@ -52,6 +52,15 @@ async function startProcess(url: string, prefix?: string): Promise<Process> {
   return { link, broker, bus, limiter, calls, close };
 }
 
+/** Once its queues turn again. */
+async function expectNoProblem({ broker }: Process): Promise<void> {
+  await until(
+    () => broker.problem,
+    (problem) => problem === null,
+    BACK_MS,
+  );
+}
+
 async function startRedis(...args: Parameters<typeof RedisService.start>): Promise<RedisService> {
   const redis = await RedisService.start(...args);
   closing.push(() => redis.stop());
@@ -142,8 +151,10 @@ describe('Redis', () => {
     expect(sent).not.toHaveBeenCalled();
     sent.mockRestore();
     await sleep(3_000);
+    expect(one.broker.problem).toBe('Redis is away');
     redis.resume();
     await expectAllBack(one, two);
+    await expectNoProblem(one);
     // What was asked for before, and refused, is not lost for ever.
     await until(
       () => one.limiter.inUse('up_a'),

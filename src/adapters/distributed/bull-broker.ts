@@ -39,7 +39,11 @@ export interface BullBrokerOptions {
   onError: (error: unknown, call: Call) => void;
   /** Told of what went wrong with the queues themselves; they go on or are made anew. */
   onTrouble: (error: unknown) => void;
+  /** Told of what it counts. */
+  onCount?: (what: BrokerCount, by: number) => void;
 }
+
+export type BrokerCount = 'dropped' | 'malformed' | 'rebuilt';
 
 export class BullBroker extends Broker {
   /** Calls that were given up because Redis was not there, or had too many of them. */
@@ -78,6 +82,12 @@ export class BullBroker extends Broker {
     this.watch = setInterval(() => this.look(), WATCH_MS);
     this.watch.unref();
     if (this.isConsumer) this.mend();
+  }
+
+  override get problem(): string | null {
+    if (!this.options.link.isReady) return 'Redis is away';
+    if (this.isConsumer && !this.isTurning) return 'the queues of calls do not turn';
+    return null;
   }
 
   override call(call: Call): void {
@@ -123,14 +133,14 @@ export class BullBroker extends Broker {
     const canSend = this.options.link.isReady && this.unanswered < MAX_UNANSWERED && !this.overfull.has(level);
     this.sentSinceWatch = true;
     if (!sending || !canSend || this.stopped) {
-      this.dropped += laneIds.length;
+      this.count('dropped', laneIds.length);
       return;
     }
     this.unanswered += 1;
     sending
       .add(level, laneIds)
       .catch((error: unknown) => {
-        this.dropped += laneIds.length;
+        this.count('dropped', laneIds.length);
         this.trouble(error);
       })
       .finally(() => (this.unanswered -= 1));
@@ -140,7 +150,12 @@ export class BullBroker extends Broker {
     const { laneId } = (data ?? {}) as { laneId?: unknown };
     if (typeof laneId === 'number' && Number.isSafeInteger(laneId) && isLevel(level))
       this.order.arrive({ laneId, level });
-    else this.malformed += 1;
+    else this.count('malformed', 1);
+  }
+
+  private count(what: BrokerCount, by: number): void {
+    this[what] += by;
+    this.options.onCount?.(what, by);
   }
 
   private look(): void {
@@ -161,10 +176,14 @@ export class BullBroker extends Broker {
     );
   }
 
+  private get isTurning(): boolean {
+    return this.consuming !== null && this.consuming.stillFor() < STALL_MS;
+  }
+
   /** Makes the queues that are consumed, or makes them anew when they have stopped turning. */
   private mend(): void {
     if (!this.isConsumer || !this.sending || this.repair || this.stopped || !this.options.link.isReady) return;
-    if (this.consuming && this.consuming.stillFor() < STALL_MS) return;
+    if (this.isTurning) return;
     this.repair = this.replaceQueues()
       .catch((error: unknown) => this.trouble(error))
       .finally(() => (this.repair = null));
@@ -173,7 +192,7 @@ export class BullBroker extends Broker {
   private async replaceQueues(): Promise<void> {
     const old = this.consuming;
     this.consuming = null;
-    if (old) this.rebuilt += 1;
+    if (old) this.count('rebuilt', 1);
     await this.expectWaiting();
     if (this.stopped) {
       await old?.close();

@@ -2,12 +2,14 @@ import { NestFactory } from '@nestjs/core';
 import { Global, Module } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RedisService } from '../../../test/support/services/redis.js';
+import { until } from '../../../test/support/until.js';
 import { Clock, SystemClock } from '../../kernel/clock.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import { AppLogger, createLogger } from '../../telemetry/logger.js';
+import { Metrics } from '../../telemetry/metrics.js';
 import { describeUrl, DistributedModule, type DistributedOptions } from './distributed.module.js';
 
 const lines: string[] = [];
@@ -19,8 +21,9 @@ const blobStore = {} as BlobStore;
   providers: [
     { provide: Clock, useClass: SystemClock },
     { provide: AppLogger, useValue: logger },
+    { provide: Metrics, useFactory: () => new Metrics({ version: '1', mode: 'distributed' }) },
   ],
-  exports: [Clock, AppLogger],
+  exports: [Clock, AppLogger, Metrics],
 })
 class Foundation {}
 
@@ -48,11 +51,41 @@ describe('DistributedModule', () => {
     const called = new Promise((resolve) => app.get(Broker).consume(async (call) => resolve(call)));
     app.get(Broker).call({ laneId: 5, level: 1 });
     expect(await called).toEqual({ laneId: 5, level: 1 });
+    expect(app.get(Broker).problem).toBe(null);
     expect(app.get(EventBus)).toBeInstanceOf(EventBus);
     expect(app.get(Limiter)).toBeInstanceOf(Limiter);
     expect(app.get(BlobStore)).toBe(blobStore);
     await app.close();
     expect(lines.join('')).not.toContain('hunter2');
+  });
+
+  it('tells in figures what Redis does not carry', async () => {
+    const service = await redis();
+    const app = await start({ redisUrl: service.url, instanceId: 'i2' });
+    app.get(Broker).consume(async () => {});
+    const client = service.client();
+    await client.publish('{millrace}:events', 'no event');
+    await client.lpush('{millrace}:level-1:wait', '7');
+    await client.hset('{millrace}:level-1:7', {
+      name: '__default__',
+      data: '{"laneId":"x"}',
+      opts: '{}',
+      timestamp: '1',
+    });
+    const figures = () => app.get(Metrics).render();
+    await until(figures, (text) => text.includes('millrace_events_lost_total{reason="malformed"} 1'));
+    await until(figures, (text) => text.includes('millrace_calls_lost_total{reason="malformed"} 1'));
+    await service.kill();
+    await until(
+      () => app.get(Broker).problem,
+      (problem) => problem === 'Redis is away',
+    );
+    app.get(Broker).call({ laneId: 5, level: 1 });
+    app.get(EventBus).publish('callback.deliver', {});
+    await until(figures, (text) => text.includes('millrace_events_lost_total{reason="dropped"} 1'));
+    await until(figures, (text) => text.includes('millrace_calls_lost_total{reason="dropped"} 1'));
+    expect(await figures()).toContain('millrace_call_queues_rebuilt_total 0');
+    await app.close();
   });
 
   it('refuses a Redis that evicts, unless told not to mind', async () => {

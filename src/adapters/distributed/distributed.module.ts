@@ -15,6 +15,7 @@ import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
 import { ReportStreams } from '../../ports/report-streams.js';
 import { AppLogger } from '../../telemetry/logger.js';
+import { Metrics } from '../../telemetry/metrics.js';
 import { NoReportStreams } from '../local/no-report-streams.js';
 import { BullBroker } from './bull-broker.js';
 import { checkReporter } from './check-reporter.js';
@@ -48,7 +49,7 @@ export interface DistributedOptions {
   ignoreFindings?: boolean;
 }
 
-/** The ports of the mode in which any number of processes share the work. Wants Clock and AppLogger. */
+/** The ports of the mode in which any number of processes share the work. Wants Clock, AppLogger and Metrics. */
 @Global()
 @Module({})
 export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
@@ -68,8 +69,8 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: RedisLink, inject: [OPTIONS, AppLogger], useFactory: makeLink },
-        { provide: BullBroker, inject: [OPTIONS, RedisLink, Clock, AppLogger], useFactory: makeBroker },
-        { provide: RedisEventBus, inject: [RedisLink, AppLogger], useFactory: makeEventBus },
+        { provide: BullBroker, inject: [OPTIONS, RedisLink, Clock, AppLogger, Metrics], useFactory: makeBroker },
+        { provide: RedisEventBus, inject: [RedisLink, AppLogger, Metrics], useFactory: makeEventBus },
         { provide: RedisLimiter, inject: [RedisLink, Clock, AppLogger], useFactory: makeLimiter },
         { provide: ReportStreams, inject: [OPTIONS, RedisLink, AppLogger], useFactory: makeReportStreams },
         { provide: BlobStore, useValue: options.blobStore },
@@ -155,6 +156,7 @@ function makeBroker(
   link: RedisLink,
   clock: Clock,
   logger: AppLogger,
+  metrics: Metrics,
 ): BullBroker {
   const log = logger.child('broker');
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -169,14 +171,19 @@ function makeBroker(
       toldAt = clock.now();
       log.warn({ err }, 'A queue of calls had trouble; it goes on, and the sweep repeats what was lost');
     },
+    onCount: (what, by) => {
+      if (what === 'rebuilt') metrics.callQueuesRebuilt.inc(by);
+      else metrics.callsLost.inc({ reason: what }, by);
+    },
   });
 }
 
-function makeEventBus(link: RedisLink, logger: AppLogger): RedisEventBus {
+function makeEventBus(link: RedisLink, logger: AppLogger, metrics: Metrics): RedisEventBus {
   const log = logger.child('event-bus');
   return new RedisEventBus({
     link,
     onError: (err, topic) => log.error({ err, topic }, 'A listener failed; it goes on listening'),
+    onCount: (reason, by) => metrics.eventsLost.inc({ reason }, by),
   });
 }
 

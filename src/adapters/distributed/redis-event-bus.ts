@@ -19,7 +19,11 @@ export interface RedisEventBusOptions {
   link: RedisLink;
   /** Told of a listener that threw or rejected. */
   onError: (error: unknown, topic: Topic) => void;
+  /** Told of what it counts. */
+  onCount?: (what: EventCount, by: number) => void;
 }
+
+export type EventCount = 'dropped' | 'malformed';
 
 export class RedisEventBus extends EventBus {
   /** Events that other processes were not told of. */
@@ -42,7 +46,7 @@ export class RedisEventBus extends EventBus {
     this.local.publish(topic, event);
     const text = this.options.link.isReady ? encodeNotice(topic, event) : null;
     if (text === null) {
-      this.dropped += 1;
+      this.count('dropped', 1);
       return;
     }
     if (this.outbox.length === 0) setImmediate(() => this.flush());
@@ -66,13 +70,13 @@ export class RedisEventBus extends EventBus {
     const { link } = this.options;
     for (const message of packNotices(link.instanceId, texts)) {
       if (this.unanswered >= MAX_UNANSWERED) {
-        this.dropped += 1;
+        this.count('dropped', 1);
         continue;
       }
       this.unanswered += 1;
       link
         .publish(CHANNEL, message)
-        .catch(() => (this.dropped += 1)) // the link tells of an outage, once
+        .catch(() => this.count('dropped', 1)) // the link tells of an outage, once
         .finally(() => (this.unanswered -= 1));
     }
   }
@@ -80,7 +84,12 @@ export class RedisEventBus extends EventBus {
   private hear(message: string): void {
     if (this.isClosed) return;
     const { notices, malformed } = unpackNotices(this.options.link.instanceId, message);
-    this.malformed += malformed;
+    if (malformed > 0) this.count('malformed', malformed);
     for (const [topic, event] of notices) this.local.publish(topic, event);
+  }
+
+  private count(what: EventCount, by: number): void {
+    this[what] += by;
+    this.options.onCount?.(what, by);
   }
 }

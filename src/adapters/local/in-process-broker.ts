@@ -23,6 +23,7 @@ interface Lane {
 }
 
 export class InProcessBroker extends Broker {
+  override readonly problem = null;
   private readonly lanes = new Map<number, Lane>();
   private readonly waiting = new Set<Lane>();
   private readonly running = new Set<Promise<void>>();

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { FakeTime } from '../../../test/support/fake-time.js';
+import type { AppConfig, Role } from '../../config/app-config.js';
+import type { Broker } from '../../ports/broker.js';
 import type { HealthStore } from '../../store/health.store.js';
 import { createLogger } from '../../telemetry/logger.js';
 import { ServerPhase } from '../common/server-phase.js';
 import { Readiness } from './readiness.js';
 
-function make(probeWrite: () => Promise<void>, time: FakeTime) {
+function make(probeWrite: () => Promise<void>, time: FakeTime, role: Role = 'all') {
   const phase = new ServerPhase();
   const logger = createLogger({ level: 'silent', format: 'json' });
-  return { phase, readiness: new Readiness(phase, { probeWrite } as HealthStore, time.clock, logger) };
+  const broker: { problem: string | null } = { problem: null };
+  const config = { role } as AppConfig;
+  const store = { probeWrite } as HealthStore;
+  return { phase, broker, readiness: new Readiness(phase, store, broker as Broker, config, time.clock, logger) };
 }
 
 describe('readiness', () => {
@@ -50,6 +55,23 @@ describe('readiness', () => {
     await time.advance(5_000);
     expect((await readiness.report()).isReady).toBe(true);
     expect(probes).toBe(3);
+    time.stop();
+  });
+
+  it.each([
+    ['all', true],
+    ['api', true],
+    ['engine', false],
+  ] as const)('of the role %s without calls is %s, and they are told of either way', async (role, isReady) => {
+    const time = FakeTime.start();
+    const { phase, broker, readiness } = make(async () => {}, time, role);
+    phase.serve();
+    expect(await readiness.report()).toMatchObject({ isReady: true, checks: { calls: { isOk: true } } });
+    broker.problem = 'Redis is away';
+    const calls = { isOk: false, isVital: !isReady, detail: 'Redis is away' };
+    expect(await readiness.report()).toMatchObject({ isReady, checks: { calls } });
+    broker.problem = null;
+    expect((await readiness.report()).isReady).toBe(true);
     time.stop();
   });
 

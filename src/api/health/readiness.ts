@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
 import { Clock } from '../../kernel/clock.js';
 import { messageOf } from '../../kernel/errors.js';
+import { Broker } from '../../ports/broker.js';
 import { HealthStore } from '../../store/health.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { ServerPhase } from '../common/server-phase.js';
@@ -8,6 +10,8 @@ import { ServerPhase } from '../common/server-phase.js';
 /** One thing that must be well; `detail` is for people. */
 export interface Check {
   isOk: boolean;
+  /** Without it no requests should be sent here. */
+  isVital: boolean;
   detail: string;
 }
 
@@ -23,7 +27,8 @@ const PROBE_PATIENCE_MS = 3_000;
 
 /**
  * Whether requests should be sent to this server: it has started, it is not stopping, and its store takes writes. A slow
- * or broken upstream does not make it unready: accepting work and keeping it safe is what it is for.
+ * or broken upstream does not make it unready: accepting work and keeping it safe is what it is for. Nor does a Redis that is
+ * away, because nothing is refused for that; but a server that is only there to run calls, and gets none, is of no use.
  */
 @Injectable()
 export class Readiness {
@@ -33,14 +38,25 @@ export class Readiness {
   constructor(
     private readonly phase: ServerPhase,
     private readonly store: HealthStore,
+    private readonly broker: Broker,
+    private readonly config: AppConfig,
     private readonly clock: Clock,
     private readonly logger: AppLogger,
   ) {}
 
   async report(): Promise<ReadinessReport> {
     const isServing = this.phase.current === 'serving';
-    const checks = { server: { isOk: isServing, detail: this.phase.current }, store: await this.checkStore() };
-    return { isReady: Object.values(checks).every(({ isOk }) => isOk), checks };
+    const checks = {
+      server: { isOk: isServing, isVital: true, detail: this.phase.current },
+      store: await this.checkStore(),
+      calls: this.checkCalls(),
+    };
+    return { isReady: Object.values(checks).every(({ isOk, isVital }) => isOk || !isVital), checks };
+  }
+
+  private checkCalls(): Check {
+    const { problem } = this.broker;
+    return { isOk: problem === null, isVital: this.config.role === 'engine', detail: problem ?? 'carried' };
   }
 
   private checkStore(): Promise<Check> {
@@ -59,10 +75,10 @@ export class Readiness {
     });
     try {
       await Promise.race([this.store.probeWrite(), tooLate]);
-      return { isOk: true, detail: 'takes writes' };
+      return { isOk: true, isVital: true, detail: 'takes writes' };
     } catch (error) {
       this.logger.error({ err: error }, 'the store takes no writes');
-      return { isOk: false, detail: messageOf(error) };
+      return { isOk: false, isVital: true, detail: messageOf(error) };
     } finally {
       clearTimeout(timer);
     }
