@@ -7,6 +7,7 @@ import { Deployment } from '../support/deployment.js';
 import { DeploymentBatch } from '../support/deployment-batch.js';
 import { PutLoad } from '../support/put-load.js';
 import { strikeBatch, type StruckOptions } from '../support/struck-batch.js';
+import { RedisService } from '../support/services/redis.js';
 import { PullWorker } from '../support/pull-worker.js';
 import { until } from '../support/until.js';
 
@@ -71,6 +72,28 @@ it('Redis is killed and comes back empty, is flushed, and freezes', async () => 
     ],
     0,
   );
+  expect(Object.keys(puts), 'what needs no Redis is served without').toEqual(['200']);
+});
+
+it('Redis fails over to its replica, and back', async () => {
+  const former = deployment.redis;
+  const replica = await RedisService.start({ config: ['--replicaof', '127.0.0.1', String(former.port)] });
+  const failOver = async (from: RedisService, to: RedisService) => {
+    const client = to.client();
+    await until(
+      () => client.info('replication'),
+      (info) => info.includes('master_link_status:up'),
+    );
+    for (const link of deployment.linksTo('redis')) link.retarget(to.port);
+    await client.replicaof('NO', 'ONE');
+    await from.client().replicaof('127.0.0.1', to.port);
+    await delay(OUTAGE_MS);
+  };
+  // Replicas take their time to follow.
+  await deployment.sim.control.change({ latencyMs: 8 * LATENCY_MS });
+  const puts = await struck([() => failOver(former, replica), () => failOver(replica, former)], 0);
+  await deployment.sim.control.change({ latencyMs: LATENCY_MS });
+  await replica.stop();
   expect(Object.keys(puts), 'what needs no Redis is served without').toEqual(['200']);
 });
 

@@ -175,6 +175,41 @@ describe('Redis', () => {
     expect(one.broker.rebuilt).toBe(1);
   });
 
+  it('is demoted, and its replica takes over: who only publishes finds it, too', async () => {
+    const primary = await startRedis();
+    const replica = await startRedis({ config: ['--replicaof', '127.0.0.1', String(primary.port)] });
+    const proxy = await TcpProxy.start(primary.port);
+    closing.push(() => proxy.close());
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const [one, two] = await startPair(url);
+    const link = await openLink(url, { prefix: one.link.prefix });
+    const publisher = new RedisEventBus({ link, onError: () => {} });
+    closing.push(async () => {
+      await publisher.close();
+      await link.close();
+    });
+    expect(await one.limiter.acquire('up_a', 0, 10, TEN)).toBe(10);
+    const [formerly, now] = [primary.client(), replica.client()];
+    await until(
+      () => now.info('replication'),
+      (info) => info.includes('master_link_status:up'),
+    );
+    proxy.retarget(replica.port);
+    await now.replicaof('NO', 'ONE');
+    await formerly.replicaof('127.0.0.1', replica.port);
+    await expectAllBack(one, two);
+    // Those who listen at the old one hear what it says at the new one, and not the other way round.
+    const roles = () => Promise.all([link, one.link, two.link].map(({ client }) => client.info('replication')));
+    await until(
+      () => roles().catch(() => []),
+      (infos) => infos.length > 0 && infos.every((info) => info.includes('role:master')),
+      BACK_MS,
+    );
+    await expectEventsBack({ ...one, bus: publisher }, two);
+    expect(await two.limiter.acquire('up_a', 0, 1, TEN)).toBe(0);
+    expect(await two.limiter.inUse('up_a')).toBe(10);
+  });
+
   it('loses all connections at once, again and again', async () => {
     const redis = await startRedis();
     const proxy = await TcpProxy.start(redis.port);

@@ -130,11 +130,14 @@ export class RedisLink {
 
   /**
    * One message a second through both connections. It makes the commands' silence show, because it wants an answer, and
-   * the listener's, because it wants to be heard.
+   * the listener's, because it wants to be heard. And one write: a server that was demoted takes messages all the same, and
+   * passes them on to nobody.
    */
   private pulse(): void {
     if (!this.isReady) return;
-    this.publish('beat', this.instanceId).catch((error: Error) => (this.lastError = error));
+    const noteError = (error: Error) => (this.lastError = error);
+    this.publish('beat', this.instanceId).catch(noteError);
+    this.client.set(this.channel('written'), '', 'PX', BEAT_MS).catch(noteError);
     if (performance.now() - this.heardAt < DEAF_MS) return;
     this.heardAt = performance.now(); // as long again for the new connection
     if (this.subscriber.status === 'ready') this.subscriber.disconnect(true);
@@ -161,8 +164,22 @@ export function commonOptions(): RedisOptions & { disconnectTimeout: number } {
     connectTimeout: CONNECT_MS,
     disconnectTimeout: DISCONNECT_MS,
     retryStrategy: (times) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(times - 1, 10), MAX_RETRY_MS),
-    // A server that was demoted refuses to write: go and look who answers at that address now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // Go and look who answers at that address now.
+    reconnectOnError: demotions(),
+  };
+}
+
+/**
+ * Tells the first of the refusals of a server that was demoted; whatever else was on its way is refused too. Redis 6.2 quotes
+ * a refusal behind words of its own where a script was to write.
+ */
+function demotions(): (error: Error) => boolean {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return ({ message }) => {
+    const now = performance.now();
+    if (!/(?:^|-)READONLY /.test(message) || now - toldAt < DISCONNECT_MS) return false;
+    toldAt = now;
+    return true;
   };
 }
 

@@ -30,7 +30,7 @@ export class TcpProxy {
 
   private constructor(
     private readonly listener: Server,
-    private readonly target: { host: string; port: number },
+    private target: { host: string; port: number },
   ) {
     listener.on('connection', (client) => this.accept(client));
   }
@@ -52,6 +52,11 @@ export class TcpProxy {
 
   get counters(): ProxyCounters {
     return { ...this.counts, open: this.links.size };
+  }
+
+  /** New connections go to another service; open ones stay, as when a name is given another address. */
+  retarget(port: number): void {
+    this.target = { ...this.target, port };
   }
 
   /** Resets every open connection; new ones go through. */
