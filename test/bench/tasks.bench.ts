@@ -1,7 +1,7 @@
 /**
  * The Task API beside the limits of what it is built on.
  *
- *   npm run bench -- tasks [--only put|pull|waiting|held|depth] [--rounds 3]
+ *   npm run bench -- tasks [--only put|pull|wake|waiting|held|depth] [--rounds 3]
  */
 import { parseArgs } from 'node:util';
 import { printTable, rounds, rowOf } from './bench-kit.js';
@@ -10,6 +10,7 @@ import { heldRound } from './tasks/held.js';
 import { pullRound } from './tasks/pull.js';
 import { putRound } from './tasks/put.js';
 import { waitingRound } from './tasks/waiting.js';
+import { wakeRound } from './tasks/wake.js';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '3' } } });
 const ROUNDS = Number(values.rounds);
@@ -33,6 +34,15 @@ const BENCHES: Record<string, () => Promise<void>> = {
       rowOf('take and complete, tasks/s', all, ({ pull }) => pull),
       rowOf('ratio', all, ({ pull, bull }) => pull / bull, 2),
       rowOf('server CPU a task, µs', all, ({ cpuUs }) => cpuUs),
+    ]);
+  },
+  async wake() {
+    const all = await rounds(ROUNDS, () => wakeRound());
+    printTable('A put for one of 50 workers that wait, ms', [
+      rowOf('until a worker has the task: p50', all, ({ takenP50 }) => takenP50, 1),
+      rowOf('the same: p99', all, ({ takenP99 }) => takenP99, 1),
+      rowOf('until the put is answered: p50', all, ({ putP50 }) => putP50, 1),
+      rowOf('the same: p99', all, ({ putP99 }) => putP99, 1),
     ]);
   },
   async waiting() {

@@ -118,6 +118,17 @@ function exerciseCompletion(store: TestStore): void {
       totalTokens: 7,
     });
   });
+
+  it('of lines is seen by those who look for ends, also among single tasks', async () => {
+    const [lane, singles] = [await seedLane(store), await seedLane(store)];
+    const batch = await seedBatch(store, lane, 3);
+    const keys = [{ id: await put(store, singles) }, ...[3, 2, 1, 4].map((line) => ({ batchId: batch.id, line }))];
+    const [first, second] = await take(store, [lane], { size: 2 });
+    await store.pull.complete([{ ...completionOf(second!, lane), key: { batchId: batch.id, line: 2 } }]);
+    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, null, null]);
+    await store.pull.complete([{ ...completionOf(first!, lane), key: { batchId: batch.id, line: 1 } }]);
+    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, first!.seq, null]);
+  });
 }
 
 function exerciseLateCompletion(store: TestStore): void {

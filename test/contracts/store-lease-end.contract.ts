@@ -4,7 +4,7 @@ import { AttemptRow } from '../../src/store/entities/attempt.entity.js';
 import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import type { TestStore } from '../support/store-factory.js';
-import { answerTo, laneRow, lease, range, seedBatch, seedLane } from '../support/store-seeds.js';
+import { answerTo, laneRow, lease, range, seedBatch, seedLane, type SeededLane } from '../support/store-seeds.js';
 import {
   claimOf,
   completionOf,
@@ -14,6 +14,7 @@ import {
   put,
   putApart,
   rowOf,
+  setQueue,
   stateOf,
   take,
 } from '../support/task-seeds.js';
@@ -123,6 +124,19 @@ function exerciseLeaseEnds(store: TestStore): void {
     expect((await store.pull.endOverdue(MAX_TRIES)).aftermath.doneBatchSeqs).toEqual([batch.seq]);
     const [line] = await store.batches.endedLines(batch.seq, 0, 1);
     expect(line).toMatchObject({ statusCode: 408, body: expect.stringContaining('lease') });
+  });
+
+  it('of a task that expires meanwhile makes room where there is a limit or a lock', async () => {
+    const lanes = await Promise.all([1, 2, 3, 4].map(() => seedLane(store)));
+    const [limited, locked, free, waiting] = lanes as [SeededLane, SeededLane, SeededLane, SeededLane];
+    for (const lane of [limited, waiting]) await setQueue(store, lane, { maxConcurrency: 1 });
+    for (const lane of lanes) await put(store, lane, { ttlMs: 1_000 });
+    await take(store, [limited, free]);
+    await take(store, [locked], { strategy: 'sequential' });
+    store.clock.advance(1_000);
+    const { aftermath } = await store.pull.expire();
+    expect(new Set(aftermath.readyLaneSeqs)).toEqual(new Set([limited.laneSeq, locked.laneSeq]));
+    expect(aftermath.endedIds).toHaveLength(4);
   });
 }
 

@@ -118,23 +118,6 @@ function exerciseExpiry(store: TestStore): void {
     expect(await laneRow(store, lane)).toMatchObject({ expiredCount: 2 });
   });
 
-  it('tells that there is room again where it ran under a limit or a lock, and not where it waited', async () => {
-    const [limited, locked, free, waiting] = [
-      await seedLane(store),
-      await seedLane(store),
-      await seedLane(store),
-      await seedLane(store),
-    ];
-    for (const lane of [limited, waiting]) await setQueue(store, lane, { maxConcurrency: 1 });
-    for (const lane of [limited, locked, free, waiting]) await put(store, lane, { ttlMs: 1_000 });
-    await take(store, [limited, free]);
-    await take(store, [locked], { strategy: 'sequential' });
-    store.clock.advance(1_000);
-    const { aftermath } = await store.pull.expire();
-    expect(aftermath.readyLaneSeqs.toSorted()).toEqual([limited.laneSeq, locked.laneSeq].toSorted());
-    expect(aftermath.endedIds).toHaveLength(4);
-  });
-
   it('tells the dispatcher that runs it', async () => {
     const lane = await seedLane(store);
     await put(store, lane, { ttlMs: 1_000 });
@@ -373,17 +356,6 @@ function exerciseReads(store: TestStore): void {
     expect(await store.singles.bySeqs([task!.seq], null, true)).toMatchObject([
       { statusCode: 200, resultBody: '{"answer":1}', requestId: 'req_1', resultSeq: task!.seq },
     ]);
-  });
-
-  it('tells which lines of batches have ended, also among single tasks', async () => {
-    const [lane, singles] = [await seedLane(store), await seedLane(store)];
-    const batch = await seedBatch(store, lane, 3);
-    const keys = [{ id: await put(store, singles) }, ...[3, 2, 1, 4].map((line) => ({ batchId: batch.id, line }))];
-    const [first, second] = await take(store, [lane], { size: 2 });
-    await store.pull.complete([{ ...completionOf(second!, lane), key: { batchId: batch.id, line: 2 } }]);
-    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, null, null]);
-    await store.pull.complete([{ ...completionOf(first!, lane), key: { batchId: batch.id, line: 1 } }]);
-    expect(await store.singles.endedOf(keys)).toEqual([null, null, second!.seq, first!.seq, null]);
   });
 
   it('tells who holds what', async () => {

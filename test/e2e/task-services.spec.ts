@@ -143,7 +143,7 @@ describe('tasks', () => {
       ];
       takes.mockClear();
       const { id } = await intake.put(putOf());
-      expect(await first!.taken).toMatchObject([{ id }]);
+      expect(await first.taken).toMatchObject([{ id }]);
       expect(takes).toHaveBeenCalledTimes(1);
       leaving.abort();
       expect(await Promise.all(others.map(({ taken }) => taken))).toEqual([[], []]);
