@@ -1,4 +1,5 @@
 /** What the server is made of, and the only place that asks for the mode. */
+import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
 import { ApiCommonModule } from './api/common/api-common.module.js';
 import { ErrorDialects, silentTo401 } from './api/common/error-dialects.js';
@@ -28,10 +29,14 @@ import { InstancePolicy } from './modules/instances/instance-policy.js';
 import { loadHandlers } from './modules/handlers/load-handlers.js';
 import type { Database } from './store/database.js';
 import type { GroupCommitHooks } from './store/group-commit.js';
+import { ensureSetting } from './store/procedures/setting.procedures.js';
 import { StoreModule } from './store/store.module.js';
 import type { AppLogger } from './telemetry/logger.js';
 import { Metrics } from './telemetry/metrics.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
+
+/** The setting that tells a deployment from others. */
+const DEPLOYMENT_ID = 'deployment_id';
 
 type Imported = Type | DynamicModule | ForwardReference;
 
@@ -177,7 +182,8 @@ async function openDistributed(
   const blobStore = new S3BlobStore({ location, clock, log });
   blobStore.open();
   // A deployment is its database: others may share Redis.
-  const deployment = new URL(databaseUrl).pathname.slice(1);
+  const id = await database.write(ensureSetting, { name: DEPLOYMENT_ID, value: randomUUID() });
+  const deployment = { name: new URL(databaseUrl).pathname.slice(1), id };
   const adapters = DistributedModule.forRoot({
     redisUrl,
     role: config.role,

@@ -95,6 +95,29 @@ describe('DistributedModule', () => {
     await (await start({ redisUrl: url, ignoreFindings: true })).close();
   });
 
+  it('refuses one whose keys another deployment has, until that is gone', async () => {
+    const { url, port } = await redis();
+    const as = (id: string, name = 'same') => start({ redisUrl: url, deployment: { name, id } });
+    const [one, again, other] = [await as('a'), await as('a'), await as('b', 'other')];
+    await expect(as('b')).rejects.toThrow(
+      `Redis at 127.0.0.1:${port} cannot be used: another deployment, whose database has the same name`,
+    );
+    await Promise.all([one, again, other].map((app) => app.close()));
+    await (await as('b')).close();
+  });
+
+  it('tells of another deployment that has the keys all at once', async () => {
+    const service = await redis();
+    const app = await start({ redisUrl: service.url, deployment: { name: 'same', id: 'a' } });
+    await service.client().set('{millrace:same}:deployment', 'b');
+    const told = await until(
+      () => lines.find((line) => line.includes('Redis must not be used like that: another deployment')),
+      (line) => line !== undefined,
+    );
+    expect(JSON.parse(told!)).toMatchObject({ level: 'error' });
+    await app.close();
+  });
+
   it('refuses a Redis that is not there, without saying its password', async () => {
     const refused = await start({ redisUrl: 'redis://:hunter2@127.0.0.1:1' }).catch((error: unknown) => String(error));
     expect(refused).toContain('Redis at 127.0.0.1:1 cannot be used: it does not answer');

@@ -18,6 +18,7 @@ import { AppLogger } from '../../telemetry/logger.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { NoReportStreams } from '../local/no-report-streams.js';
 import { BullBroker } from './bull-broker.js';
+import { DeploymentClaim } from './deployment-claim.js';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
 import { RedisEventBus } from './redis-event-bus.js';
@@ -27,6 +28,10 @@ import { ReportKeys } from './report-keys.js';
 import { RedisLink } from './redis-link.js';
 
 const OPTIONS = Symbol('DISTRIBUTED_OPTIONS');
+const SAME_NAME =
+  'another deployment, whose database has the same name, uses it. Give one of them another name, or another database of Redis (/1).';
+/** What goes wrong with that goes wrong each second. */
+const CLAIM_LOG_MS = 10_000;
 /** Trouble with the queues is told so often at most: each of ten has the same. */
 const TROUBLE_LOG_MS = 10_000;
 
@@ -43,8 +48,8 @@ export interface DistributedOptions {
    * report may be; null for none.
    */
   eventbus?: { url: string; secret: string; maxBytes: number } | null;
-  /** Keeps deployments that share one Redis apart. */
-  deployment?: string;
+  /** Keeps deployments that share one Redis apart: by name, and those of one name, which cannot share it, by id. */
+  deployment?: { name: string; id: string };
   /** Starts on a Redis that evicts keys or is too old. For tests, and for people who know better. */
   ignoreFindings?: boolean;
 }
@@ -53,6 +58,8 @@ export interface DistributedOptions {
 @Global()
 @Module({})
 export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
+  private claim: DeploymentClaim | null = null;
+
   constructor(
     @Inject(OPTIONS) private readonly options: DistributedOptions,
     private readonly link: RedisLink,
@@ -96,6 +103,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
         `it does not answer (${this.link.reason ?? 'no error'}). Check MILLRACE_REDIS_URL, and that Redis runs.`,
       );
     }
+    if (this.link.isReady && !(await this.isAlone())) texts.push(SAME_NAME);
     if (texts.length > 0 && !ignoreFindings) {
       await this.closeAll();
       throw new Error(`Redis at ${describeUrl(redisUrl)} cannot be used: ${texts.join(' ')}`);
@@ -104,6 +112,26 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     for (const text of texts) log.warn({}, `Redis does not fit, and is used all the same: ${text}`);
     for (const { status, message, fix } of findings) if (status === 'warning') log.warn({ fix }, message);
     await this.broker.open();
+  }
+
+  /** Whether no other deployment has our keys. */
+  private async isAlone(): Promise<boolean> {
+    const { deployment } = this.options;
+    if (deployment === undefined) return true;
+    const log = this.logger.child('redis');
+    let toldAt = Number.NEGATIVE_INFINITY;
+    const tell = (fields: object, text: string): void => {
+      if (performance.now() - toldAt < CLAIM_LOG_MS) return;
+      toldAt = performance.now();
+      log.error(fields, text);
+    };
+    this.claim = new DeploymentClaim({
+      link: this.link,
+      deploymentId: deployment.id,
+      onConflict: () => tell({}, `Redis must not be used like that: ${SAME_NAME}`),
+      onError: (err) => tell({ err }, 'it could not be said in Redis whose the keys are; tried again'),
+    });
+    return this.claim.take();
   }
 
   private async examine(): Promise<RedisFinding[]> {
@@ -123,6 +151,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     await this.reports.close();
     await this.events.close();
     await this.limiter.close();
+    await this.claim?.stop();
     await this.link.close();
   }
 }
@@ -134,15 +163,15 @@ export function describeUrl(url: string): string {
 }
 
 /** The braces make Redis Cluster keep all keys together, which scripts over several keys need. */
-export function keyPrefix(deployment?: string): string {
-  return deployment === undefined ? '{millrace}' : `{millrace:${deployment}}`;
+export function keyPrefix(name?: string): string {
+  return name === undefined ? '{millrace}' : `{millrace:${name}}`;
 }
 
 function makeLink({ redisUrl, instanceId, deployment }: DistributedOptions, logger: AppLogger): RedisLink {
   const log = logger.child('redis', { redis: describeUrl(redisUrl) });
   return new RedisLink({
     url: redisUrl,
-    prefix: keyPrefix(deployment),
+    prefix: keyPrefix(deployment?.name),
     instanceId,
     onChange: (isReady, err) => {
       if (isReady) log.info({}, 'Redis is there');
