@@ -9,6 +9,7 @@ import { PutLoad } from '../support/put-load.js';
 import { strikeBatch, type StruckOptions } from '../support/struck-batch.js';
 import { RedisService } from '../support/services/redis.js';
 import { PullWorker } from '../support/pull-worker.js';
+import { Remains } from '../support/remains.js';
 import { until } from '../support/until.js';
 
 const IS_LONG = process.env['LONG'] === '1';
@@ -19,6 +20,9 @@ const LATENCY_MS = 80;
 const OUTAGE_MS = IS_LONG ? 30_000 : 1_000;
 /** Longer than a server waits for an answer of the database, and than an instance may be silent. */
 const FROZEN_MS = IS_LONG ? 30_000 : 12_000;
+
+/** Lines over which a rate is measured. */
+const STRETCH = 64;
 
 let deployment: Deployment;
 beforeAll(async () => {
@@ -51,6 +55,16 @@ async function untilUnready(): Promise<void> {
     async () => (await deployment.apis[0]!.fetch('/readyz')).status,
     (status) => status === 503,
   );
+}
+
+/** Epoch ms. */
+const databaseTime = async (): Promise<number> =>
+  (await deployment.value<number>('SELECT FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000)'))!;
+
+/** Lines a second in the best stretch: a busy machine makes others slower. */
+function bestRate(ends: readonly { at: number }[]): number {
+  const spans = ends.slice(STRETCH).map(({ at }, from) => at - ends[from]!.at);
+  return (STRETCH * 1_000) / Math.min(...spans);
 }
 
 it('Redis is killed and comes back empty, is flushed, and freezes', async () => {
@@ -95,6 +109,35 @@ it('Redis fails over to its replica, and back', async () => {
   await deployment.sim.control.change({ latencyMs: LATENCY_MS });
   await replica.stop();
   expect(Object.keys(puts), 'what needs no Redis is served without').toEqual(['200']);
+});
+
+it('Redis is killed with calls in its lists: when it is back, lines are run as fast as before', async () => {
+  const { redis, place } = deployment;
+  const lines = chatLines(IS_LONG ? 1_000 : 320);
+  // What is measured is the upstream's time, not the machine's.
+  await deployment.sim.control.change({ latencyMs: 800 });
+  const run = await DeploymentBatch.submit(deployment, lines);
+  await run.reached(lines.length * 0.4);
+  const killedAt = await databaseTime();
+  await redis.kill();
+  await delay(OUTAGE_MS);
+  await redis.restart();
+  const backAt = await databaseTime();
+  await run.until();
+  await deployment.sim.control.change({ latencyMs: LATENCY_MS });
+  const { problems } = await run.judge(0, () => ({
+    'a batch that went on': lines.length - run.batch.request_counts!.failed,
+  }));
+  expect(problems).toEqual([]);
+  const ends = await Remains.examine(place, (remains) =>
+    remains.rows<{ at: number }>(
+      `SELECT ended_at AS at FROM task WHERE batch_seq = (SELECT seq FROM batch WHERE id = '${run.batch.id}') ORDER BY at`,
+    ),
+  );
+  const before = bestRate(ends.filter(({ at }) => at < killedAt));
+  const after = bestRate(ends.filter(({ at }) => at > backAt));
+  process.stdout.write(`${JSON.stringify({ before, after })}\n`);
+  expect(after / before).toBeGreaterThan(0.8);
 });
 
 it('MariaDB is killed and comes back, and freezes: 503 with Retry-After, and nothing answered is lost', async () => {

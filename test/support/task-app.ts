@@ -64,7 +64,8 @@ async function openMode(place: Place, { dataDir, services }: AppConfig): Promise
   const { clock } = database;
   const blobStore = new S3BlobStore(s3StoreOptions(s3Url, { clock }));
   blobStore.open();
-  const deployment = new URL(databaseUrl).pathname.slice(1);
+  const name = new URL(databaseUrl).pathname.slice(1); // each place has a database of its own
+  const deployment = { name, id: name };
   const adapters = DistributedModule.forRoot({
     redisUrl,
     role: 'all',
