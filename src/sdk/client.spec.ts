@@ -71,6 +71,13 @@ describe('put', () => {
     const [id, error] = await client.putMany([TASK, TASK]);
     expect([id, error]).toEqual(['task_1', expect.objectContaining({ status: 400, message: 'data cannot be null' })]);
   });
+
+  it('of many is sent again with its key, so that each is made once', async () => {
+    answer(envelope(503, 'Stopping.'), json({ results: [{ task_id: 'task_1' }] }));
+    expect(await client.putMany([TASK])).toEqual(['task_1']);
+    expect(asked()[1]).toEqual(asked()[0]);
+    expect(keys()).toEqual([expect.any(String), keys()[0]]);
+  });
 });
 
 describe('call', () => {

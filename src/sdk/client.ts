@@ -34,7 +34,7 @@ export interface NewTask {
 }
 
 export interface PutOptions {
-  /** Makes the same task once, however often it is sent; made up unless given, for tries again. Kept for 24 hours, or until the task is forgotten. */
+  /** Makes the same task, or tasks, once, however often it is sent; made up unless given, for tries again. Kept for 24 hours, that of a single task no longer than the task. */
   idempotencyKey?: string;
   signal?: AbortSignal;
 }
@@ -86,14 +86,18 @@ export class MillraceClient {
     return data;
   }
 
-  /**
-   * Up to 1,000 tasks in one request: the id of each, or why it was refused, in their order. Not sent again by itself: when
-   * it rejects because there was no answer, the tasks may be there.
-   */
-  async putMany(tasks: readonly NewTask[], signal?: AbortSignal): Promise<(string | ApiError)[]> {
-    const { results } = await this.connection.ask<{
+  /** Up to 1,000 tasks in one request: the id of each, or why it was refused, in their order. */
+  async putMany(
+    tasks: readonly NewTask[],
+    { idempotencyKey = crypto.randomUUID(), signal }: PutOptions = {},
+  ): Promise<(string | ApiError)[]> {
+    const { results } = await this.connection.askAgain<{
       results: { task_id?: string; error?: { code: number; message: string } }[];
-    }>('POST', '/v1/queue/put/bulk', { body: { tasks: tasks.map((task) => bodyOf(task, 'callback')) }, signal });
+    }>('POST', '/v1/queue/put/bulk', {
+      body: { tasks: tasks.map((task) => bodyOf(task, 'callback')) },
+      headers: { 'idempotency-key': idempotencyKey },
+      signal,
+    });
     return results.map(({ task_id, error }) => task_id ?? new ApiError(error!.message, { status: error!.code }));
   }
 

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { sizeOfEvents, type ProgressEvent } from '../kernel/progress-event.js';
 import { Database } from './database.js';
+import type { BulkClaim } from './procedures/bulk-keys.js';
 import { appendEvents } from './procedures/progress.procedures.js';
 import { putTasks } from './procedures/put.procedures.js';
 import { cancelTasks, type CancelRequest } from './procedures/stop.procedures.js';
@@ -105,10 +106,13 @@ const EVENT_ROWS = 200;
 export class SingleTaskStore {
   constructor(private readonly database: Database) {}
 
-  /** Stores all that are let in, in one transaction; an outcome for each. */
-  put(tasks: NewTask[]): Promise<PutOutcome[]> {
+  /**
+   * Stores all that are let in, in one transaction; an outcome for each. `bulk`: the key that they share; when it came with
+   * another request before, all are refused.
+   */
+  put(tasks: NewTask[], bulk: BulkClaim | null = null): Promise<PutOutcome[]> {
     const bytes = tasks.reduce((sum, { body }) => sum + (body?.length ?? 0), 0);
-    return this.database.write(putTasks, tasks, { weight: { rows: tasks.length, bytes } });
+    return this.database.write(putTasks, { tasks, bulk }, { weight: { rows: tasks.length, bytes } });
   }
 
   cancel(requests: CancelRequest[]): Promise<Outcomes<CancelOutcome>> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { IDEMPOTENCY_TTL_MS } from '../../src/store/procedures/idempotency.js';
-import type { NewTask, PutTask } from '../../src/store/procedures/single-shapes.js';
+import type { NewTask, PutOutcome, PutTask } from '../../src/store/procedures/single-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
 import {
   laneRow,
@@ -34,6 +34,7 @@ export function exerciseStorePuts(store: TestStore): void {
   describe('a put', () => exercisePut(store));
   describe('a put for whom its lane is leased', () => exerciseLeases(store));
   describe('an Idempotency-Key', () => exerciseKeys(store));
+  describe('an Idempotency-Key of many', () => exerciseBulkKeys(store));
   describe('a queue that is full', () => exerciseDepth(store));
 }
 
@@ -255,6 +256,71 @@ function exerciseKeys(store: TestStore): void {
     expect((await store.singles.put([keyed(lane)])).map(refusalOf)).toEqual(['queue_full']);
     await setQueue(store, lane, { maxDepth: null });
     expect(await store.singles.put([keyed(lane, 'other')])).toMatchObject([{ kind: 'put' }]);
+  });
+}
+
+function exerciseBulkKeys(store: TestStore): void {
+  const putBulk = (lane: SeededLane, places = [0, 1, 2], requestHash = 'hash') =>
+    store.singles.put(
+      places.map(() => newTask(lane)),
+      { key: 'bulk', requestHash, places },
+    );
+  const idsIn = (outcomes: readonly PutOutcome[]) => outcomes.map((outcome) => ('id' in outcome ? outcome.id : null));
+
+  it('makes each task once, of calls one after the other and at once', async () => {
+    const lane = await seedLane(store);
+    const first = await putBulk(lane);
+    expect(first.map(({ kind }) => kind)).toEqual(['put', 'put', 'put']);
+    const again = await Promise.all([putBulk(lane), putBulk(lane)]);
+    for (const outcomes of again) {
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['replay', 'replay', 'replay']);
+      expect(idsIn(outcomes)).toEqual(idsIn(first));
+    }
+    const other = await seedLane(store);
+    const atOnce = await Promise.all(range(1, 8).map(() => putBulk(other)));
+    expect(new Set(atOnce.map((outcomes) => idsIn(outcomes).join())).size).toBe(1);
+    expect(await laneRow(store, other)).toMatchObject({ putCount: 3 });
+  });
+
+  it('with another request refuses all of it, also what stands in other places', async () => {
+    const lane = await seedLane(store);
+    await putBulk(lane);
+    const outcomes = await putBulk(lane, [0, 1, 2, 3, 4], 'other');
+    expect(outcomes.map(refusalOf)).toEqual(Array(5).fill('idempotency_key_reused'));
+    expect(await laneRow(store, lane)).toMatchObject({ putCount: 3 });
+  });
+
+  it('tries again what was refused, and keeps the places of those that are left out', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 2 });
+    const first = await putBulk(lane, [1, 2, 5]);
+    expect(first.map(refusalOf)).toEqual([null, null, 'queue_full']);
+    expect((await putBulk(lane, [1, 2, 5])).map(refusalOf)).toEqual([null, null, 'queue_full']);
+    await setQueue(store, lane, { maxDepth: null });
+    const second = await putBulk(lane, [0, 1, 2, 5]);
+    expect(second.map(({ kind }) => kind)).toEqual(['put', 'replay', 'replay', 'put']);
+    expect(idsIn(second).slice(1, 3)).toEqual(idsIn(first).slice(0, 2));
+    expect(idsIn(await putBulk(lane, [0, 1, 2, 5]))).toEqual(idsIn(second));
+  });
+
+  it('is not kept where all is refused, and forgotten after a day', async () => {
+    const lane = await seedLane(store);
+    await setQueue(store, lane, { maxDepth: 0 });
+    await putBulk(lane);
+    await setQueue(store, lane, { maxDepth: null });
+    expect((await putBulk(lane, [0], 'other')).map(({ kind }) => kind)).toEqual(['put']);
+    store.clock.advance(IDEMPOTENCY_TTL_MS);
+    expect((await putBulk(lane)).map(({ kind }) => kind)).toEqual(['put', 'put', 'put']);
+    expect((await putBulk(lane)).map(({ kind }) => kind)).toEqual(['replay', 'replay', 'replay']);
+  });
+
+  it('is no key of a single put, and of one tenant', async () => {
+    const lane = await seedLane(store);
+    await putBulk(lane);
+    const single = newTask(lane, { idempotency: { key: 'bulk', requestHash: 'x' } });
+    expect(await store.singles.put([single])).toMatchObject([{ kind: 'put' }]);
+    const foreign = { ...lane, tenantSeq: await seedTenant(store) };
+    expect((await putBulk(foreign, [0], 'other')).map(({ kind }) => kind)).toEqual(['put']);
   });
 }
 

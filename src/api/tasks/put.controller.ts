@@ -80,8 +80,19 @@ export class PutController {
   @Post('put/bulk')
   @HttpCode(200)
   @ApiOperation({ summary: 'Hand in many tasks', description: 'Each is answered by itself, in its place.' })
+  @ApiHeader({ name: 'X-Millrace-Queue', required: false, description: 'For those that name no `queue`' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'For 24 h the same key and tasks give the same ids, each in its place; those that were refused are tried again. The ' +
+      'same key with other tasks is refused as a whole. Keys of `put` are others',
+  })
   @ApiOkResponse({ type: BulkResultsDto })
-  @TaskErrors({ 400: "Invalid 'tasks': expected 1 to 1000 tasks, but got 0 instead." })
+  @TaskErrors({
+    400: "Invalid 'tasks': expected 1 to 1000 tasks, but got 0 instead.",
+    422: "The Idempotency-Key 'k' was used with another request. Use a new key for a new request.",
+  })
   async putMany(
     @CurrentCaller() caller: Caller,
     @Body() { tasks }: BulkPutDto,
@@ -93,15 +104,11 @@ export class PutController {
     const read = tasks.map((task, index) =>
       isObject(task) ? this.readItem(items[index]!, origin) : wrongType(`tasks.${index}`, 'an object', task),
     );
-    const receipts = await this.intake.putMany(
-      read.filter((item): item is PutRequest => !(item instanceof MillraceError)),
-    );
-    let next = 0;
+    const receipts = await this.intake.putMany(read, idempotencyKeyOf(headers));
     return {
-      results: read.map((item) => {
-        const receipt = item instanceof MillraceError ? item : receipts[(next += 1) - 1]!;
-        return receipt instanceof MillraceError ? refused(receipt) : { task_id: receipt.id };
-      }),
+      results: receipts.map((receipt) =>
+        receipt instanceof MillraceError ? refused(receipt) : { task_id: receipt.id },
+      ),
     };
   }
 

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
+import type { BulkClaim } from '../../store/procedures/bulk-keys.js';
 import type { NewTask, PutOutcome } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import type { Lane } from '../queues/queues.service.js';
@@ -44,18 +45,31 @@ export class TaskIntake {
     return receiptOf(outcome!);
   }
 
-  /** Stores many in one transaction; each is answered by itself, in its place. */
-  async putMany(requests: readonly PutRequest[]): Promise<(PutReceipt | MillraceError)[]> {
-    const made = await Promise.all(requests.map((request) => this.toTask(request, newId('task')).catch(asRefusal)));
+  /**
+   * Stores many of one tenant in one transaction; each is answered by itself, in its place, and those that are refused already
+   * with their refusal. `key`: the Idempotency-Key of all of them together. Refuses with `idempotency_key_reused`.
+   */
+  async putMany(
+    requests: readonly (PutRequest | MillraceError)[],
+    key: string | null = null,
+  ): Promise<(PutReceipt | MillraceError)[]> {
+    const made = await Promise.all(
+      requests.map(async (request) =>
+        request instanceof MillraceError ? request : this.toTask(request, newId('task')).catch(asRefusal),
+      ),
+    );
     const tasks = made.flatMap((each) => (each instanceof MillraceError ? [] : [each.task]));
     for (const task of tasks) if (isNext(task)) this.earlyStarts.passBy(task.laneSeq);
-    const outcomes = await this.store.put(tasks);
+    const outcomes = tasks.length === 0 ? [] : await this.store.put(tasks, bulkClaimOf(requests, made, key));
     this.announce(tasks, outcomes);
     let next = 0;
     return made.map((task) => {
       if (task instanceof MillraceError) return task;
       const outcome = outcomes[(next += 1) - 1]!;
-      return outcome.kind === 'refused' ? MillraceError.fromPlain(outcome.error) : receiptOf(outcome);
+      if (outcome.kind !== 'refused') return receiptOf(outcome);
+      const refusal = MillraceError.fromPlain(outcome.error);
+      if (refusal.code === 'idempotency_key_reused') throw refusal; // then it is that of all of them
+      return refusal;
     });
   }
 
@@ -115,6 +129,18 @@ function asRefusal(error: unknown): MillraceError {
   throw error;
 }
 
+/** `made`: what became of each request so far. One that was refused from the first says nothing but why. */
+function bulkClaimOf(
+  requests: readonly (PutRequest | MillraceError)[],
+  made: readonly unknown[],
+  key: string | null,
+): BulkClaim | null {
+  if (key === null) return null;
+  const meanings = requests.map((request) => (request instanceof MillraceError ? request.message : hashOf(request)));
+  const places = [...made.keys()].filter((place) => !(made[place] instanceof MillraceError));
+  return { key, places, requestHash: sha256(JSON.stringify(meanings)) };
+}
+
 /** Of all that says what is to be done; not of who says it when. */
 function hashOf({ queueName, level, mode, type, endpoint, model, body, ttlMs, ...rest }: PutRequest): string {
   const { delayMs, notBefore, traceId, callbackUrl } = rest;
@@ -132,5 +158,9 @@ function hashOf({ queueName, level, mode, type, endpoint, model, body, ttlMs, ..
     traceId,
     callbackUrl,
   ];
-  return createHash('sha256').update(JSON.stringify(meaning)).digest('hex');
+  return sha256(JSON.stringify(meaning));
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,12 +1,34 @@
 import { MillraceError } from '../../kernel/errors.js';
 import { IdempotencyKeyRow } from '../entities/idempotency-key.entity.js';
 import type { Tx } from '../procedure.js';
+import { statement } from '../statement.js';
 
 /** An `Idempotency-Key` header and a hash of the request it came with. */
 export interface IdempotencyClaim {
   key: string;
   requestHash: string;
 }
+
+type KeyParams = { tenantSeq: number; scope: string; key: string; now: number };
+
+export const FIND_KEY = statement<
+  KeyParams,
+  {
+    requestHash: string;
+    subjectId: string;
+    /** Whether there is a task of that id: 1 or 0. */
+    isThere: number;
+  }
+>('idempotency-find');
+export const REMEMBER_KEY = statement<
+  KeyParams & {
+    requestHash: string;
+    subjectId: string;
+    /** The task that the key stood for so far, if it is forgotten. */
+    forgottenId: string | null;
+    expiresAt: number;
+  }
+>('idempotency-remember');
 
 /** How long a key is remembered; that of a single task no longer than the task. */
 export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;

@@ -4,7 +4,8 @@ import { MillraceError, type PlainError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { procedureOfMany, type Read, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
-import { IDEMPOTENCY_TTL_MS, keyReused, type IdempotencyClaim } from './idempotency.js';
+import { BulkKey, type BulkClaim } from './bulk-keys.js';
+import { FIND_KEY, IDEMPOTENCY_TTL_MS, keyReused, REMEMBER_KEY, type IdempotencyClaim } from './idempotency.js';
 import { LaneCounts } from './lane-counts.js';
 import type { NewTask, PutOutcome, PutTask } from './single-shapes.js';
 import { leaseSlices, readOfLane } from './task.procedures.js';
@@ -31,30 +32,16 @@ const INTAKE = statement<{ laneSeq: number }, { queueSeq: number; queueName: str
   'lane-intake',
 );
 const DEPTH = statement<{ queueSeq: number }, { depth: number }>('queue-depth');
-const FIND_KEY = statement<
-  { tenantSeq: number; scope: string; key: string; now: number },
-  {
-    requestHash: string;
-    subjectId: string;
-    /** Whether the task is stored: 1 or 0. */
-    isThere: number;
-  }
->('idempotency-find');
-const REMEMBER_KEY = statement<{
-  tenantSeq: number;
-  scope: string;
-  key: string;
-  requestHash: string;
-  subjectId: string;
-  /** The task that the key stood for so far, if it is forgotten. */
-  forgottenId: string | null;
-  now: number;
-  expiresAt: number;
-}>('idempotency-remember');
 
 export const TASK_KEY_SCOPE = 'tasks';
 /** Said to whom a full queue turns away: nobody knows when it drains, so not at once and not much later. */
 const FULL_RETRY_MS = 1000;
+
+/** Tasks that are put together; `bulk`: the key that they, of which there are some, share; else each may have its own. */
+export interface PutCall {
+  tasks: NewTask[];
+  bulk: BulkClaim | null;
+}
 
 /**
  * An outcome for each task of each call. A refused one leaves nothing behind, nor its key. Who asks for a lease with it is
@@ -62,17 +49,13 @@ const FULL_RETRY_MS = 1000;
  */
 export const putTasks = procedureOfMany(
   'task-put',
-  async (tx, calls: readonly (readonly NewTask[])[]) => {
+  async (tx, calls: readonly PutCall[]) => {
     const intake = new Intake(tx);
     const accepted: NewTask[] = [];
     const outcomes: PutOutcome[][] = [];
-    for (const tasks of calls) {
-      const ofCall: PutOutcome[] = [];
-      for (const task of tasks) {
-        const outcome = await intake.admit(task);
-        if (outcome.kind === 'put') accepted.push(task);
-        ofCall.push(outcome);
-      }
+    for (const { tasks, bulk } of calls) {
+      const ofCall = await (bulk === null ? intake.admitAll(tasks) : intake.admitOnce(tasks, bulk));
+      accepted.push(...tasks.filter((_, index) => ofCall[index]!.kind === 'put'));
       outcomes.push(ofCall);
     }
     await insert(tx, accepted);
@@ -83,14 +66,16 @@ export const putTasks = procedureOfMany(
     lanesOf: (_tx, calls) => lanesOfPuts(calls),
     readsFirst: (calls) => [
       ...lanesOfPuts(calls).map((laneSeq): Read => ({ statement: INTAKE, params: { laneSeq } })),
-      ...calls.flat().flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
+      ...calls
+        .flatMap(({ tasks }) => tasks)
+        .flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
     ],
   },
 );
 
 /** Each once. */
-function lanesOfPuts(calls: readonly (readonly NewTask[])[]): number[] {
-  return [...new Set(calls.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)))];
+function lanesOfPuts(calls: readonly PutCall[]): number[] {
+  return [...new Set(calls.flatMap(({ tasks }) => tasks.map(({ laneSeq }) => laneSeq)))];
 }
 
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {
@@ -167,7 +152,26 @@ class Intake {
 
   constructor(private readonly tx: Tx) {}
 
-  async admit(task: NewTask): Promise<PutOutcome> {
+  async admitAll(tasks: readonly NewTask[]): Promise<PutOutcome[]> {
+    const outcomes: PutOutcome[] = [];
+    for (const task of tasks) outcomes.push(await this.admit(task));
+    return outcomes;
+  }
+
+  /** As `admitAll`, but for those that an earlier call with this key has stored. */
+  async admitOnce(tasks: readonly NewTask[], claim: BulkClaim): Promise<PutOutcome[]> {
+    const bulk = await BulkKey.of(this.tx, tasks[0]!.tenantSeq, claim);
+    if (bulk instanceof MillraceError) return tasks.map(() => ({ kind: 'refused', error: bulk.toPlain() }));
+    const outcomes: PutOutcome[] = [];
+    for (const [index, task] of tasks.entries()) {
+      const id = bulk.madeBefore(index);
+      outcomes.push(id === null ? await this.admit(task) : { kind: 'replay', id });
+    }
+    await bulk.remember(outcomes.map((outcome) => (outcome.kind === 'refused' ? null : outcome.id)));
+    return outcomes;
+  }
+
+  private async admit(task: NewTask): Promise<PutOutcome> {
     const known = await this.knownBy(task);
     const isForgotten = known !== null && known.isThere === 0 && !this.keyed.has(known.subjectId);
     if (known && !isForgotten) return replayOf(known, task.idempotency!);
