@@ -11,7 +11,7 @@ import {
   makeMariadbData,
   MariadbServer as PrivateServer,
 } from '../../../src/cli/demo/services/mariadb-server.js';
-import { makeTemporaryFolder } from '../temporary-folder.js';
+import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.js';
 import { reportDeath } from './report-death.js';
 
 /** An empty data folder that later starts copy: to make one takes seconds, to copy it does not. */
@@ -31,12 +31,15 @@ export interface MariadbServer {
   restart: () => Promise<void>;
 }
 
-/** Throws one line that says what to install when there is no MariaDB on this machine. */
-export async function startMariadb(): Promise<MariadbServer> {
-  const given = process.env['MILLRACE_TEST_MYSQL_URL'];
-  if (given) return serverAt(given);
+/**
+ * In an empty folder of its own unless one is given. Throws one line that says what to install when there is no MariaDB on this
+ * machine.
+ */
+export async function startMariadb(given?: TemporaryFolder): Promise<MariadbServer> {
+  const url = process.env['MILLRACE_TEST_MYSQL_URL'];
+  if (url) return serverAt(url);
   if (!existsSync(TEMPLATE)) await makeMariadbData(TEMPLATE);
-  const folder = await makeTemporaryFolder();
+  const folder = given ?? (await makeTemporaryFolder());
   await cp(TEMPLATE, dataIn(folder.path), { recursive: true });
   const options = { folder: folder.path, password: 'secret', onDeath: reportDeath };
   const server = await PrivateServer.start(options, new AbortController().signal);
