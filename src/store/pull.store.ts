@@ -23,7 +23,7 @@ import type {
   TakeRequest,
 } from './procedures/single-shapes.js';
 import { takeTasks } from './procedures/take.procedures.js';
-import { ASKED_MS, askedIn } from './procedures/workers.js';
+import { ASKED_MS, askedIn, FIND_WORKER, isNews } from './procedures/workers.js';
 import type { StoredTask } from './single-task.store.js';
 import { statement } from './statement.js';
 
@@ -86,13 +86,35 @@ const MAX_WORKERS = 500;
 
 @Injectable()
 export class PullStore {
+  /** Lanes of which the last take from this process got nothing. */
+  private readonly emptyLanes = new Set<number>();
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 
-  take(request: TakeRequest): Promise<TakenLease[]> {
-    return this.database.write(takeTasks, request, { weight: { rows: request.size, bytes: 0 } });
+  /** A write, but for who asks again and again for nothing. */
+  async take(request: TakeRequest): Promise<TakenLease[]> {
+    const { laneSeqs, size } = request;
+    // Only where there was nothing before: a look costs those who do get something more than it spares.
+    const isLikelyIdle = laneSeqs.every((laneSeq) => this.emptyLanes.has(laneSeq));
+    if (isLikelyIdle && (await this.isIdle(request))) return [];
+    const leases = await this.database.write(takeTasks, request, { weight: { rows: size, bytes: 0 } });
+    for (const laneSeq of laneSeqs) {
+      if (leases.length === 0) this.emptyLanes.add(laneSeq);
+      else this.emptyLanes.delete(laneSeq);
+    }
+    return leases;
+  }
+
+  /** Whether nothing waits there, and there is no news of the worker to be noted. */
+  private async isIdle({ laneSeqs, worker }: TakeRequest): Promise<boolean> {
+    if ((await this.lanesWithReady(laneSeqs)).length > 0) return false;
+    if (worker === null) return true;
+    const { tenantSeq, name } = worker;
+    const [known] = await this.database.all(FIND_WORKER, { tenantSeq, name });
+    return known !== undefined && !isNews(known, laneSeqs, this.clock.now());
   }
 
   /** Those of them that are still leased, in their order. At most 500 at a time. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CommitMarkRow } from '../../src/store/entities/commit-mark.entity.js';
 import { WorkerRow } from '../../src/store/entities/worker.entity.js';
 import type { TestStore } from '../support/store-factory.js';
 import { laneRow, lease, range, seedBatch, seedLane, setPaused, WINDOW_MS } from '../support/store-seeds.js';
@@ -76,6 +77,20 @@ function exerciseTake(store: TestStore): void {
       expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [-lane.laneSeq, other.laneSeq]]]);
       await take(store, [other], { worker });
       expect(await asked(lane.tenantSeq)).toEqual([['gpu-1', [other.laneSeq]]]);
+    });
+
+    it('writes nothing while there is no news of him, and sees at once what comes in', async () => {
+      const lane = await seedLane(store);
+      const worker = { tenantSeq: lane.tenantSeq, name: 'gpu-1', capacity: 4 };
+      const commits = async () => (await store.byHand.sum(CommitMarkRow, 'mark')) ?? 0;
+      for (const who of [worker, null]) {
+        await take(store, [lane], { worker: who });
+        const before = await commits();
+        for (const _ of range(1, 5)) expect(await take(store, [lane], { worker: who })).toEqual([]);
+        expect(await commits()).toBe(before);
+        await put(store, lane);
+        expect(await take(store, [lane], { worker: who })).toHaveLength(1);
+      }
     });
 
     it('is written once in a while, however often he asks', async () => {

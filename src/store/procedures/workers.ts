@@ -16,7 +16,7 @@ const SEEN = statement<{
   lanes: string;
   now: number;
 }>('worker-seen');
-const FIND = statement<{ tenantSeq: number; name: string }, KnownWorker>('worker-find');
+export const FIND_WORKER = statement<{ tenantSeq: number; name: string }, KnownWorker>('worker-find');
 
 /** One who is here all the time, and mostly for nothing, is noted this often: who polls must not make the store write each time. */
 export const NOTE_EVERY_MS = 5_000;
@@ -47,20 +47,28 @@ export async function seqOfWorkers(tx: Tx, sightings: readonly Sighting[]): Prom
 
 /** What `seqOfWorkers` begins with. */
 export function readsOfWorkers(sightings: readonly Sighting[]): Read[] {
-  return sightings.flatMap(({ worker }) => (worker === null ? [] : [{ statement: FIND, params: nameOf(worker) }]));
+  return sightings.flatMap(({ worker }) =>
+    worker === null ? [] : [{ statement: FIND_WORKER, params: nameOf(worker) }],
+  );
 }
 
 async function seqOf(tx: Tx, note: WorkerNote, laneSeqs: ReadonlySet<number>): Promise<number> {
-  const [known] = await tx.all(FIND, nameOf(note));
+  const [known] = await tx.all(FIND_WORKER, nameOf(note));
+  if (known && !isNews(known, [...laneSeqs], tx.now)) return known.seq;
   const askedAt = askedIn(known?.lanes ?? null);
-  // Also what is noted of a time to come: the clock was set back.
-  const isDue = (at: number | undefined) => at === undefined || at <= tx.now - NOTE_EVERY_MS || at > tx.now;
-  if (known && !isDue(known.lastSeenAt) && ![...laneSeqs].some((laneSeq) => isDue(askedAt[laneSeq]))) return known.seq;
   // One who only says that he is alive may still want what he wanted.
   const kept = Object.entries(askedAt).filter(([, at]) => laneSeqs.size === 0 || at > tx.now - ASKED_MS);
   const lanes = { ...Object.fromEntries(kept), ...Object.fromEntries([...laneSeqs].map((seq) => [seq, tx.now])) };
   await tx.later(SEEN, [{ ...nameOf(note), capacity: note.capacity, lanes: JSON.stringify(lanes), now: tx.now }]);
-  return known?.seq ?? (await tx.all(FIND, nameOf(note)))[0]!.seq;
+  return known?.seq ?? (await tx.all(FIND_WORKER, nameOf(note)))[0]!.seq;
+}
+
+/** Whether it is time to note again that this worker is here, or that he asks for these lanes. */
+export function isNews({ lastSeenAt, lanes }: KnownWorker, laneSeqs: readonly number[], now: number): boolean {
+  const askedAt = askedIn(lanes);
+  // Also what is noted of a time to come: the clock was set back.
+  const isDue = (at: number | undefined) => at === undefined || at <= now - NOTE_EVERY_MS || at > now;
+  return isDue(lastSeenAt) || laneSeqs.some((laneSeq) => isDue(askedAt[laneSeq]));
 }
 
 /** `lanes`: as a row has them. */
