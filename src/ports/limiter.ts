@@ -37,7 +37,7 @@ export abstract class Limiter {
   abstract callRoll(own: number, others: readonly number[]): Promise<number[]>;
   /**
    * Says on behalf of a process that does not what it holds, as the store knows. Holds good for a few seconds, or until that
-   * process speaks for itself.
+   * process speaks for itself. 0: it holds nothing any more.
    */
   abstract answerFor(other: number, key: string, held: number): void;
   /** Emits a key when permits of it may be had again, after somebody got fewer than asked for or a pause ended. Lossy. */

@@ -210,11 +210,13 @@ export class RedisLimiter extends Limiter {
 
   private sayAll(): void {
     if (!this.options.link.isReady) return;
-    if (this.isOnRoll) void this.roll([]);
     const now = this.options.clock.now();
+    const said: Promise<boolean>[] = [];
     for (const account of this.accounts.values()) {
-      if (account.held > 0 || account.isAwaited || account.pausedUntil > now) void account.announce();
+      if (account.held > 0 || account.isAwaited || account.pausedUntil > now) said.push(account.announce());
     }
+    // Only then: whoever is on the roll is not answered for any more.
+    if (this.isOnRoll) void Promise.all(said).then(() => this.roll([]));
   }
 
   /** `<ms> <key>`: from any process of this deployment. */

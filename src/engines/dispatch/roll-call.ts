@@ -19,11 +19,19 @@ import { DispatchTelemetry } from './dispatch-telemetry.js';
 /** Several times in the two seconds in which permits are counted anew. */
 const INTERVAL_MS = 500;
 
+/** The permits of one engine for one upstream. */
+interface Answer {
+  ownerSeq: number;
+  key: string;
+  held: number;
+}
+
 @Injectable()
 export class RollCall implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loop: ServiceLoop;
   /** As of the last look. */
   private others: number[] = [];
+  private answers = new Map<string, Answer>();
 
   constructor(
     private readonly ports: DispatchPorts,
@@ -55,20 +63,24 @@ export class RollCall implements OnApplicationBootstrap, BeforeApplicationShutdo
     const { limiter, instance } = this.ports;
     const silent = await limiter.callRoll(instance.seq, this.others);
     this.others = await this.instances.runners(instance.seq);
-    if (silent.length === 0) return;
-    await this.answerFor(silent);
-    await callReady(this.queues, this.tasks);
+    const answers = silent.length === 0 ? new Map<string, Answer>() : await this.answersFor(silent);
+    for (const [place, { ownerSeq, key }] of this.answers) {
+      if (!answers.has(place)) limiter.answerFor(ownerSeq, key, 0);
+    }
+    for (const { ownerSeq, key, held } of answers.values()) limiter.answerFor(ownerSeq, key, held);
+    this.answers = answers;
+    if (silent.length > 0) await callReady(this.queues, this.tasks);
   }
 
-  private async answerFor(silent: readonly number[]): Promise<void> {
-    const held = new Map<string, { ownerSeq: number; key: string; count: number }>();
+  private async answersFor(silent: readonly number[]): Promise<Map<string, Answer>> {
+    const answers = new Map<string, Answer>();
     for (const { ownerSeq, laneSeq, leased } of await this.tasks.ownedLeases(silent)) {
       const upstream = this.queues.laneBySeq(laneSeq)?.upstream;
       if (!upstream) continue;
       const key = permitKeyOf(upstream);
       const place = `${ownerSeq} ${key}`;
-      held.set(place, { ownerSeq, key, count: (held.get(place)?.count ?? 0) + leased });
+      answers.set(place, { ownerSeq, key, held: (answers.get(place)?.held ?? 0) + leased });
     }
-    for (const { ownerSeq, key, count } of held.values()) this.ports.limiter.answerFor(ownerSeq, key, count);
+    return answers;
   }
 }
