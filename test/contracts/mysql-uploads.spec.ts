@@ -104,4 +104,17 @@ describe('an upload', () => {
     expect(error).toMatchObject({ code: 'store_unavailable', status: 503 });
     expect([await storedFiles(), await blobs.stat(key)]).toEqual([[], null]);
   });
+
+  it('does not wait again for an answer that did not come when one before had waited for it long enough', async () => {
+    const { error } = await uploadStruck(() => wire.silenceAfter('COMMIT', { isHeard: true }));
+    expect(error).toMatchObject(UNKNOWN);
+    wire.refuse();
+    const before = wire.counters.refused;
+    for (const name of ['b', 'c', 'd', 'e']) {
+      const put = new AccessStore(database).ensureTenant(`ten_${name}`, name);
+      await expect(put).rejects.toMatchObject({ code: 'store_unavailable' });
+    }
+    // Three tries each; asking for as long again would take five connections more in each of them.
+    expect(wire.counters.refused - before).toBeLessThan(20);
+  });
 });

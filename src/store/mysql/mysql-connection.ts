@@ -47,7 +47,8 @@ export class MysqlConnection implements GroupConnection {
   private open: OpenTransaction | null = null;
   private writer = newId('writer');
   private namedAt = performance.now();
-  private isUnsettled = false;
+  /** Until when the fate of a commit that was cut off is asked for again and again, ms of performance.now. */
+  private settleUntil = 0;
 
   /**
    * `clock`: whose time transactions go by; a ServerClock is set right at each begin. `turn`: the name of the row that all
@@ -91,7 +92,7 @@ export class MysqlConnection implements GroupConnection {
       // The transaction is still ours to roll back when it came to no commit.
       if (!sender.hasSent(COMMIT) || isOfNoCommit(error)) throw error;
       // Cut off, the transaction ends one way or the other; until it has, its mark is locked.
-      this.isUnsettled = true;
+      this.settleUntil = performance.now() + this.settleMs;
       this.drop(runner);
       throw error;
     }
@@ -113,14 +114,14 @@ export class MysqlConnection implements GroupConnection {
 
   async committedMark(): Promise<number> {
     if (this.open) return -1; // the transaction was not committed, and not even cut off
-    const deadline = performance.now() + (this.isUnsettled ? this.settleMs : 0);
     for (;;) {
       try {
         const mark = await this.readMark();
-        this.isUnsettled = false;
+        this.settleUntil = 0;
         return mark;
       } catch (error) {
-        if (performance.now() >= deadline) throw error;
+        // Its callers were told then that nobody knows; those who come later are refused as soon as nobody answers.
+        if (performance.now() >= this.settleUntil) throw error;
         await sleep(SETTLE_PAUSE_MS);
       }
     }
