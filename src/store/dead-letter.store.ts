@@ -23,7 +23,10 @@ export class DeadLetterStore {
     return this.database.write(redriveTasks, request, { weight: { rows: request.ids.length, bytes: 0 } });
   }
 
-  /** At most 500 ids; true for each that is gone now. */
+  /**
+   * At most 500 ids; true for each that is gone now. Of tasks with many attempts or events it takes the first ones, one at
+   * least, and tells of no others.
+   */
   drop(request: DeadLetterRequest): Promise<boolean[]> {
     return this.database.write(dropTasks, request, { weight: { rows: request.ids.length, bytes: 0 } });
   }

@@ -14,6 +14,7 @@ import { startMariadb, type MariadbServer } from '../support/services/mariadb.js
 
 /** Each statement, and the indexes by which it must read the table `task`, or the table after the colon. */
 const PLANS: Readonly<Record<string, readonly string[]>> = {
+  'attempt-delete': ['ix_attempt_task:attempt'],
   'batch-line-seqs': ['ux_task_line'],
   'batch-live-lines': ['ux_task_line'],
   'batch-ready-lanes': ['ux_task_line'],
@@ -25,6 +26,10 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'idempotency-find': ['ux_task_id'],
   'lane-has-ready': ['ix_task_ready'],
   'lane-head': ['ix_task_ready'],
+  'task-alias-delete': ['ix_task_alias_task:task_alias'],
+  'task-body-delete': ['PRIMARY:task_body'],
+  'task-delete': ['PRIMARY'],
+  'task-events-delete': ['PRIMARY:task_event'],
   'task-expired': ['ix_task_expiry'],
   'task-find': ['ux_task_id'],
   'task-find-lines': ['ux_task_line'],
@@ -44,6 +49,8 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'task-owned-leases': ['ix_task_lease', 'ix_task_expiry', 'ix_task_scheduled'],
   'task-page': ['ix_task_single'],
   'task-promote': ['ix_task_scheduled'],
+  'task-record-counts': ['ix_attempt_task:attempt'],
+  'task-result-delete': ['PRIMARY:task_result'],
   'task-return': ['PRIMARY'],
   'task-stop': ['PRIMARY'],
   'task-take': ['PRIMARY'],

@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AttemptRow } from '../../src/store/entities/attempt.entity.js';
 import { AuditEntryRow } from '../../src/store/entities/audit-entry.entity.js';
 import { CallbackRow } from '../../src/store/entities/callback.entity.js';
-import { TaskBodyRow } from '../../src/store/entities/task-body.entity.js';
 import { TaskResultRow } from '../../src/store/entities/task-result.entity.js';
-import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { SWEEP_ROWS } from '../../src/store/procedures/task.procedures.js';
 import type { TestStore } from '../support/store-factory.js';
 import { laneRow, lease, range, seedBatch, seedLane, seedTenant, type SeededLane } from '../support/store-seeds.js';
@@ -18,18 +16,15 @@ import {
   put,
   putApart,
   rowOf,
-  setQueue,
   stateOf,
   take,
-  TTL_MS,
 } from '../support/task-seeds.js';
 
-/** How tasks end from outside, and how failed ones begin again. */
+/** How tasks end from outside. */
 export function exerciseStoreStops(store: TestStore): void {
   describe('a cancel', () => exerciseCancel(store));
   describe('an expiry', () => exerciseExpiry(store));
   describe('a clearing', () => exerciseClearing(store));
-  describe('a dead letter', () => exerciseDeadLetters(store));
   describe('reading', () => exerciseReads(store));
 }
 
@@ -196,98 +191,6 @@ function exerciseClearing(store: TestStore): void {
     await store.batches.cancel(lane.tenantSeq, batch.id);
     expect(await clear(lane)).toBe(0);
     expect(await store.pull.unclearedLanes()).toEqual([]);
-  });
-}
-
-function exerciseDeadLetters(store: TestStore): void {
-  /** Tasks of a lane that have failed. */
-  async function fail(lane: SeededLane, count: number): Promise<string[]> {
-    const ids = await putApart(store, Array(count).fill(lane));
-    const held = await take(store, [lane], { size: count });
-    await store.pull.fail(held.map((task) => failureOf(task, lane, { isFinal: true })));
-    return ids;
-  }
-  const request = ({ tenantSeq }: SeededLane, ids: string[]) => ({ ids, tenantSeq, by: 'key_7' });
-  const redrive = (lane: SeededLane, ids: string[]) =>
-    store.deadLetters.redrive({ ...request(lane, ids), ttlMs: TTL_MS });
-
-  it('is listed in order, page by page', async () => {
-    const lane = await seedLane(store);
-    const ids = await fail(lane, 5);
-    await put(store, lane);
-    const first = await store.deadLetters.page(lane.queueSeq, null, 3);
-    const second = await store.deadLetters.page(lane.queueSeq, first.at(-1)!.seq, 3);
-    expect([...first, ...second].map(({ id }) => id)).toEqual(ids);
-  });
-
-  it('that is redriven is new, in its old place', async () => {
-    const lane = await seedLane(store);
-    const [id] = await fail(lane, 1);
-    const { seq } = await rowOf(store, id!);
-    const younger = await put(store, lane);
-    store.clock.advance(2 * TTL_MS);
-    const { outcomes, aftermath } = await redrive(lane, [id!]);
-    expect([outcomes, aftermath.readyLaneSeqs]).toEqual([['redriven'], [lane.laneSeq]]);
-    expect(await rowOf(store, id!)).toMatchObject({
-      seq,
-      state: 1,
-      tries: 0,
-      endedAt: null,
-      expiresAt: store.clock.now() + TTL_MS,
-    });
-    expect(await store.reader.countBy(TaskResultRow, { taskSeq: seq })).toBe(0);
-    expect(await store.reader.countBy(AttemptRow, { taskSeq: seq })).toBe(1);
-    await store.pull.expire();
-    expect(await stateOf(store, younger)).toBe('expired');
-    const [task] = await take(store, [lane]);
-    expect(task).toMatchObject({ id, epoch: 2 });
-    expect((await store.pull.complete([completionOf(task!, lane)])).outcomes).toEqual(['done']);
-    expect(await laneRow(store, lane)).toMatchObject({
-      putCount: 3,
-      failedCount: 1,
-      completedCount: 1,
-      expiredCount: 1,
-    });
-  });
-
-  it('is redriven once, by its queue’s owner, and only where it can run', async () => {
-    const lane = await seedLane(store);
-    const [id, cleared] = await fail(lane, 2);
-    const live = await put(store, lane);
-    const stranger = { ...lane, tenantSeq: await seedTenant(store) };
-    expect((await redrive(stranger, [id!])).outcomes).toEqual(['unknown']);
-    expect((await redrive(lane, [id!, id!, live, 'task_x'])).outcomes).toEqual([
-      'redriven',
-      'not_failed',
-      'not_failed',
-      'unknown',
-    ]);
-    await store.pull.clear(lane.laneSeq, 'key_7');
-    expect((await redrive(lane, [cleared!])).outcomes).toEqual(['cleared']);
-    expect(await store.reader.countBy(AuditEntryRow, { action: 'task.redrive' })).toBe(1);
-  });
-
-  it('that is dropped is gone with all that belongs to it', async () => {
-    const lane = await seedLane(store);
-    const [id, other] = await fail(lane, 2);
-    const { seq } = await rowOf(store, id!);
-    expect(await store.deadLetters.drop(request(lane, [id!, 'task_x']))).toEqual([true, false]);
-    for (const entity of [TaskBodyRow, TaskResultRow, AttemptRow]) {
-      expect(await store.reader.countBy(entity, { taskSeq: seq })).toBe(0);
-    }
-    expect((await store.reader.find(TaskRow)).map((row) => row.id)).toEqual([other]);
-    expect(await store.reader.findBy(AuditEntryRow, { action: 'task.drop' })).toMatchObject([{ subject: id }]);
-  });
-
-  it('does not make a queue look full', async () => {
-    const lane = await seedLane(store);
-    await setQueue(store, lane, { maxDepth: 1 });
-    await put(store, lane);
-    const [task] = await take(store, [lane]);
-    await store.pull.fail([failureOf(task!, lane, { isFinal: true })]);
-    expect(await store.singles.put([newTask(lane)])).toMatchObject([{ kind: 'put' }]);
-    await redrive(lane, [task!.id]);
-    expect(await store.singles.put([newTask(lane)])).toMatchObject([{ kind: 'refused' }]);
   });
 }
 

@@ -4,6 +4,7 @@ import type { TestStore } from '../support/store-factory.js';
 import { exerciseStoreBatchEnds } from './store-batch-end.contract.js';
 import { exerciseStoreBatchStarts } from './store-batch-start.contract.js';
 import { exerciseStoreCallbacks } from './store-callbacks.contract.js';
+import { exerciseStoreDeadLetters } from './store-dead-letter.contract.js';
 import { exerciseStoreFiles } from './store-files.contract.js';
 import { exerciseStoreHolders } from './store-holder.contract.js';
 import { exerciseStoreFinishes } from './store-finish.contract.js';
@@ -34,6 +35,7 @@ export function exerciseStore(store: TestStore): void {
   describe('single tasks: holders', () => exerciseStoreHolders(store));
   describe('single tasks: lease ends', () => exerciseStoreLeaseEnds(store));
   describe('single tasks: stops', () => exerciseStoreStops(store));
+  describe('single tasks: dead letters', () => exerciseStoreDeadLetters(store));
   describe('single tasks: a model', () => exerciseStoreTaskModel(store));
   describe('batches: starts', () => exerciseStoreBatchStarts(store));
   describe('batches: ends', () => exerciseStoreBatchEnds(store));

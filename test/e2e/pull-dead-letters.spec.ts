@@ -1,6 +1,6 @@
 /** Tasks that have failed for good, in the hands of their queue's owner. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConsoleClient } from '../support/console.js';
+import { ConsoleClient, type Json } from '../support/console.js';
 import { idsOf, PullWorker } from '../support/pull-worker.js';
 import { TestServer } from '../support/server.js';
 
@@ -112,6 +112,28 @@ describe('dead letters', () => {
     expect((await worker.task(alive)).state).toBe('ready');
   });
 
+  it('are forgotten many at once: some, or all of a queue, which can be deleted then', async () => {
+    const { queue, ids } = await deadLetters(6);
+    const other = await deadLetters(1);
+    const operator = new ConsoleClient(server);
+    const [status, , , message] = await operator.refused('DELETE', `queues/${queue}`);
+    expect(status).toBe(409);
+    expect(message).toContain(
+      'still holds 6 dead letters. Send them back (POST /v1/queue/dead/redrive) or delete them',
+    );
+    const some = { task_ids: [ids[0], ids[1], 'task_of_nobody'] };
+    expect(await worker.post('dead/drop', some)).toEqual({ dropped: 2 });
+    expect(await worker.post('dead/drop', { queue })).toEqual({ dropped: 4 });
+    expect(await worker.post('dead/drop', { queue })).toEqual({ dropped: 0 });
+    for (const id of ids) expect((await worker.ask('GET', id)).status).toBe(404);
+    const acts = (await operator.get('audit?limit=100')).data.filter(({ subject }: Json) => ids.includes(subject));
+    expect(acts.map(({ action, subject }: Json) => [action, subject])).toEqual(
+      ids.toReversed().map((id) => ['task.drop', id]),
+    );
+    await operator.delete(`queues/${queue}`);
+    expect(idsOf((await worker.get(`dead?queue=${other.queue}`)).data)).toEqual(other.ids);
+  });
+
   it('are not there for others', async () => {
     const { queue, ids } = await deadLetters(1);
     const { token: key } = await new ConsoleClient(server).post('keys', {
@@ -124,6 +146,11 @@ describe('dead letters', () => {
     expect((await stranger.refused('POST', `${ids[0]}/redrive`))[0]).toBe(404);
     expect((await stranger.refused('DELETE', ids[0]!))[0]).toBe(404);
     expect(await stranger.post('dead/redrive', { task_ids: ids })).toEqual({ redriven: 0 });
+    expect(await stranger.post('dead/drop', { task_ids: ids })).toEqual({ dropped: 0 });
+    expect(await stranger.refused('POST', 'dead/drop', { queue })).toEqual([
+      400,
+      `You have no queue named '${queue}'.`,
+    ]);
     expect(idsOf((await worker.get(`dead?queue=${queue}`)).data)).toEqual(ids);
   });
 });

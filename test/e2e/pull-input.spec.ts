@@ -175,6 +175,13 @@ describe('other reports', () => {
     ['dead/redrive', { queue: 'nobody' }, "You have no queue named 'nobody'."],
     ['dead/redrive', { task_ids: 't' }, "Invalid type for 'task_ids': expected an array"],
     ['dead/redrive', { task_ids: [1] }, "Invalid type for 'task_ids.0'"],
+    ['dead/drop', {}, "Send either 'queue' or 'task_ids'."],
+    ['dead/drop', { queue: 'q', task_ids: ['t'] }, "Send either 'queue' or 'task_ids'."],
+    ['dead/drop', { queue: 'nobody' }, "You have no queue named 'nobody'."],
+    ['dead/drop', { queue: 1 }, "Invalid type for 'queue'"],
+    ['dead/drop', { task_ids: 't' }, "Invalid type for 'task_ids': expected an array"],
+    ['dead/drop', { task_ids: [1] }, "Invalid type for 'task_ids.0'"],
+    ['dead/drop', { task_ids: ['t', 't'] }, "Invalid 'task_ids.1': 't' is in the list twice."],
   ])('to %s of %j are refused', async (path, body, expected) => {
     expect(await refused(path, body)).toContain(`400 ${expected}`);
   });

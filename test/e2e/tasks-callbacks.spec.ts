@@ -144,6 +144,16 @@ describe('the callback of a dead letter', () => {
     expect([done!.headers['webhook-id'], others]).toEqual([callback.id, []]);
   });
 
+  it('is withdrawn when the task is dropped with others', async () => {
+    const ids = [await unheard(7), await unheard(7)];
+    const replays = await Promise.all(
+      ids.map(async (id) => `${id}/callbacks/${(await client.get(`${id}/callbacks`)).data[0].id}/replay`),
+    );
+    expect(await client.post('dead/drop', { task_ids: ids })).toEqual({ dropped: 2 });
+    for (const replay of replays) expect((await client.refused('POST', replay))[0]).toBe(404);
+    for (const id of ids) expect(received(id)).toHaveLength(1);
+  });
+
   it('that was delivered is not sent again once the task was sent back', async () => {
     const id = await unheard(6);
     const [{ id: callbackId }] = (await client.get(`${id}/callbacks`)).data;

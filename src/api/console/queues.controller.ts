@@ -78,7 +78,9 @@ export class QueuesController {
   @Delete(':name')
   @ApiOperation({
     summary: 'Remove an empty queue',
-    description: 'One that holds neither tasks nor dead letters: those are sent back or deleted first.',
+    description:
+      'One that holds neither tasks nor dead letters: those are sent back (`POST /v1/queue/dead/redrive`) or deleted ' +
+      '(`POST /v1/queue/dead/drop`) first.',
   })
   @ApiParam(PARAM)
   @ApiOkResponse({ type: DeletedDto })

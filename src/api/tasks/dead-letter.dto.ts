@@ -3,7 +3,7 @@ import { TextField, TextListField } from '../common/field.decorators.js';
 import { MAX_REPORTS, TASK_ID } from './completion.dto.js';
 
 /** All dead letters of a queue, or some. */
-export class RedriveDto {
+export class DeadLetterChoiceDto {
   @TextField({ about: 'All of this queue.', example: 'chat', minLength: 1, maxLength: 64, isOptional: true })
   queue?: string | null;
 
@@ -17,7 +17,7 @@ export class RedriveDto {
   task_ids?: string[] | null;
 }
 
-export const REDRIVE_EXAMPLES = {
+export const CHOICE_EXAMPLES = {
   queue: { value: { queue: 'chat' } },
   tasks: { value: { task_ids: [TASK_ID] } },
 };
@@ -33,6 +33,11 @@ export class RedrivenTaskDto {
 
   @ApiProperty({ enum: ['ready'] })
   state: 'ready';
+}
+
+export class DroppedDto {
+  @ApiProperty({ type: 'integer', example: 12, description: 'How many tasks are gone.' })
+  dropped: number;
 }
 
 export class DroppedTaskDto {

@@ -10,10 +10,11 @@ import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, readPageRequest, readText, type Query as QueryParameters } from '../common/page.js';
 import { TASK_ID } from './completion.dto.js';
 import {
+  CHOICE_EXAMPLES,
   DEAD_LETTERS_EXAMPLE,
+  DeadLetterChoiceDto,
+  DroppedDto,
   DroppedTaskDto,
-  REDRIVE_EXAMPLES,
-  RedriveDto,
   RedrivenDto,
   RedrivenTaskDto,
 } from './dead-letter.dto.js';
@@ -26,6 +27,7 @@ const UNKNOWN = `No task found with id '${TASK_ID}'.`;
 const REDRIVEN =
   'As a new task, in its old place. A callback that was to tell of the failure and is not delivered yet is withdrawn: the ' +
   'task has one for its new end.';
+const DROPPED = 'A callback that was to tell of a failure and is not delivered yet is not sent any more.';
 const NO_QUEUE = "You have no queue named 'chat'.";
 
 /** Tasks that have failed for good, for the owner of their queue. */
@@ -70,17 +72,27 @@ export class DeadLettersController {
   @Post('dead/redrive')
   @HttpCode(200)
   @ApiOperation({ summary: 'Give dead letters another chance', description: REDRIVEN })
-  @ApiBody({ type: RedriveDto, examples: REDRIVE_EXAMPLES })
+  @ApiBody({ type: DeadLetterChoiceDto, examples: CHOICE_EXAMPLES })
   @ApiOkResponse({ type: RedrivenDto })
   @TaskErrors({ 400: NO_QUEUE })
-  async redriveMany(@CurrentCaller() caller: Caller, @Body() body: RedriveDto): Promise<RedrivenDto> {
-    const { queue = null, task_ids: ids = null } = body;
-    if ((queue === null) === (ids === null)) {
-      throw new MillraceError('invalid_value', "Send either 'queue' or 'task_ids'.", { param: 'queue' });
-    }
+  async redriveMany(@CurrentCaller() caller: Caller, @Body() body: DeadLetterChoiceDto): Promise<RedrivenDto> {
+    const { queue, ids } = choiceOf(body);
     if (queue !== null) return { redriven: await this.letters.redriveQueue(caller.tenantSeq, queue, actorOf(caller)) };
-    const outcomes = await this.letters.redrive(caller.tenantSeq, ids!, actorOf(caller));
+    const outcomes = await this.letters.redrive(caller.tenantSeq, ids, actorOf(caller));
     return { redriven: outcomes.filter((outcome) => outcome === 'redriven').length };
+  }
+
+  @Post('dead/drop')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Forget dead letters, with all that belongs to them', description: DROPPED })
+  @ApiBody({ type: DeadLetterChoiceDto, examples: CHOICE_EXAMPLES })
+  @ApiOkResponse({ type: DroppedDto })
+  @TaskErrors({ 400: NO_QUEUE })
+  async dropMany(@CurrentCaller() caller: Caller, @Body() body: DeadLetterChoiceDto): Promise<DroppedDto> {
+    const { queue, ids } = choiceOf(body);
+    if (queue !== null) return { dropped: await this.letters.dropQueue(caller.tenantSeq, queue, actorOf(caller)) };
+    const outcomes = await this.letters.drop(caller.tenantSeq, ids, actorOf(caller));
+    return { dropped: outcomes.filter(Boolean).length };
   }
 
   @Post(':id/redrive')
@@ -100,10 +112,7 @@ export class DeadLettersController {
   }
 
   @Delete(':id')
-  @ApiOperation({
-    summary: 'Forget a dead letter, with all that belongs to it',
-    description: 'A callback that was to tell of its failure and is not delivered yet is not sent any more.',
-  })
+  @ApiOperation({ summary: 'Forget a dead letter, with all that belongs to it', description: DROPPED })
   @ApiParam(TASK)
   @ApiOkResponse({ type: DroppedTaskDto })
   @TaskErrors({ 404: UNKNOWN, 409: `The task '${TASK_ID}' is no dead letter.` })
@@ -122,6 +131,16 @@ export class DeadLettersController {
     if (!task || this.queues.bySeq(task.queueSeq)?.tenantSeq !== tenantSeq) throw unknownTask(id);
     return task.seq;
   }
+}
+
+/** Either a queue or tasks; refuses both and neither. */
+function choiceOf({
+  queue = null,
+  task_ids: ids = null,
+}: DeadLetterChoiceDto): { queue: string; ids: null } | { queue: null; ids: string[] } {
+  if (queue !== null && ids === null) return { queue, ids };
+  if (queue === null && ids !== null) return { queue, ids };
+  throw new MillraceError('invalid_value', "Send either 'queue' or 'task_ids'.", { param: 'queue' });
 }
 
 function unknownTask(id: string): MillraceError {

@@ -68,24 +68,30 @@ export class DeadLettersService {
 
   /** Sends all failed tasks of a queue back; returns how many went. */
   async redriveQueue(tenantSeq: number, queueName: string, by: string): Promise<number> {
-    const { seq: queueSeq } = this.queueOf(tenantSeq, queueName);
     let count = 0;
-    for (let afterSeq: number | null = null; ;) {
-      const rows: { seq: number; id: string }[] = await this.store.page(queueSeq, afterSeq, STEP);
-      const ids = rows.map(({ id }) => id);
+    for await (const ids of this.idsOf(this.queueOf(tenantSeq, queueName))) {
       count += (await this.redrive(tenantSeq, ids, by)).filter((outcome) => outcome === 'redriven').length;
-      if (rows.length < STEP) return count;
-      afterSeq = rows.at(-1)!.seq;
     }
+    return count;
   }
 
   /** Forgets failed tasks with all that belongs to them; true for each that is gone now. */
   async drop(tenantSeq: number, ids: readonly string[], by: string): Promise<boolean[]> {
     const dropped: boolean[] = [];
-    for (let from = 0; from < ids.length; from += STEP) {
-      dropped.push(...(await this.store.drop({ ids: ids.slice(from, from + STEP), tenantSeq, by })));
+    while (dropped.length < ids.length) {
+      const step = ids.slice(dropped.length, dropped.length + STEP);
+      dropped.push(...(await this.store.drop({ ids: step, tenantSeq, by })));
     }
     return dropped;
+  }
+
+  /** Forgets all failed tasks of a queue; returns how many are gone. */
+  async dropQueue(tenantSeq: number, queueName: string, by: string): Promise<number> {
+    let count = 0;
+    for await (const ids of this.idsOf(this.queueOf(tenantSeq, queueName))) {
+      count += (await this.drop(tenantSeq, ids, by)).filter(Boolean).length;
+    }
+    return count;
   }
 
   /** Cancels all that waits in a lane; returns how many that were. What is being worked on goes on. */
@@ -105,6 +111,16 @@ export class DeadLettersService {
       isMore = step.isMore;
     }
     return count;
+  }
+
+  /** Of the failed tasks of a queue, in their order, step by step. */
+  private async *idsOf({ seq: queueSeq }: Queue): AsyncGenerator<string[]> {
+    for (let afterSeq: number | null = null; ;) {
+      const rows: { seq: number; id: string }[] = await this.store.page(queueSeq, afterSeq, STEP);
+      yield rows.map(({ id }) => id);
+      if (rows.length < STEP) return;
+      afterSeq = rows.at(-1)!.seq;
+    }
   }
 
   private queueOf(tenantSeq: number, name: string): Queue {

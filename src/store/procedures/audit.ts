@@ -30,12 +30,20 @@ export interface Act extends By {
 }
 
 /** Writes an act down in the transaction that does it, so that there is never the one without the other. */
-export async function noteAct(tx: Tx, { by, detail, ...columns }: Act): Promise<void> {
-  await tx.manager.insert(AuditEntryRow, {
-    ...columns,
-    id: newId('audit'),
-    actor: by,
-    detail: JSON.stringify(detail),
-    createdAt: tx.now,
-  });
+export async function noteAct(tx: Tx, act: Act): Promise<void> {
+  await noteActs(tx, [act]);
+}
+
+export async function noteActs(tx: Tx, acts: readonly Act[]): Promise<void> {
+  if (acts.length === 0) return;
+  await tx.manager.insert(
+    AuditEntryRow,
+    acts.map(({ by, detail, ...columns }) => ({
+      ...columns,
+      id: newId('audit'),
+      actor: by,
+      detail: JSON.stringify(detail),
+      createdAt: tx.now,
+    })),
+  );
 }

@@ -14,7 +14,7 @@ import type { Rescue } from './task.procedures.js';
 import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './callback-shapes.js';
 
 const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
-const WITHDRAW = statement<{ taskSeq: number }, { seq: number }>('callback-withdraw');
+const WITHDRAW = statement<{ seqs: string }, { seq: number }>('callback-withdraw');
 const DUE_TARGETS = statement<{ now: number }, { target: string }>('callback-due-targets');
 const LEASE = statement<{ target: string; want: number; ownerSeq: number; now: number }, LeasedCallback>(
   'callback-lease',
@@ -51,11 +51,11 @@ export async function noteCallbacks(tx: Tx, taskSeqs: readonly number[]): Promis
 }
 
 /**
- * Forgets the callbacks of a task that are not delivered, because what they have to tell is true no more; whoever is
+ * Forgets the callbacks of tasks that are not delivered, because what they have to tell is true no more; whoever is
  * delivering one has lost its lease. Those that were delivered stay, as a record of what was said.
  */
-export async function withdrawCallbacks(tx: Tx, taskSeq: number): Promise<void> {
-  const withdrawn = await tx.all(WITHDRAW, { taskSeq });
+export async function withdrawCallbacks(tx: Tx, taskSeqs: readonly number[]): Promise<void> {
+  const withdrawn = await tx.all(WITHDRAW, { seqs: JSON.stringify(taskSeqs) });
   if (withdrawn.length === 0) return;
   await tx.manager.delete(CallbackAttemptRow, { callbackSeq: In(withdrawn.map(({ seq }) => seq)) });
 }

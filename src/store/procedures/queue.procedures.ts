@@ -92,8 +92,9 @@ export const deleteQueue = procedureOfOne(
       throw new MillraceError('conflict', text);
     }
     if (live!.deadLetters > 0) {
-      const text = `The queue '${name}' still holds ${counted(live!.deadLetters, 'dead letter')}. Send them back or delete them first.`;
-      throw new MillraceError('conflict', text);
+      const text = `The queue '${name}' still holds ${counted(live!.deadLetters, 'dead letter')}.`;
+      const waysOut = 'Send them back (POST /v1/queue/dead/redrive) or delete them (POST /v1/queue/dead/drop) first.';
+      throw new MillraceError('conflict', `${text} ${waysOut}`);
     }
     if (live!.batches > 0) {
       const text = `${counted(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;

@@ -1,2 +1,2 @@
--- Withdraws the callbacks of a task that are not delivered, those under way and those given up included.
-DELETE FROM callback WHERE task_seq = :taskSeq AND state <> 3 RETURNING seq
+-- Withdraws the callbacks of these tasks that are not delivered, those under way and those given up included.
+DELETE FROM callback WHERE task_seq IN (SELECT value FROM json_each(:seqs)) AND state <> 3 RETURNING seq

@@ -1,2 +1,2 @@
--- Forgets what a task has said.
-DELETE FROM task_event WHERE task_seq = :seq
+-- Forgets what these tasks have said.
+DELETE FROM task_event WHERE task_seq IN (SELECT value FROM json_each(:seqs))

@@ -1,2 +1,2 @@
--- Forgets how a task ended.
-DELETE FROM task_result WHERE task_seq = :seq
+-- Forgets how these tasks ended.
+DELETE FROM task_result WHERE task_seq IN (SELECT value FROM json_each(:seqs))
