@@ -2,11 +2,12 @@
  * Distributed mode over a MariaDB, a Redis and a stand-in for S3 of its own. A batch on one process with all roles, beside a
  * bare undici loop and beside Bull's own add and process; growth from one engine to two; then the Task API as in `tasks`.
  *
- *   npm run bench -- distributed [--only batch|growth|put|pull|waiting|held] [--lines 50000] [--rounds 3]
+ *   npm run bench -- distributed [--only batch|growth|put|pull|waiting|held|depth] [--lines 50000] [--rounds 3]
  */
 import { parseArgs } from 'node:util';
 import { printTable, rounds, rowOf } from './bench-kit.js';
 import { batchRounds, growthRounds } from './distributed/batches.js';
+import { DepthBench } from './distributed/depth.js';
 import { startServices } from './distributed/services.js';
 import { heldRound } from './tasks/held.js';
 import { pullRound } from './tasks/pull.js';
@@ -82,6 +83,19 @@ const BENCHES: Record<string, () => Promise<void>> = {
       rowOf('errors', all, ({ errors }) => errors),
       rowOf('peak memory, MB', all, ({ memoryMb }) => memoryMb),
       rowOf('a cheap request meanwhile, p99 ms', all, ({ cheapP99 }) => cheapP99, 1),
+    ]);
+  },
+  async depth() {
+    const bench = await DepthBench.open(services);
+    const all = await rounds(ROUNDS, () => bench.round());
+    await bench.close();
+    printTable(titled('20 tasks from a lane of many ready ones, a third of all rows done, p99 ms'), [
+      rowOf('lease, 10,000 ready', all, ({ lease }) => lease.small, 1),
+      rowOf('lease, 1,000,000 ready', all, ({ lease }) => lease.large, 1),
+      rowOf('ratio', all, ({ lease }) => lease.large / lease.small, 2),
+      rowOf('take, 10,000 ready', all, ({ take }) => take.small, 1),
+      rowOf('take, 1,000,000 ready', all, ({ take }) => take.large, 1),
+      rowOf('ratio', all, ({ take }) => take.large / take.small, 2),
     ]);
   },
 };

@@ -51,16 +51,21 @@ async function stored(): Promise<Record<string, number>> {
 
 const whole = (subjects: readonly string[]) => Object.fromEntries(subjects.map((subject) => [subject, ROWS_EACH]));
 
+/** Writes until it is refused, and resolves with the refusal. */
+async function untilRefused(answered: string[]): Promise<unknown> {
+  for (let n = 0; n < MOST_WRITES; n += 1) {
+    const subject = `n${n}`;
+    const refusal: unknown = await database.write(note, subject).catch((error: unknown) => error);
+    if (refusal !== null) return refusal;
+    answered.push(subject);
+  }
+  return null;
+}
+
 it('refuses with 507 what it has no room for, and goes on by itself when there is room', async () => {
   await disk.fill(8 * MIB);
   const answered: string[] = [];
-  let refusal: unknown = null;
-  for (let n = 0; refusal === null && n < MOST_WRITES; n += 1) {
-    await database.write(note, `n${n}`).then(
-      () => answered.push(`n${n}`),
-      (error: unknown) => (refusal = error),
-    );
-  }
+  const refusal = await untilRefused(answered);
   expect(refusal).toMatchObject({ code: 'insufficient_storage', status: 507 });
   expect(await stored()).toEqual(whole(answered));
   await disk.makeRoom();

@@ -169,7 +169,7 @@ it('an api process that was frozen serves again, those who waited there are answ
   const { task_id: id, lease_token } = renewed;
   expect((await atA.ask('POST', `${id}/heartbeat`, { lease_token })).status).toBe(200);
   expect(await atB.take('kept:0', { size: 2 })).toEqual([]);
-  for (const task of [kept, renewed]) expect((await atB.complete(task, { done: true })).status).toBe(200);
+  for (const held of [kept, renewed]) expect((await atB.complete(held, { done: true })).status).toBe(200);
   expect(await takenOf('kept')).toBe(2);
 });
 
