@@ -221,13 +221,8 @@ describe('the figures of a queue', () => {
 
   it('are nothing where nothing came in yet', async () => {
     await client.makeQueue('fresh');
-    expect(await (await statsOf('fresh')).json()).toMatchObject({
-      ready: 0,
-      oldest_age_ms: null,
-      put_per_second: 0,
-      workers: [],
-      reasons: [],
-    });
+    const nothing = { ready: 0, oldest_age_ms: null, put_per_second: 0, workers: [], reasons: [] };
+    expect(await (await statsOf('fresh')).json()).toMatchObject(nothing);
   });
 
   it.each(['nowhere', 'whole:0', 'a%20b'])('are not asked for of %s', async (name) => {

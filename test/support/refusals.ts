@@ -11,7 +11,7 @@ export interface Refusal {
 /** Where a 401 has an empty body, as the clients of those routes know it. */
 const EMPTY_401: readonly string[] = ['/v1/queue', '/v1/console'];
 /** Where an error is an envelope with the status in it. */
-const TASK_PATH = /^\/v1\/(queue([/?]|$)|console\/(queue\/stats|[^/]+\/clear)$)/;
+const TASK_PATH = /^\/v1\/(queue([/?]|$)|console\/(queue\/([^/]+\/)?stats|[^/]+\/clear)$)/;
 /** What nobody outside has any use for: stacks, SQL, paths of this machine. */
 const INSIDES =
   /\n\s+at |node_modules|\/src\/|\/dist\/|\.[jt]s:\d|SQLITE|SELECT |INSERT INTO|FOREIGN KEY|TypeError|RangeError/;
