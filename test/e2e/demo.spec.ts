@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
 
 const CLI = join(import.meta.dirname, '../../dist/cli/main.js');
-const DEMO_LIMIT_MS = 60_000;
+const DEMO_LIMIT_MS = 110_000;
 
 /** A command under way, with what it has printed so far. */
 class Run {
@@ -118,6 +118,11 @@ describe('millrace demo', () => {
       const folder = join(temporary.path, readdirSync(temporary.path)[0]!);
       const database = Number(readFileSync(join(folder, 'mariadb/pid'), 'utf8'));
       process.kill(database, 0); // it throws when there is none
+      const [, engine, pid] = /engine +(http\S+) \(pid (\d+)\)/.exec(run.output)!;
+      process.kill(Number(pid), 'SIGKILL');
+      await run.printed(`The engine-1 is back at ${engine}.`);
+      expect(run.output).toContain('The engine-1 ended by itself (SIGKILL); it is started again ...');
+      expect((await fetch(`${engine}/readyz`)).status).toBe(200);
 
       run.signal('SIGINT');
       expect(await run.exitCode()).toBe(0);

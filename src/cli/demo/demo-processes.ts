@@ -90,6 +90,10 @@ export class RunningProgram {
     await this.waitFor('get ready', async () => ((await isAnswered(url, signal)) ? true : null), signal);
   }
 
+  get name(): string {
+    return this.program.name;
+  }
+
   get pid(): number {
     return this.child.pid!;
   }

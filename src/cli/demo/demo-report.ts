@@ -113,6 +113,7 @@ export function howToGoOn(
     `  curl ${url}/v1/batches/${batchId} \\`,
     `    -H "Authorization: Bearer $(cat ${quoteForShell(keyPath)})"`,
     '',
+    ...(others.length > 0 ? ['Kill a server while it works: no line is lost, and the demo starts it again.'] : []),
     isTemporary ? 'Ctrl-C stops it and removes its data.' : 'Ctrl-C stops it; its data stays where you wanted it.',
   ];
 }

@@ -36,6 +36,10 @@ export class DemoStage {
   readonly folder: string;
   private readonly isTemporary: boolean;
   private readonly programs: { stop: () => Promise<void> }[] = [];
+  /** URLs of the servers that are ready for work, by name. */
+  private readonly up = new Map<string, string>();
+  /** Told what becomes of servers that are started again; null while the demo ends with any of them. */
+  private tell: ((text: string) => void) | null = null;
   /** Ends the demo when a program ends that nobody stopped. */
   readonly onDeath = (death: CliError): void => this.ending.abort(death);
 
@@ -69,9 +73,15 @@ export class DemoStage {
     return { url, key: readFileSync(keyPath, 'utf8').trim(), keyPath, logPath: join(this.folder, 'server.log') };
   }
 
+  /** From now on a server that ends by itself is started again at its place, and `tell` gets a line about it. */
+  keepUp(tell: (text: string) => void): void {
+    this.tell = tell;
+  }
+
   /** Starts a server, which is not waited for. */
   launch(name: string, settings: Record<string, string>): RunningProgram {
-    return this.start(name, [SERVER_FILE], {
+    const onDeath = (death: CliError): void => void this.mend(name, settings, death);
+    const all = {
       MILLRACE_HOST: '127.0.0.1',
       MILLRACE_PORT: '0',
       MILLRACE_DATA_DIR: this.folder,
@@ -81,13 +91,15 @@ export class DemoStage {
       MILLRACE_MIN_FREE_DISK: '32MiB', // All that a demo writes is a few of them.
       MILLRACE_SHUTDOWN_GRACE: '1s', // Nobody misses the answers of the simulator.
       ...settings,
-    });
+    };
+    return this.start(name, [SERVER_FILE], all, onDeath);
   }
 
   /** Resolves with its URL when it is ready for work. */
   async ready(server: RunningProgram): Promise<string> {
     const url = await server.url(this.signal);
     await server.answer(`${url}/readyz`, this.signal);
+    this.up.set(server.name, url);
     return url;
   }
 
@@ -98,11 +110,31 @@ export class DemoStage {
   }
 
   /** Starts a program of ours in the folder, its log named like it. `settings` are all it gets of `MILLRACE_…` variables. */
-  start(name: string, [file, ...args]: readonly string[], settings: Record<string, string>): RunningProgram {
+  start(
+    name: string,
+    [file, ...args]: readonly string[],
+    settings: Record<string, string>,
+    onDeath = this.onDeath,
+  ): RunningProgram {
     const logPath = join(this.folder, `${name}.log`);
     const env = { ...environment(), ...settings };
     const program = { name, args: [file!, ...args], env, folder: this.folder, logPath };
-    return this.keep(RunningProgram.start(program, this.onDeath));
+    return this.keep(RunningProgram.start(program, onDeath));
+  }
+
+  private async mend(name: string, settings: Record<string, string>, death: CliError): Promise<void> {
+    const url = this.up.get(name);
+    this.up.delete(name);
+    // One that ends before it was ready would do so again.
+    if (this.tell === null || url === undefined) return this.onDeath(death);
+    const [what] = death.message.split('. The end of its log');
+    this.tell(`${what}; it is started again ...`);
+    try {
+      await this.ready(this.launch(name, { ...settings, MILLRACE_PORT: new URL(url).port }));
+      this.tell(`The ${name} is back at ${url}.`);
+    } catch (error) {
+      this.ending.abort(error);
+    }
   }
 
   /** Has it stopped with the demo, before what was kept earlier. */

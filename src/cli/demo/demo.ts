@@ -39,6 +39,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     if (isDeployment(server)) for (const line of shares(await shareOfWork(server), screen)) screen.print(line);
     if (options.exit) return;
     for (const line of howToGoOn(server, batchId, options.dataDir === null, screen)) screen.print(line);
+    stage.keepUp((text) => screen.print(text));
     if (!ending.signal.aborted) await once(ending.signal, 'abort');
     if (ending.signal.reason !== interruption) throw ending.signal.reason;
     screen.print(options.distributed ? '\nStopping all of it.' : '\nStopping the server.');
@@ -70,7 +71,7 @@ async function setUp(
     show([
       ['api', `${server.url} (all ready after ${seconds} s); the batch is made here`],
       ['api', `${server.otherUrl}; and followed and fetched here`],
-      ...server.engines.map(({ url }) => ['engine', url] as const),
+      ...server.engines.map(({ url, pid }) => ['engine', `${url} (pid ${pid})`] as const),
       ['logs', stage.folder],
     ]);
   } else {

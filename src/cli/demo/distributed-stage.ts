@@ -20,7 +20,7 @@ const LINES = /^millrace_batch_lines_total\{.*\} (\d+)$/gm;
 /** What the demo runs over: requests go to this server, or to the other one. */
 export interface DemoDeployment extends DemoServer {
   otherUrl: string;
-  engines: readonly { name: string; url: string }[];
+  engines: readonly { name: string; url: string; pid: number }[];
 }
 
 /** Resolves when all of it is ready for work. */
@@ -42,16 +42,9 @@ export async function startDeployment(stage: DemoStage, upstreamUrl: string): Pr
     launch('engine-1', 'engine'),
     launch('engine-2', 'engine'),
   ];
-  const [url, otherUrl, first, second] = (await Promise.all(servers.map((server) => stage.ready(server)))) as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  const engines = [
-    { name: 'engine-1', url: first },
-    { name: 'engine-2', url: second },
-  ];
+  const urls = await Promise.all(servers.map((server) => stage.ready(server)));
+  const [url, otherUrl] = urls as [string, string];
+  const engines = servers.slice(2).map(({ name, pid }, at) => ({ name, url: urls[at + 2]!, pid }));
   const logPath = join(stage.folder, 'api-1.log');
   return { url, otherUrl, engines, key: adminKey.text, keyPath: adminKey.path!, logPath };
 }
