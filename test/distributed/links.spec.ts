@@ -15,7 +15,7 @@ const SLOW_BY_MS = IS_LONG ? 200 : 50;
 const HALF_OPEN_MS = IS_LONG ? 60_000 : 1_000;
 // Slow enough that the last fault still finds lines that wait.
 const LINES = chatLines(IS_LONG ? 6_000 : 500);
-const LATENCY_MS = IS_LONG ? 500 : 150;
+const LATENCY_MS = IS_LONG ? 300 : 150;
 
 let deployment: Deployment;
 beforeAll(async () => {
