@@ -72,8 +72,7 @@ export class TaskStore {
   }
 
   leaseTyped(request: TypedLeaseRequest): Promise<TypedTask[]> {
-    const rows = request.shares.reduce((sum, { want }) => sum + want, 0);
-    return this.database.write(leaseTypedTasks, request, { weight: { rows, bytes: 0 } });
+    return this.database.write(leaseTypedTasks, request, { weight: { rows: request.limit, bytes: 0 } });
   }
 
   finish(task: FinishedTask): Promise<FinishResult> {

@@ -133,6 +133,32 @@ describe('a task with a handler', () => {
     expect(await until(lane, ({ leased }) => leased === 0)).toMatchObject({ ready: 0 });
   });
 
+  it('gets a part of a rate of its queue that is smaller than the places of another type', async () => {
+    await admin.post('queues', { name: 'rated', consumers: ['handler'], per_minute: 5 });
+    const put = (type: string) => post({ queue: 'rated', type, data: { text: 'a b', pause_ms: 1 } });
+    for (const type of ['speak', 'word-count', 'speak']) expect((await put(type)).body).toEqual({ words: 2 });
+  });
+
+  it('is begun in its turn where its queue runs one at a time', async () => {
+    await admin.post('queues', { name: 'single', consumers: ['handler'], max_concurrency: 1 });
+    await admin.post('queues/single/pause');
+    const ids: string[] = [];
+    for (const type of ['speak', 'speak', 'word-count', 'word-count', 'speak', 'word-count']) {
+      const { id } = await post({ queue: 'single', type, data: { text: 'a', pause_ms: 5 }, response_mode: 'callback' });
+      ids.push(id!);
+    }
+    await admin.post('queues/single/resume');
+    const ends: number[] = [];
+    for (const id of ids) {
+      const ended = await until(
+        () => taskOf(id),
+        ({ state }) => state === 'completed',
+      );
+      ends.push((ended as { completed_time: number }).completed_time);
+    }
+    expect(ends).toEqual([...ends].sort((a, b) => a - b));
+  });
+
   it('is run again when its server died before it said anything', async () => {
     const call = await StreamCall.open(server, {
       queue: 'texts',

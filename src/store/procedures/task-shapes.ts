@@ -32,6 +32,8 @@ export interface TypedLeaseRequest {
   /** The instance whose life the lease hangs on. */
   ownerSeq: number;
   shares: TypedShare[];
+  /** Tasks of all these types together at most. */
+  limit: number;
 }
 
 /** What a dispatcher must know of a task to run it. */

@@ -32,7 +32,10 @@ beforeAll(() => {
     INSERT INTO task (id, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
     SELECT 'task_' || i, 1, 1, 1, 1, 'callback', i FROM n;
     INSERT INTO task (batch_seq, line, tenant_seq, queue_seq, lane_seq, state, mode, enqueued_at)
-    SELECT 1, seq, 1, 1, 2, 1, 'batch', 1 FROM task`);
+    SELECT 1, seq, 1, 1, 2, 1, 'batch', 1 FROM task;
+    INSERT INTO task (id, tenant_seq, queue_seq, lane_seq, state, mode, type, enqueued_at)
+    SELECT 'typed_' || id, 2, 2, 3, 1, 'callback', CASE WHEN seq % 100 THEN 'frequent' ELSE 'rare' END, 1
+    FROM task WHERE id IS NOT NULL`);
 });
 beforeEach(() => (rowsRead = 0));
 afterAll(() => database.close());
@@ -59,6 +62,11 @@ describe('as many rows as are given are read', () => {
     expect((await cursor.peek())?.seq ?? null).toBe(first);
     cursor.skip();
     await cursor.peek();
+    expect(rowsRead).toBe(LIMIT);
+  });
+
+  it.each(['frequent', 'rare'])('from the head of a lane of a type that is %s in it', (type) => {
+    expect(answerOf('lane-head-typed', { laneSeq: 3, type, clearedSeq: 0, limit: LIMIT })).toHaveLength(LIMIT);
     expect(rowsRead).toBe(LIMIT);
   });
 

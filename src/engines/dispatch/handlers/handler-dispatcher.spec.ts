@@ -12,16 +12,21 @@ import { HandlerDispatcher } from './handler-dispatcher.js';
 import type { HandlerRunner } from './handler-runner.js';
 
 const TYPES = ['draw', 'speak'];
+/** The lane whose queue has a rate. */
+const RATED = 3;
 
 function laneOf(seq: number): Lane {
-  const queue = { seq, name: `q${seq}`, consumers: new Set(['handler']), isPaused: false, perMinute: null };
+  const perMinute = seq === RATED ? 5 : null;
+  const queue = { seq, name: `q${seq}`, consumers: new Set(['handler']), isPaused: false, perMinute };
   return { seq, level: 0, queue, upstream: null } as unknown as Lane;
 }
 
 /** Lanes whose ready tasks are given by hand, two types with two places each, and tasks that end when they are told to. */
 class Stage {
   looks = 0;
-  readonly ready = new Map<number, TypedTask[]>([1, 2].map((seq) => [seq, []]));
+  /** What the rate has left. */
+  allowed = 0;
+  readonly ready = new Map<number, TypedTask[]>([1, 2, RATED].map((seq) => [seq, []]));
   readonly running: { laneSeq: number; type: string; end: () => void }[] = [];
   readonly dispatcher: HandlerDispatcher;
 
@@ -31,8 +36,16 @@ class Stage {
       start: (lane: Lane, { type }: RegisteredHandler, _task: TypedTask, end: () => void) =>
         this.running.push({ laneSeq: lane.seq, type, end }),
     };
+    const limiter = {
+      acquire: (_key: string, _level: number, want: number) => {
+        const granted = Math.min(want, this.allowed);
+        this.allowed -= granted;
+        return Promise.resolve(granted);
+      },
+      release: (_key: string, _count: number, unused: number) => void (this.allowed += unused),
+    };
     this.dispatcher = new HandlerDispatcher(
-      { limiter: {}, instance: { seq: 9 } } as unknown as DispatchPorts,
+      { limiter, instance: { seq: 9 } } as unknown as DispatchPorts,
       { handlers } as unknown as HandlerRegistry,
       { laneBySeq: (seq: number) => laneOf(seq) } as unknown as QueuesService,
       { leaseTyped: (request: TypedLeaseRequest) => this.lease(request) } as unknown as TaskStore,
@@ -56,15 +69,16 @@ class Stage {
     return this.running.length;
   }
 
-  private async lease({ laneSeq, shares }: TypedLeaseRequest): Promise<TypedTask[]> {
+  private async lease({ laneSeq, shares, limit }: TypedLeaseRequest): Promise<TypedTask[]> {
     this.looks += 1;
     await delay(1);
     const waiting = this.ready.get(laneSeq)!;
-    return shares.flatMap(({ type, want }) => {
-      const given = waiting.filter((task) => task.type === type).slice(0, want);
-      for (const task of given) waiting.splice(waiting.indexOf(task), 1);
-      return given;
-    });
+    const given = shares
+      .flatMap(({ type, want }) => waiting.filter((task) => task.type === type).slice(0, want))
+      .sort((a, b) => waiting.indexOf(a) - waiting.indexOf(b))
+      .slice(0, limit);
+    for (const task of given) waiting.splice(waiting.indexOf(task), 1);
+    return given;
   }
 }
 
@@ -100,5 +114,30 @@ describe('dispatch to handlers', () => {
       const expected = Math.min(5, ended + 3);
       expect(await stage.comesToRun(expected)).toBe(expected);
     }
+  });
+
+  it('spends what a rate has left on the work there is, of whatever type', async () => {
+    const stage = new Stage();
+    stage.allowed = 2;
+    stage.put(RATED, 'speak');
+    await stage.dispatcher.workLane(RATED);
+    await stage.comesToRun(1);
+    expect([stage.running[0]!.type, stage.allowed]).toEqual(['speak', 1]);
+  });
+
+  it('begins no more than a rate has left, the first of the lane before others', async () => {
+    const stage = new Stage();
+    stage.allowed = 3;
+    for (const type of ['speak', 'draw', 'speak', 'draw']) stage.put(RATED, type);
+    await stage.dispatcher.workLane(RATED);
+    await stage.comesToRun(3);
+    expect([stage.running.map(({ type }) => type), stage.allowed]).toEqual([['speak', 'draw', 'speak'], 0]);
+  });
+
+  it('gives what a rate let begin back when a lane is empty', async () => {
+    const stage = new Stage();
+    stage.allowed = 4;
+    await stage.dispatcher.workLane(RATED);
+    expect([stage.looks, stage.allowed]).toEqual([1, 4]);
   });
 });

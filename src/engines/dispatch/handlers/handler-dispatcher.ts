@@ -79,9 +79,10 @@ export class HandlerDispatcher {
     let admitted = 0;
     try {
       admitted = await this.rate.admit(lane, wanted);
-      const cut = cutTo(admitted, shares);
-      if (cut.length > 0) {
-        begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq: this.ports.instance.seq, shares: cut });
+      if (admitted > 0) {
+        // Which types the lane has work of, and in which order, only the store knows.
+        const { seq: ownerSeq } = this.ports.instance;
+        begun = await this.tasks.leaseTyped({ laneSeq: lane.seq, ownerSeq, shares, limit: admitted });
       }
     } catch (error) {
       this.doubts.note();
@@ -131,14 +132,4 @@ export class HandlerDispatcher {
 
 function countOf(tasks: readonly TypedTask[], type: string): number {
   return tasks.reduce((count, task) => count + (task.type === type ? 1 : 0), 0);
-}
-
-/** As much of the shares as adds up to `total`, from the first. */
-function cutTo(total: number, shares: readonly TypedShare[]): TypedShare[] {
-  let left = total;
-  return shares.flatMap(({ type, want }) => {
-    const share = Math.min(want, left);
-    left -= share;
-    return share > 0 ? [{ type, want: share }] : [];
-  });
 }
