@@ -18,6 +18,7 @@ import { describeS3Url, parseS3Url } from './config/s3-url.js';
 import { VERSION } from './config/version.js';
 import { Clock, SystemClock } from './kernel/clock.js';
 import { checkSecret } from './modules/access/secret-canary.js';
+import { briefOf, type MillraceError } from './kernel/errors.js';
 import { newId } from './kernel/ids.js';
 import { SecretSealer } from './kernel/secret-sealer.js';
 import { CallbacksEngineModule } from './engines/callbacks/callbacks-engine.module.js';
@@ -170,7 +171,14 @@ async function openDistributed(
     import('./store/mysql/mysql-database.js'),
   ]);
   const location = parseS3Url(s3Url);
-  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: false, hooks: countGroups(metrics) });
+  const store = logger.child('store');
+  const hooks = {
+    ...countGroups(metrics),
+    onAway: (error: MillraceError) =>
+      store.warn(briefOf(error), 'the database is away or refuses; what needs it waits, or is refused with 503'),
+    onBack: (outage: object) => store.info(outage, 'the database is there again'),
+  };
+  const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: false, hooks });
   const { clock } = database;
   const storage = logger.child('storage', { bucket: describeS3Url(location) });
   const log = {

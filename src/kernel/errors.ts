@@ -58,6 +58,14 @@ export function isOutage(error: unknown): error is MillraceError {
   return error instanceof MillraceError && (error.code === 'store_unavailable' || error.code === 'storage_unavailable');
 }
 
+/** What a line of the log says of an outage, in place of the error with its stack. */
+export function briefOf({ message, cause }: MillraceError): { outage: string; cause?: string } {
+  if (cause === undefined) return { outage: message };
+  // Of tries at several addresses there is no message.
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return { outage: message, cause: messageOf(cause) || code };
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

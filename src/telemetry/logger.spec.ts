@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MillraceError } from '../kernel/errors.js';
 import { createLogger, type LogOptions } from './logger.js';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -55,6 +56,48 @@ describe('createLogger', () => {
       message: 'outer: inner',
       stack: expect.stringContaining('at '),
     });
+  });
+});
+
+describe('an outage', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  const outage = (code: 'store_unavailable' | 'storage_unavailable' = 'store_unavailable') =>
+    new MillraceError(code, 'not now', { cause: new Error('nobody answers') });
+
+  it('is told without a stack, once a minute for each line, by whatever part of the server', () => {
+    const { logger, lines } = capture({ level: 'info' });
+    for (let n = 0; n < 1_000; n += 1) {
+      logger.child('http').warn({ err: outage(), n }, 'refused');
+      logger.child('sweeps').error({ err: outage() }, 'failed');
+    }
+    expect(lines.map(parse)).toMatchObject([
+      { level: 'warn', name: 'http', n: 0, outage: 'not now', cause: 'nobody answers', msg: 'refused' },
+      { level: 'error', name: 'sweeps', outage: 'not now', msg: 'failed' },
+    ]);
+    expect(lines.join('')).not.toContain('stack');
+    vi.advanceTimersByTime(60_000);
+    logger.child('http').warn({ err: outage(), n: 1_000 }, 'refused');
+    expect(parse(lines[2])).toMatchObject({ n: 1_000, keptBack: 999, msg: 'refused' });
+    logger.child('http').warn({ err: outage('storage_unavailable') }, 'refused');
+    expect(lines, 'that is another one').toHaveLength(4);
+  });
+
+  it('is told each time to those who debug', () => {
+    const { logger, lines } = capture();
+    for (let n = 0; n < 3; n += 1) logger.error({ err: outage() }, 'failed');
+    expect(lines.map((line) => parse(line).level)).toEqual(['error', 'debug', 'debug']);
+    expect(lines.join('')).not.toContain('stack');
+  });
+
+  it('keeps nothing else back, and says what it is where it has a code only', () => {
+    const { logger, lines } = capture({ level: 'info' });
+    for (let n = 0; n < 3; n += 1) logger.error({ err: new Error('a defect') }, 'failed');
+    expect(lines).toHaveLength(3);
+    const cause = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    logger.warn({ err: new MillraceError('store_unavailable', 'not now', { cause }) }, 'failed');
+    expect(parse(lines[3])).toMatchObject({ outage: 'not now', cause: 'ECONNREFUSED' });
   });
 });
 

@@ -1,5 +1,7 @@
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
 import pinoPretty from 'pino-pretty';
+import { briefOf, isOutage } from '../kernel/errors.js';
+import { OutageLines } from './outage-lines.js';
 import { redactLine } from './redaction.js';
 
 export interface LogOptions {
@@ -41,20 +43,25 @@ function prettyStream(destination: DestinationStream, colorize: boolean): Destin
   return { write: (line) => destination.write(toText(line)) };
 }
 
-/** The log of one part of the server. Get one with `child`, and give each line its facts as fields, not as text. */
+/**
+ * The log of one part of the server. Get one with `child`, and give each line its facts as fields, not as text.
+ *
+ * A line whose `err` is only an outage has no stack, and is told at its level now and then; `debug` has each of them.
+ */
 export class AppLogger {
   private readonly pino: Logger;
 
   constructor(
     private readonly root: Logger,
     private readonly bindings: LogFields = {},
+    private readonly outages = new OutageLines(),
   ) {
     this.pino = root.child(bindings);
   }
 
   /** A log whose lines carry `name` and `fields`, and the fields of this one. */
   child(name: string, fields: LogFields = {}): AppLogger {
-    return new AppLogger(this.root, { ...this.bindings, ...fields, name });
+    return new AppLogger(this.root, { ...this.bindings, ...fields, name }, this.outages);
   }
 
   trace(fields: LogFields, message: string): void {
@@ -75,14 +82,26 @@ export class AppLogger {
   }
 
   warn(fields: LogFields, message: string): void {
-    this.pino.warn(fields, message);
+    this.tell('warn', fields, message);
   }
 
   error(fields: LogFields, message: string): void {
-    this.pino.error(fields, message);
+    this.tell('error', fields, message);
   }
 
   fatal(fields: LogFields, message: string): void {
     this.pino.fatal(fields, message);
+  }
+
+  private tell(level: 'warn' | 'error', fields: LogFields, message: string): void {
+    if (!('err' in fields) || !isOutage(fields.err)) {
+      this.pino[level](fields, message);
+      return;
+    }
+    const { err, ...others } = fields;
+    const brief = { ...others, ...briefOf(err) };
+    const keptBack = this.outages.tell(`${err.code}: ${message}`);
+    if (keptBack === null) this.pino.debug(brief, message);
+    else this.pino[level](keptBack === 0 ? brief : { ...brief, keptBack }, message);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { MillraceError } from '../../kernel/errors.js';
+import { isOutage, MillraceError } from '../../kernel/errors.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { ErrorDialects } from './error-dialects.js';
 import { finishReading } from './finish-reading.js';
@@ -65,7 +65,8 @@ export class ErrorFilter implements ExceptionFilter {
 
   private report(error: MillraceError, request: FastifyRequest): void {
     const fields = { requestId: request.id, method: request.method, path: pathOf(request), code: error.code };
-    const err = error.cause ?? error;
+    const { cause } = error;
+    const err = cause === undefined || isOutage(error) ? error : cause;
     if (error.code === 'internal') this.logger.error({ ...fields, err }, 'a request failed because of a defect');
     else this.logger.warn({ ...fields, err }, 'a request was refused');
   }

@@ -1,8 +1,10 @@
 import { format, type SqlValue } from 'mysql2';
 import { DataSource } from 'typeorm';
+import { isOutage } from '../../kernel/errors.js';
 import { mysqlEntities } from './mysql-entities.js';
 import { isSilence, outageOf } from './mysql-errors.js';
 import { MysqlPool, type PooledConnection } from './mysql-pool.js';
+import type { OutageWatch } from './outage-watch.js';
 
 /** How long connecting may take, and how long one answer. A server that is silent for longer is taken to be down. */
 const CONNECT_MS = 5_000;
@@ -36,6 +38,8 @@ export interface MysqlSourceOptions {
   lifeMs?: number;
   /** How TypeORM reads the schema, which MariaDB words otherwise. Its writes are the same for both only as `mysql`. */
   schemaOf?: 'mysql' | 'mariadb';
+  /** Told what came of each statement. */
+  watch?: OutageWatch | null;
 }
 
 /** Rejects with what the driver says when the server cannot be reached. */
@@ -46,6 +50,7 @@ export async function openMysql({
   readMs = READ_MS,
   lifeMs = LIFE_MS,
   schemaOf = 'mysql',
+  watch = null,
 }: MysqlSourceOptions): Promise<DataSource> {
   const pool = new MysqlPool({ session: sessionOf(lifeMs), patienceMs: readMs });
   const dataSource = new DataSource({
@@ -74,7 +79,7 @@ export async function openMysql({
       idleTimeout: lifeMs / 2,
     },
   });
-  return tellingOutages(await dataSource.initialize(), pool);
+  return tellingOutages(await dataSource.initialize(), pool, watch);
 }
 
 /** Without values the driver would still look for their places, byte by byte, in statements of megabytes. */
@@ -86,18 +91,22 @@ function textOf(sql: string, values: SqlValue[], timezone: string): string {
  * Makes `store_unavailable` of whatever only says that the server is not there, for every reader alike. A connection on which
  * it was silent is not used again.
  */
-function tellingOutages(dataSource: DataSource, pool: MysqlPool): DataSource {
+function tellingOutages(dataSource: DataSource, pool: MysqlPool, watch: OutageWatch | null): DataSource {
   const create = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = (mode) => {
     const runner = create(mode);
     const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<never>;
     runner.query = async (...args: unknown[]): Promise<never> => {
       try {
-        return await query(...args);
+        const answer = await query(...args);
+        watch?.noteAnswer();
+        return answer;
       } catch (error) {
         const { databaseConnection } = runner as unknown as { databaseConnection?: PooledConnection };
         if (databaseConnection && isSilence(error)) pool.giveUp(databaseConnection);
-        throw outageOf(error) ?? error;
+        const outage = outageOf(error);
+        if (isOutage(outage)) watch?.noteRefusal(outage);
+        throw outage ?? error;
       }
     };
     return runner;

@@ -13,6 +13,7 @@ import { MysqlConnection } from './mysql-connection.js';
 import { openMysql, type MysqlSourceOptions } from './mysql-data-source.js';
 import { checkMysqlSchema, hasMysqlSchema, migrateMysql, prepareMysqlSchema } from './mysql-migrations.js';
 import { MysqlRunner } from './mysql-runner.js';
+import { OutageWatch, type OutageHooks } from './outage-watch.js';
 import { ServerClock } from './server-clock.js';
 
 /** While one does its work the next one waits for its turn, begun and all said. More would only be smaller ones. */
@@ -42,7 +43,7 @@ export interface MysqlDatabaseOptions {
   readMs?: number;
   /** How long the fate of a commit is asked for when the server fell silent in it, ms; left out, as long as a restart takes. */
   settleMs?: number;
-  hooks?: GroupCommitHooks;
+  hooks?: GroupCommitHooks & OutageHooks;
 }
 
 /** MySQL or MariaDB, which other processes write to as well. */
@@ -67,7 +68,8 @@ export class MysqlDatabase extends Database {
   static async open(options: MysqlDatabaseOptions): Promise<MysqlDatabase> {
     const { url, mayMigrate, clock = new ServerClock(), settleMs, hooks } = options;
     await checkSchema(url, mayMigrate);
-    const common = { url, ...(options.readMs === undefined ? {} : { readMs: options.readMs }) };
+    const watch = hooks === undefined ? null : new OutageWatch(hooks);
+    const common = { url, watch, ...(options.readMs === undefined ? {} : { readMs: options.readMs }) };
     const forWriting = { ...common, poolSize: WRITE_CONNECTIONS, isForWriting: true, lifeMs: WRITE_LIFE_MS };
     const writeSource = await openMysql(forWriting);
     let readSource: DataSource | null = null;
