@@ -32,9 +32,13 @@ async function processes(count: number): Promise<RedisLink[]> {
   return links;
 }
 
-async function brokerOf(link: RedisLink, consumes: boolean): Promise<BullBroker> {
+async function brokerOf(
+  link: RedisLink,
+  consumes: boolean,
+  onResumed: (levels: readonly number[]) => void = () => {},
+): Promise<BullBroker> {
   const { url } = await sharedRedis();
-  const broker = new BullBroker({ url, link, clock, consumes, onError: () => {}, onTrouble: () => {} });
+  const broker = new BullBroker({ url, link, clock, consumes, onError: () => {}, onTrouble: () => {}, onResumed });
   await broker.open();
   closing.push(() => broker.stop());
   return broker;
@@ -73,6 +77,34 @@ describe('calls', () => {
     const inbox = new Inbox<Call>();
     (await brokerOf(engine, true)).consume(async (call) => inbox.add(call));
     expect(await inbox.first(1)).toEqual([{ laneId: 7, level: 2 }]);
+  });
+
+  it('go on when a dashboard of Bull has paused their queue, and that is told once', async () => {
+    const [api, engine] = (await processes(2)) as [RedisLink, RedisLink];
+    const resumed: Array<readonly number[]> = [];
+    const sender = await brokerOf(api, false, (levels) => resumed.push(levels));
+    const inbox = new Inbox<Call>();
+    const receiver = await brokerOf(engine, true, (levels) => resumed.push(levels));
+    receiver.consume(async (call) => inbox.add(call));
+    const key = (name: string): string => `${api.prefix}:level-1:${name}`;
+    await api.client.set(key('meta-paused'), '1');
+    sender.call({ laneId: 6, level: 1 });
+    receiver.call({ laneId: 7, level: 1 });
+    await inbox.first(2);
+    expect(await api.client.exists(key('meta-paused'), key('paused'))).toBe(0);
+    await until(
+      () => resumed.length,
+      (count) => count > 0,
+    );
+
+    // What a pause that is over left behind comes too, and is nothing to tell of.
+    await api.client.hset(key('1000000'), { name: '__default__', data: '{"laneId":9}', opts: '{}', timestamp: '1' });
+    await api.client.lpush(key('paused'), '1000000');
+    sender.call({ laneId: 8, level: 1 });
+    await inbox.first(4);
+    expect(inbox.items.map(({ laneId }) => laneId).sort((a, b) => a - b)).toEqual([6, 7, 8, 9]);
+    expect(await api.client.exists(key('paused'))).toBe(0);
+    expect(resumed).toEqual([[1]]);
   });
 
   it('pile up to a bound where nobody takes them', async () => {

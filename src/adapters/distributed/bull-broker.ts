@@ -39,6 +39,8 @@ export interface BullBrokerOptions {
   onError: (error: unknown, call: Call) => void;
   /** Told of what went wrong with the queues themselves; they go on or are made anew. */
   onTrouble: (error: unknown) => void;
+  /** Told of levels whose queues somebody had paused in Redis, by the one process that let them go on. */
+  onResumed?: (levels: readonly number[]) => void;
   /** Told of what it counts. */
   onCount?: (what: BrokerCount, by: number) => void;
 }
@@ -163,17 +165,21 @@ export class BullBroker extends Broker {
     const isLate = now - this.watchDueAt > LATE_MS;
     this.watchDueAt = now + WATCH_MS;
     if (!this.options.link.isReady || isLate) return;
-    if (this.sentSinceWatch) this.measure();
+    if (this.sentSinceWatch && this.sending) this.measure(this.sending).catch((error: unknown) => this.trouble(error));
     this.mend();
   }
 
-  /** Finds the levels in which so many calls wait already that more would be of no use. */
-  private measure(): void {
+  /**
+   * Finds the levels in which so many calls wait already that more would be of no use, and those that a dashboard of Bull
+   * has paused: without calls their tasks would wait for ever, and nothing would say why.
+   */
+  private async measure(sending: CallQueues): Promise<void> {
     this.sentSinceWatch = false;
-    this.sending?.depths().then(
-      (depths) => (this.overfull = new Set(LEVELS.filter((level) => depths[level]!.waiting >= MAX_WAITING))),
-      (error: unknown) => this.trouble(error),
-    );
+    const depths = await sending.depths();
+    this.overfull = new Set(LEVELS.filter((level) => depths[level]!.waiting >= MAX_WAITING));
+    const resumed: number[] = [];
+    for (const level of LEVELS) if (depths[level]!.isPaused && (await sending.resume(level))) resumed.push(level);
+    if (resumed.length > 0) this.options.onResumed?.(resumed);
   }
 
   private get isTurning(): boolean {

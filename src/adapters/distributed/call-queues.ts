@@ -2,6 +2,7 @@
  * One generation of the ten Bull queues. Bull's queues do not always come back after an outage, so they are things to be
  * thrown away and made anew, in a Nest context of their own: `@nestjs/bull` makes each queue once per context.
  */
+import { readFileSync } from 'node:fs';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
@@ -22,8 +23,19 @@ const GUARD_MS = 60_000;
 const CLOSE_MS = 2_000;
 const MAX_LISTENERS = 100;
 
+const RESUME = readFileSync(new URL('scripts/resume-calls.lua', import.meta.url), 'utf8');
+
 /** A lost call costs a second, a kept one a place in Redis. */
 const JOB: JobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+export interface QueueDepth {
+  /** Calls that nobody has taken. */
+  waiting: number;
+  /** Calls that somebody has and has not finished. */
+  active: number;
+  /** Somebody has paused it in Redis, or had, and calls were put aside meanwhile. */
+  isPaused: boolean;
+}
 
 export interface CallQueuesOptions {
   link: RedisLink;
@@ -58,13 +70,25 @@ export class CallQueues {
     else await queue.addBulk(laneIds.map((laneId) => ({ data: { laneId, level }, opts: JOB })));
   }
 
-  /** Calls of each level that nobody has taken, and those that somebody has and has not finished. */
-  async depths(): Promise<Array<{ waiting: number; active: number }>> {
+  /** Of each level. */
+  async depths(): Promise<QueueDepth[]> {
     const pipeline = this.options.link.client.pipeline();
-    for (const queue of this.queues) pipeline.llen(queue.toKey('wait')).llen(queue.toKey('active'));
+    for (const queue of this.queues) {
+      for (const list of ['wait', 'active', 'paused']) pipeline.llen(queue.toKey(list));
+      pipeline.exists(queue.toKey('meta-paused'));
+    }
     const replies = (await pipeline.exec()) ?? [];
-    const count = (index: number): number => Number(replies[index]?.[1] ?? 0);
-    return this.queues.map((_, level) => ({ waiting: count(2 * level), active: count(2 * level + 1) }));
+    return this.queues.map((_, level) => {
+      const told = replies.slice(4 * level).map(([, reply]) => Number(reply ?? 0));
+      const [wait = 0, active = 0, aside = 0, marks = 0] = told;
+      return { waiting: wait + aside, active, isPaused: marks + aside > 0 };
+    });
+  }
+
+  /** Tells whether the queue was paused still. Calls that were put aside come, without Bull's `resume`: it drops those that wait. */
+  async resume(level: number): Promise<boolean> {
+    const keys = ['meta-paused', 'meta', 'paused', 'wait'].map((name) => this.queues[level]!.toKey(name));
+    return (await this.options.link.client.eval(RESUME, keys.length, ...keys)) === 1;
   }
 
   /** ms since the slowest consumed queue last asked for a job. Bull does so every second, or it does not turn any more. */

@@ -200,6 +200,12 @@ function makeBroker(
       toldAt = clock.now();
       log.warn({ err }, 'A queue of calls had trouble; it goes on, and the sweep repeats what was lost');
     },
+    onResumed: (levels) =>
+      log.warn(
+        { levels },
+        'Queues of Bull were paused in Redis, and go on: they carry nothing but calls. To stop work, pause a queue of ' +
+          'Millrace: millrace queues pause NAME',
+      ),
     onCount: (what, by) => {
       if (what === 'rebuilt') metrics.callQueuesRebuilt.inc(by);
       else metrics.callsLost.inc({ reason: what }, by);
