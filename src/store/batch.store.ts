@@ -13,6 +13,7 @@ import {
   planResultFiles,
   settleLines,
   type CreatedBatch,
+  type SettledWindow,
   type SettleWindow,
 } from './procedures/batch.procedures.js';
 import type { FinishedBatch, NewBatch, NewLines } from './procedures/batch-shapes.js';
@@ -105,7 +106,7 @@ export class BatchStore {
     return this.database.write(expireBatch, { batchSeq });
   }
 
-  settle(window: SettleWindow): Promise<{ settled: number; live: number }> {
+  settle(window: SettleWindow): Promise<SettledWindow> {
     return this.database.write(settleLines, window, { weight: { rows: window.until - window.after, bytes: 0 } });
   }
 

@@ -199,32 +199,32 @@ function exerciseSettle(store: TestStore): void {
   it('ends those that wait, and leaves those that run', async () => {
     const { lane, batch } = await seedMixed();
     store.clock.advance(40);
-    expect(await window(batch, 0, 10)).toEqual({ settled: 6, live: 2 });
+    expect(await window(batch, 0, 10)).toEqual({ settled: 6, live: 2, freedLaneSeqs: [] });
     expect(await statesOf(batch)).toEqual([3, 3, 2, 2, 6, 6, 6, 6, 6, 6]);
     expect(await laneRow(store, lane)).toMatchObject({ cancelledCount: 6, completedCount: 2 });
     expect(await store.tasks.laneDepth(lane.laneSeq)).toMatchObject({ ready: 0, scheduled: 0, leased: 2 });
   });
 
   it('ends those that run too, when asked', async () => {
-    const { batch, leased } = await seedMixed();
+    const { lane, batch, leased } = await seedMixed();
     store.clock.advance(40);
-    expect(await window(batch, 0, 10, true)).toEqual({ settled: 8, live: 0 });
+    expect(await window(batch, 0, 10, true)).toEqual({ settled: 8, live: 0, freedLaneSeqs: [lane.laneSeq] });
     expect(await statesOf(batch)).toEqual([3, 3, ...Array<number>(8).fill(6)]);
     for (const seq of leased) expect(await taskRow(store, { seq })).toMatchObject({ endedAt: store.clock.now() });
   });
 
   it('touches the lines of its window only, both ends told apart', async () => {
     const { batch } = await seedMixed();
-    expect(await window(batch, 6, 8)).toEqual({ settled: 2, live: 0 });
+    expect(await window(batch, 6, 8)).toMatchObject({ settled: 2, live: 0 });
     expect(await statesOf(batch)).toEqual([3, 3, 2, 2, 0, 1, 6, 6, 1, 1]);
-    expect(await window(batch, 0, 4)).toEqual({ settled: 0, live: 2 });
+    expect(await window(batch, 0, 4)).toMatchObject({ settled: 0, live: 2 });
   });
 
   it('finds nothing a second time, and leaves other batches alone', async () => {
     const { lane, batch } = await seedMixed();
     const other = await seedBatch(store, lane, 3);
     await window(batch, 0, 10, true);
-    expect(await window(batch, 0, 10, true)).toEqual({ settled: 0, live: 0 });
+    expect(await window(batch, 0, 10, true)).toEqual({ settled: 0, live: 0, freedLaneSeqs: [] });
     expect(await statesOf(other)).toEqual([1, 1, 1]);
   });
 
@@ -239,7 +239,7 @@ function exerciseSettle(store: TestStore): void {
       outcome: 'expired',
       isWithLeased: true,
     });
-    expect(settled).toEqual({ settled: 2, live: 0 });
+    expect(settled).toMatchObject({ settled: 2, live: 0 });
     expect(await statesOf(batch)).toEqual([3, 5, 5]);
     expect(await laneRow(store, lane)).toMatchObject({ expiredCount: 2, cancelledCount: 0 });
   });

@@ -33,7 +33,12 @@ export class TaskNotices {
     for (const batchSeq of doneBatchSeqs) this.events.publish('batch.finalize', { batchSeq });
     for (const taskSeq of abortedSeqs) this.events.publish('task.abort', { taskSeq });
     if (hasCallbacks) this.events.publish('callback.deliver', {});
-    this.queues.call(this.withSisters(readyLaneSeqs));
+    this.freed(readyLaneSeqs);
+  }
+
+  /** Tasks may begin in these lanes that could not before. */
+  freed(laneSeqs: readonly number[]): void {
+    this.queues.call(this.withSisters(laneSeqs));
   }
 
   /** Room in a queue with a limit is room for all its levels. */

@@ -180,10 +180,18 @@ export interface SettleWindow {
   isWithLeased: boolean;
 }
 
-/** Ends the lines of a stopped batch in one window that have not ended; returns how many are still being run. */
+export interface SettledWindow {
+  settled: number;
+  /** Lines that are still being run. */
+  live: number;
+  /** Lanes whose queues may have room now, because lines that were being run were ended. */
+  freedLaneSeqs: number[];
+}
+
+/** Ends the lines of a stopped batch in one window that have not ended. */
 export const settleLines = procedureOfOne(
   'batch-settle',
-  async (tx, window: SettleWindow) => {
+  async (tx, window: SettleWindow): Promise<SettledWindow> => {
     const { batchSeq, after, until, outcome, isWithLeased } = window;
     const isExpired = outcome === 'expired';
     const settled = await tx.all(SETTLE, {
@@ -198,7 +206,8 @@ export const settleLines = procedureOfOne(
     for (const { laneSeq } of settled) counts.add(laneSeq, isExpired ? 'expired' : 'cancelled');
     await counts.write(tx);
     const [left] = await tx.all(LIVE, { batchSeq, after, until });
-    return { settled: settled.length, live: left!.live };
+    const freedLaneSeqs = isWithLeased ? [...new Set(settled.map(({ laneSeq }) => laneSeq))] : [];
+    return { settled: settled.length, live: left!.live, freedLaneSeqs };
   },
   { isRareAct: false },
 );
