@@ -204,6 +204,19 @@ describe('looking', () => {
     });
   });
 
+  it.each([
+    [
+      { code: 'k', message: 'm', at: 7 },
+      { code: 'k', message: 'm', at: 7 },
+    ],
+    [{ code: 'k' }, { code: 'k', message: '{"code":"k"}' }],
+    ['oops', { code: 'worker_error', message: 'oops' }],
+    [false, null],
+  ])('shows the error %j of a worker beside his answer', async (said, error) => {
+    answer(json({ ...WIRE, result: { status_code: 200, request_id: 'r', body: 1, error: said } }));
+    expect((await client.get('task_1'))!.result).toEqual({ statusCode: 200, requestId: 'r', body: 1, error });
+  });
+
   it('finds nothing of an unknown id', async () => {
     answer(envelope(404, 'No task.'));
     expect(await client.get('task_1')).toBeNull();

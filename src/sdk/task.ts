@@ -7,9 +7,9 @@ export interface TaskResult<Body = unknown> {
   /** Of the model's or worker's answer; 400, 408, 499 or 500 when there was none. */
   statusCode: number;
   requestId: string | null;
-  /** Null when there was no answer. */
+  /** Null when there was no answer, or none but an error. */
   body: Body | null;
-  /** Why there was none. */
+  /** Why there was no answer, or what its worker said went wrong. */
   error: { code: string; message: string } | null;
 }
 
@@ -50,7 +50,8 @@ export interface WireResult {
   status_code?: number;
   request_id?: string;
   body?: unknown;
-  error?: { code: string; message: string };
+  /** The server's has a code and a message; that of a worker is any JSON. */
+  error?: unknown;
 }
 
 export interface WireTask {
@@ -112,7 +113,17 @@ export function resultOf<Body>(wire: WireResult): TaskResult<Body> {
     statusCode: status_code ?? 200,
     requestId: request_id ?? null,
     body: (body ?? null) as Body | null,
-    error: error ?? null,
+    error: error ? errorOf(error) : null,
+  };
+}
+
+function errorOf(said: unknown): { code: string; message: string } {
+  const fields = typeof said === 'object' ? (said as Record<string, unknown>) : { message: said };
+  const { code, message } = fields;
+  return {
+    ...fields,
+    code: typeof code === 'string' ? code : 'worker_error',
+    message: typeof message === 'string' ? message : JSON.stringify(said),
   };
 }
 

@@ -83,6 +83,25 @@ describe('a batch', () => {
     );
   });
 
+  it('has in its files the bodies of answers only, whatever else workers say', async () => {
+    const queue = await newQueue();
+    const batch = await start(server.openai, lines(3), to(queue));
+    const [one, two, three] = await worker.take(`${queue}:1`, { size: 3, wait_seconds: 60 });
+    const [text, error] = ['x'.repeat(100_000), { code: 'k' }];
+    await worker.post(`${one!.task_id}/complete`, { request_id: 'r', body: { n: 1 }, error, stream: true });
+    await worker.post(`${two!.task_id}/complete`, { request_id: 'r', body: { text }, error });
+    await worker.post(`${three!.task_id}/complete`, { request_id: 'r', error });
+    expect((await worker.task(one!.task_id)).result).toMatchObject({ body: { n: 1 }, error, stream: true });
+    const ended = await awaited(server.openai, batch);
+    const results = await resultsOf(server.openai, ended.output_file_id);
+    const response = (body: object) => ({ status_code: 200, request_id: 'r', body });
+    expect(results.map(({ response: answered, error: why }) => [answered, why])).toEqual([
+      [response({ n: 1 }), null],
+      [response({ text }), null],
+      [response({ error }), null],
+    ]);
+  });
+
   it('has errors, failures and lost leases of workers in its error file', async () => {
     const queue = await newQueue();
     const batch = await start(server.openai, lines(4), to(queue));

@@ -72,6 +72,21 @@ describe('the callback of a task', () => {
     },
   );
 
+  it.each([
+    ['kept in its row', 'short'],
+    ['too large for a row', 'x'.repeat(100_000)],
+  ])('says all that its worker said, %s, and so does the task', async (_, text) => {
+    const said = { status_code: 200, body: { text }, error: { code: 'k' }, stream: true, extra: [1] };
+    const id = await put();
+    const [task] = await client.take('chat:0');
+    await client.post(`${id}/complete`, { ...said, lease_token: task!.lease_token });
+    await delivered(id);
+    const result = { ...said, request_id: id };
+    expect(verified(received(id)[0]!)).toEqual(result);
+    expect(await client.task(id)).toMatchObject({ status: 'succeeded', state: 'completed', result });
+    expect((await client.task(id)).result).toEqual(result);
+  });
+
   it('is sent once more when it is asked for, under its id', async () => {
     const id = await put({ level: 1 });
     await client.complete(await client.takeOne('chat:1'));

@@ -49,6 +49,8 @@ describe('a blocking call', () => {
     [{ status_code: '503', body: [1, 2] }, 503, [1, 2]],
     [{ body: 'text' }, 200, 'text'],
     [{ status_code: 200 }, 200, {}],
+    [{ body: { n: 1 }, error: { code: 'k' }, stream: true }, 200, { n: 1 }],
+    [{ error: { code: 'k' } }, 200, { error: { code: 'k' } }],
   ])('is answered with what the worker answers: %j', async (result, status, body) => {
     const answered = call();
     const task = await next();

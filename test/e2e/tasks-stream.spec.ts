@@ -91,6 +91,17 @@ describe('a streaming call', () => {
       errorFrame(503, 'overloaded', 'Later.'),
     ],
     [
+      'what its worker said went wrong, whatever the status',
+      ({ task_id: id }) => client.post(`${id}/complete`, { error: { code: 'x', message: 'oops' } }),
+      errorFrame(200, 'x', 'oops'),
+    ],
+    [
+      'what its worker said went wrong beside its answer',
+      ({ task_id: id }) =>
+        client.post(`${id}/complete`, { status_code: 200, body: { n: 1 }, error: { message: 'cut off' } }),
+      errorFrame(200, 'worker_error', 'cut off'),
+    ],
+    [
       'a failure',
       ({ task_id: id, lease_token }) => {
         const error = { code: 'oom', message: 'Out of memory.' };

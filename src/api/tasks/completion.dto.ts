@@ -8,7 +8,7 @@ export const MAX_REPORTS = 1_000;
 
 const RESULT = { status_code: 200, body: { choices: [{ message: { role: 'assistant', content: 'Hi' } }] } };
 
-/** What a worker answers. Where it has no `body`, all else that is in it is the body. */
+/** What a worker answers. What else is in it is kept beside `body`; where there is neither `body` nor `error`, it is the body. */
 export class ResultDto {
   @ApiProperty({ required: false, type: 'integer', default: 200, description: 'The HTTP status of the answer.' })
   status_code?: number | string;
@@ -18,6 +18,15 @@ export class ResultDto {
 
   @AnyField({ about: 'The answer itself: any JSON.', example: RESULT.body, isOptional: true })
   body?: unknown;
+
+  @AnyField({
+    about:
+      'What went wrong, whatever the status: any JSON. A stream ends with an event `error` that says it; in the result and ' +
+      'in a callback it stands beside `body`, as do all further fields. The output of a batch has `body` only.',
+    example: { code: 'cut_off', message: 'The model stopped early.' },
+    isOptional: true,
+  })
+  error?: unknown;
 
   @ApiProperty({ required: false, example: LEASE_TOKEN, description: 'Here or in the header.' })
   lease_token?: string;

@@ -24,7 +24,9 @@ describe('an answer', () => {
   });
 
   it('of many is cut from its own place', () => {
-    const items = [BODY, '"body"', '7'].map((body, n) => `{"task_id":"t${n}", "result":{"x":1,"body":${body}}}`);
+    const items = [BODY, '"body"', '7'].map(
+      (body, n) => `{"task_id":"t${n}", "result":{"request_id":"x","body":${body}}}`,
+    );
     const parts = partsOfField(partOf(`{"completions": [${items.join(' , ')}]}`), 'completions');
     expect(parts.map(toListedCompletion).map(({ taskId, body }) => [taskId, body])).toEqual([
       ['t0', BODY],
@@ -38,9 +40,21 @@ describe('an answer', () => {
   });
 
   it('without a body is the rest', () => {
-    expect(read('{"status_code":500,"error":{"a":1},"body":null}').body).toBe('{"error":{"a":1}}');
+    expect(read('{"status_code":500,"a":{"b":1},"body":null}').body).toBe('{"a":{"b":1}}');
     expect(read('{"status_code":204}').body).toBe('{}');
     expect(read('{}').body).toBe('{}');
+  });
+
+  it('is kept with all that is said beside it', () => {
+    const said = '"request_id":"r","error":{"code":"k"},"none":null,"stream":true';
+    expect(read(`{"status_code":200,${said},"body":${BODY}}`).body).toBe(
+      `,"body":${BODY},"error":{"code":"k"},"stream":true`,
+    );
+    expect(read(`{${said}}`)).toMatchObject({
+      statusCode: 200,
+      body: ',"error":{"code":"k"},"none":null,"stream":true',
+    });
+    expect(read(`{"body":${BODY},"error":null}`).body).toBe(BODY);
   });
 
   it('names its tokens, unless it is an error', () => {

@@ -1,5 +1,6 @@
 /** From the answers of workers to what is recorded of them. Bodies go on as the JSON texts that came. */
 import { MillraceError } from '../../kernel/errors.js';
+import { keptWith } from '../../kernel/kept-answer.js';
 import type { CompleteCall, HolderVerdict } from '../../modules/tasks/task-requests.js';
 import { usageOf } from '../../modules/tasks/usage.js';
 import { isGiven, isObject, wrongType } from '../common/field.decorators.js';
@@ -12,7 +13,7 @@ const DEFAULT_STATUS = 200;
 const FIRST_FAILURE = 400;
 /** Of a worker who names a status that is none. */
 const UNREADABLE_STATUS = 500;
-/** What of a result is not its body. */
+/** What of a result is neither its body nor kept beside it. */
 const ENVELOPE: ReadonlySet<string> = new Set(['status_code', 'request_id', 'body', 'lease_token']);
 
 const OUTCOME: Readonly<Record<HolderVerdict, Outcome>> = {
@@ -72,16 +73,21 @@ function statusOf(result: JsonPart): number {
   throw new MillraceError('invalid_value', `Invalid '${param}': expected an HTTP status from 200 to 599.`, { param });
 }
 
-/** Nothing that a worker says is lost: where it has no `body`, all the rest is it. */
+/**
+ * Nothing that a worker says is lost: what else he says is kept beside his `body`; where he says neither `body` nor `error`,
+ * it is the body. `json`: as it is kept.
+ */
 function bodyOf(result: JsonPart): { body: unknown; json: string } {
   const { value } = result;
-  if (isGiven(value['body'])) return { body: value['body'], json: jsonOfField(result, 'body') };
+  const { body, error } = value;
   const names = Object.keys(value);
-  const rest = names.filter((name) => !ENVELOPE.has(name));
-  if (rest.length === names.length) return { body: value, json: wholeText(result) };
-  const body = Object.fromEntries(rest.map((name) => [name, value[name]]));
-  wholeText(result); // refuses what is nested too deeply to be written
-  return { body, json: JSON.stringify(body) };
+  const rest = names.filter((name) => !ENVELOPE.has(name) && (isGiven(value[name]) || !isGiven(body)));
+  if (isGiven(body) && rest.length === 0) return { body, json: jsonOfField(result, 'body') };
+  const text = wholeText(result); // refuses what is nested too deeply to be written
+  if (rest.length === names.length && !isGiven(error)) return { body: value, json: text };
+  const more = Object.fromEntries(rest.map((name) => [name, value[name]]));
+  if (isGiven(body)) return { body, json: keptWith(jsonOfField(result, 'body'), more) };
+  return { body: more, json: isGiven(error) ? keptWith(null, more) : JSON.stringify(more) };
 }
 
 /** What can be kept of it as a text; null when nothing can. */

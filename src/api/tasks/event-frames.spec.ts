@@ -64,6 +64,30 @@ describe('the end of a stream', () => {
       errorFrame(500, 'error_status', 'The task was answered with status 500.'),
     ],
     [
+      "its worker's error, whatever the status",
+      ended({}, { statusCode: 200, body: ',"body":{"a":1},"error":{"code":"x","message":"oops"}' }),
+      false,
+      errorFrame(200, 'x', 'oops'),
+    ],
+    [
+      'the error of a worker who has nothing else to say',
+      ended({}, { statusCode: 200, body: ',"error":"oops"' }),
+      true,
+      errorFrame(200, 'worker_error', 'oops'),
+    ],
+    [
+      "its worker's error that says nothing",
+      ended({}, { statusCode: 200, body: ',"error":{}' }),
+      true,
+      errorFrame(200, 'worker_error', 'The task was answered with an error.'),
+    ],
+    [
+      "its worker's error rather than the model's",
+      ended({}, { statusCode: 502, body: ',"body":{"error":{"code":"y"}},"error":{"code":"x"}' }),
+      true,
+      errorFrame(502, 'x', 'The task was answered with status 502.'),
+    ],
+    [
       'a failure',
       ended({ state: 'failed' }, { errorCode: 'oom', errorMessage: 'No.' }),
       false,

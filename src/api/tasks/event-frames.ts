@@ -15,9 +15,10 @@ export function eventFrame({ n, id, name, data }: NumberedEvent): string {
 }
 
 /** The last frame of a stream; none after a good end, but for an answer that was not said in events. */
-export function endFrame({ status, body, error }: TaskAnswer, isSilent: boolean): string {
+export function endFrame({ status, body, error, workerError }: TaskAnswer, isSilent: boolean): string {
   if (error !== null) return errorFrame(status, error);
-  if (status >= FIRST_FAILURE) return errorFrame(status, errorIn(body, status));
+  if (workerError !== null) return errorFrame(status, failureOf(workerError, status));
+  if (status >= FIRST_FAILURE) return errorFrame(status, failureOf(errorIn(body), status));
   return isSilent && body !== null ? `${dataLines(body)}\n` : '';
 }
 
@@ -45,21 +46,21 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\r\n\0]/g, ' ');
 }
 
-/** What a model's error says of itself. */
-function errorIn(body: string | null, status: number): { code: string; message: string } {
-  const answer = parsed(body);
-  const error = isObject(answer) && isObject(answer['error']) ? answer['error'] : {};
-  const { code, type, message } = error;
+/** What the error of a model or worker says of itself. */
+function failureOf(error: unknown, status: number): { code: string; message: string } {
+  const { code, type, message } = isObject(error) ? error : { message: error };
+  const isFailure = status >= FIRST_FAILURE;
   return {
-    code: textIn(code) ?? textIn(type) ?? 'error_status',
-    message: textIn(message) ?? `The task was answered with status ${status}.`,
+    code: textIn(code) ?? textIn(type) ?? (isFailure ? 'error_status' : 'worker_error'),
+    message: textIn(message) ?? `The task was answered with ${isFailure ? `status ${status}` : 'an error'}.`,
   };
+}
+
+function errorIn(body: string | null): unknown {
+  const answer = body === null ? null : (JSON.parse(body) as unknown);
+  return isObject(answer) ? answer['error'] : null;
 }
 
 function textIn(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
-}
-
-function parsed(body: string | null): unknown {
-  return body === null ? null : JSON.parse(body);
 }

@@ -48,7 +48,7 @@ describe('a stream of events', () => {
     expect(text()).toBe(': ping\n\n');
     vi.advanceTimersByTime(30_000);
     expect(text()).toBe(': ping\n\n: ping\n\n');
-    stream.end({ status: 200, body: null, error: null });
+    stream.end({ status: 200, body: null, error: null, workerError: null });
     vi.advanceTimersByTime(15_000);
     expect(text()).toBe('');
   });

@@ -1,4 +1,5 @@
 /** What a caller who waited for a task gets: the answer itself with its status, or why there is none. */
+import { bodyOf, errorOf } from '../../kernel/kept-answer.js';
 import { statusWithoutAnswer } from '../../modules/callbacks/result-object.js';
 import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 
@@ -10,6 +11,8 @@ export interface TaskAnswer {
   body: string | null;
   /** Set when the task ended without an answer, or its answer was lost. */
   error: TaskFailure | null;
+  /** What the worker said went wrong, beside its answer: any JSON; null: nothing. */
+  workerError: unknown;
 }
 
 export interface TaskFailure {
@@ -22,6 +25,7 @@ export const TIMED_OUT: TaskAnswer = {
   status: 408,
   body: null,
   error: { code: 'timeout', message: 'Nobody was done with the task in time.' },
+  workerError: null,
 };
 
 export function answerOf({ state, result }: TaskEnd): TaskAnswer {
@@ -29,7 +33,10 @@ export function answerOf({ state, result }: TaskEnd): TaskAnswer {
   const errorCode = result?.errorCode ?? null;
   // A completed task has an error when its answer was lost since.
   const isAnswered = body !== null || (state === 'completed' && errorCode === null);
-  if (isAnswered) return { status: result?.statusCode ?? 200, body, error: null };
+  if (isAnswered) {
+    const [said, workerError] = body === null ? [null, null] : [bodyOf(body), errorOf(body)];
+    return { status: result?.statusCode ?? 200, body: said, error: null, workerError };
+  }
   const error = { code: errorCode ?? state, message: result?.errorMessage ?? 'The task ended without an answer.' };
-  return { status: statusWithoutAnswer(state, errorCode), body: null, error };
+  return { status: statusWithoutAnswer(state, errorCode), body: null, error, workerError: null };
 }

@@ -41,7 +41,8 @@ export class TaskDto {
   @ApiProperty({
     required: false,
     type: Object,
-    description: 'When it has ended: `status_code`, `request_id` and `body`, or `error` where there was no answer.',
+    description:
+      'When it has ended: `status_code`, `request_id`, `body` and what else its worker said; `error` where there was no answer.',
     example: { status_code: 200, request_id: 'req_1', body: { choices: [] } },
   })
   result?: unknown;

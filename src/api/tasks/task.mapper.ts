@@ -78,7 +78,7 @@ export function taskDetailsJson(task: TaskDetails): string {
   return taskJson(task, { data: task.body, result: task.result });
 }
 
-/** `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there was no answer. */
+/** See `resultObject`. */
 export function resultJson({ id, state }: Pick<TaskSummary, 'id' | 'state'>, result: TaskResult): string {
   return resultObject(id, { ...result, state: TASK_STATE_CODE[state] });
 }

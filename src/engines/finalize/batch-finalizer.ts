@@ -8,6 +8,7 @@ import { AppConfig } from '../../config/app-config.js';
 import type { BatchOutcome } from '../../kernel/batch-state.js';
 import { crashPoint } from '../../kernel/crash-point.js';
 import { newId } from '../../kernel/ids.js';
+import { bodyOf } from '../../kernel/kept-answer.js';
 import { LostText, Spill } from '../../modules/tasks/spill.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { BatchStore, type EndedLine, type StoredBatch } from '../../store/batch.store.js';
@@ -117,7 +118,8 @@ function addLine(
   error: ResultFileWriter,
 ): ResultFileWriter {
   const isLost = line.blobKey !== null && body === null;
-  const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, body);
+  const answer = body === null ? null : bodyOf(body);
+  const { isGood, text } = resultLine(batchId, isLost ? { ...line, ...LOST_ANSWER } : line, answer);
   const file = isGood ? output : error;
   file.add(text);
   return file;

@@ -20,6 +20,14 @@ describe('a result object', () => {
     expect(JSON.parse(text)).toMatchObject({ request_id: 'req"1' });
   });
 
+  it('holds what its worker said beside the body, or without one', () => {
+    const of = (body: string) => resultObject('task_1', result('completed', { statusCode: 200, body }));
+    expect(of(',"body":[1],"error":{"code":"k"}')).toBe(
+      '{"status_code":200,"request_id":"task_1","body":[1],"error":{"code":"k"}}',
+    );
+    expect(of(',"error":"oops"')).toBe('{"status_code":200,"request_id":"task_1","error":"oops"}');
+  });
+
   it('names the task when nobody named the request', () => {
     const text = resultObject('task_1', result('completed', { statusCode: 408 }));
     expect(JSON.parse(text)).toEqual({ status_code: 408, request_id: 'task_1' });

@@ -1,11 +1,13 @@
+import { fieldsOf } from '../../kernel/kept-answer.js';
 import { TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 
-/** What was recorded of a task, its body as it is kept: JSON text, or any other text. */
+/** What was recorded of a task. */
 export interface RecordedResult {
   /** A TASK_STATE_CODE. */
   state: number;
   statusCode: number | null;
   requestId: string | null;
+  /** As it is kept: see `kept-answer`. */
   body: string | null;
   errorCode: string | null;
   errorMessage: string | null;
@@ -24,14 +26,14 @@ export function statusWithoutAnswer(state: TaskState, errorCode: string | null):
 }
 
 /**
- * The result object of a task as JSON text: `{"status_code", "request_id", "body"}`, or `error` in place of `body` when there
- * was no answer. The body's own text goes into it unread, so that it arrives as the model or worker wrote it.
+ * The result object of a task as JSON text: `{"status_code", "request_id", "body"}` and what else its worker said, or `error`
+ * in place of `body` when there was no answer. The body's own text goes into it unread, so that it arrives as it was written.
  */
 export function resultObject(taskId: string, result: RecordedResult): string {
   const { state, statusCode, requestId, body, errorCode, errorMessage } = result;
   const status = statusCode ?? statusWithoutAnswer(TASK_STATES[state]!, errorCode);
   const head = `{"status_code":${status},"request_id":${JSON.stringify(requestId ?? taskId)}`;
-  if (body !== null) return `${head},"body":${body}}`;
+  if (body !== null) return `${head}${fieldsOf(body)}}`;
   if (errorCode === null && statusCode !== null) return `${head}}`;
   const error = { code: errorCode ?? 'no_answer', message: errorMessage ?? 'The task ended without an answer.' };
   return `${head},"error":${JSON.stringify(error)}}`;

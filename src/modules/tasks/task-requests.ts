@@ -70,7 +70,7 @@ export interface TaskResult {
   /** Null when there was no answer; then `errorCode` says why. */
   statusCode: number | null;
   requestId: string | null;
-  /** JSON text. */
+  /** As it is kept: see `kept-answer`. */
   body: string | null;
   errorCode: string | null;
   errorMessage: string | null;
@@ -141,7 +141,7 @@ export interface CompleteCall {
   epoch: number | null;
   statusCode: number;
   requestId: string | null;
-  /** JSON text. */
+  /** As it is kept: see `kept-answer`. */
   body: string | null;
   usage: Usage | null;
 }

@@ -13,6 +13,7 @@ export class TaskResultRow {
   @Column({ name: 'request_id', type: 'text', nullable: true })
   requestId: string | null;
 
+  /** See `kept-answer`. */
   @Column({ type: 'text', nullable: true })
   body: string | null;
 
