@@ -148,6 +148,11 @@ describe('stream', () => {
     expect(await read(await client.stream(TASK))).toEqual(['a', '[DONE]']);
   });
 
+  it('passes on what the task itself calls an error: that has an id', async () => {
+    answer(events('id:1\nevent:error\ndata:{"warn":1}\n\nid:2\ndata:"b"\n\n'), json(WIRE));
+    expect(await read(await client.stream(TASK))).toEqual([{ warn: 1 }, 'b']);
+  });
+
   it('throws when the task ends badly, after the events that came', async () => {
     const error = { status_code: 408, error: { code: 'timeout', message: 'Nobody was done.' } };
     answer(events(`id:1\ndata:"a"\n\nevent:error\ndata:${JSON.stringify(error)}\n\n`));

@@ -104,8 +104,9 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     return ['completed', 'failed', 'expired', 'cancelled'].includes(state);
   }
 
-  private refuseError({ name, data }: TaskEvent): void {
-    if (name !== 'error') return;
+  /** What the task itself says always has an id, also where it calls it an error. */
+  private refuseError({ id, name, data }: TaskEvent): void {
+    if (name !== 'error' || id !== null) return;
     const { status_code, error } = (data ?? {}) as ErrorData;
     const code = error?.code ?? 'failed';
     if (code === STOPPING) throw new ApiError('The server stops.', { status: 503, taskId: this.taskId });

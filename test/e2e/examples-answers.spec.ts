@@ -88,6 +88,16 @@ describe('streaming.sh', () => {
     expect(running.lines.filter((line) => !line.startsWith('curl:'))).toEqual(['one', 'two']);
   });
 
+  it('does not fail when the task says something that it calls an error', async () => {
+    work(async (_task, { progress }) => {
+      await progress({ warn: 1 }, { name: 'error' });
+      await progress('on');
+    });
+    const running = stream();
+    expect(await running.ended).toEqual({ code: 0, signal: null });
+    expect(running.lines).toEqual(['{"warn":1}', 'on']);
+  });
+
   it('fails when the task does', async () => {
     work(() => new Answer(400, { error: { message: 'No such model.' } }));
     const running = stream();

@@ -66,6 +66,14 @@ describe('a streaming call', () => {
     );
   });
 
+  it('can tell what the task calls an error, which has an id, from its end, which has none', async () => {
+    const reader = await stream();
+    const task = await takenOnce();
+    await say(task, { event_id: '', event_name: 'error', event_data: { warn: 1 } });
+    await client.complete(task);
+    expect(await reader.end()).toBe('id:\nevent:error\ndata:{"warn":1}\n\n');
+  });
+
   it('gets an answer that was not streamed in one frame', async () => {
     const reader = await stream();
     const task = await takenOnce();

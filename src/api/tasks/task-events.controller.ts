@@ -31,7 +31,8 @@ export class TaskEventsController {
     summary: 'Stream what a task says',
     description:
       'From the beginning, or from after the event that you have, as server-sent events; ends with the task (where it is ' +
-      'a batch line, within a second or so). A bad end is told by a last event named `error`. Hanging up changes nothing for the task.',
+      'a batch line, within a second or so). A bad end is told by a last event named `error` that has no id; what ' +
+      'the task itself says always has one. Hanging up changes nothing for the task.',
   })
   @ApiParam({ name: 'id', example: TASK_EXAMPLE_ID })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that you have' })
