@@ -19,6 +19,7 @@ import {
   RedrivenTaskDto,
 } from './dead-letter.dto.js';
 import { deadLetterJson } from './dead-letter.mapper.js';
+import { bytesOf } from './json-bytes.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 
 const TASK = { name: 'id', example: TASK_ID };
@@ -44,7 +45,9 @@ export class DeadLettersController {
   @Get('dead')
   @ApiOperation({
     summary: 'List the dead letters of a queue, in their order, with their attempts',
-    description: '`attempts_count` counts all of them; `attempts` holds the last 100 at most, oldest first.',
+    description:
+      '`attempts_count` counts all of them; `attempts` holds the last 100 at most, oldest first. A page holds 32 MiB of data: ' +
+      'where they are large it has fewer than `limit`, at least one, and `has_more` says that there are others.',
   })
   @ApiQuery({ name: 'queue', description: 'Its name' })
   @ApiPageQuery(PAGE_LIMITS)
@@ -63,10 +66,9 @@ export class DeadLettersController {
     const afterSeq = after === null ? null : await this.seqOf(tenantSeq, after);
     const { letters, hasMore } = await this.letters.list(tenantSeq, queueName, afterSeq, limit);
     const lastId = JSON.stringify(letters.at(-1)?.id ?? null);
-    const data = letters.map(deadLetterJson).join(',');
-    void reply
-      .header('content-type', 'application/json')
-      .send(`{"data":[${data}],"has_more":${hasMore},"last_id":${lastId}}`);
+    const texts = letters.flatMap((letter) => [',', deadLetterJson(letter)]).slice(1);
+    const json = bytesOf(['{"data":[', ...texts, `],"has_more":${hasMore},"last_id":${lastId}}`]);
+    void reply.header('content-type', 'application/json').send(json);
   }
 
   @Post('dead/redrive')

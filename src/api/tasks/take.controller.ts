@@ -29,7 +29,8 @@ export class TakeController {
     summary: 'Take tasks to work on',
     description:
       'By lane; `{}` when there are none. Each comes with a lease, which keeps others from taking it, and with the ' +
-      '`instance_id` that reports over Redis go to, where its queue has those.',
+      '`instance_id` that reports over Redis go to, where its queue has those. Fewer than `size` come where their data ' +
+      'would be more than 32 MiB together; one always comes.',
   })
   @ApiOkResponse({ description: 'The tasks', schema: { example: TAKEN_EXAMPLE } })
   @TaskErrors({ 400: "You have no queue named 'chat'.", 503: 'The server is shutting down; try again shortly.' })

@@ -2,6 +2,7 @@
 import { MillraceError } from '../../kernel/errors.js';
 import type { LeaseEnd } from '../../kernel/pull.js';
 import type { HandedTask, TakeCall } from '../../modules/tasks/task-requests.js';
+import { bytesOf } from './json-bytes.js';
 import { parseLane } from './lane-name.js';
 import { leaseTokenOf } from './lease-token.js';
 import { FIFO_TASKS, MAX_TASKS, type LeaseEndWord, type TakeDto, type WorkerDto } from './take.dto.js';
@@ -55,14 +56,6 @@ export function handedJson(handed: readonly HandedTask[], instanceFor: (queueNam
   }
   const lanes = [...byLane].flatMap(([lane, tasks], index) => [index === 0 ? '"' : ',"', lane, '":[', ...tasks, ']']);
   return bytesOf(['{', ...lanes, '}']);
-}
-
-/** Written at once into the bytes to send: as one text, hundreds of kilobytes would be copied four times on their way. */
-function bytesOf(texts: readonly string[]): Buffer {
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
-  let at = 0;
-  for (const text of texts) at += bytes.write(text, at);
-  return bytes;
 }
 
 function handedTaskJson(task: HandedTask, instanceId: string | null): string {

@@ -9,6 +9,7 @@ import { noSuchTask } from '../../modules/tasks/task-reader.js';
 import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, type Query as QueryParameters } from '../common/page.js';
+import { bytesOf } from './json-bytes.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 import { AttemptListDto, GetManyDto, TASK_EXAMPLE_ID, TaskDto, TaskListDto, TasksDto } from './task.dto.js';
 import { PAGE_LIMITS, readTaskQuery } from './task-query.js';
@@ -56,12 +57,19 @@ export class TasksController {
   @Post('get')
   @HttpCode(200)
   @Header('content-type', 'application/json')
-  @ApiOperation({ summary: 'Look at many tasks' })
+  @ApiOperation({
+    summary: 'Look at many tasks',
+    description: 'Their data and results may be 32 MiB together; a single task may always be looked at.',
+  })
   @ApiOkResponse({ type: TasksDto })
-  @TaskErrors({ 400: "Invalid 'task_ids': at most 500 items." })
+  @TaskErrors({
+    400: "Invalid 'task_ids': at most 500 items.",
+    413: 'An answer holds 32 MiB of tasks, which is the first 3 of these: ask for fewer at a time.',
+  })
   async getMany(@CurrentCaller() { tenantSeq }: Caller, @Body() body: GetManyDto, @Res() reply: FastifyReply) {
     const tasks = await this.tasks.getMany(tenantSeq, body.task_ids);
-    void reply.send(`{"tasks":[${tasks.map((task) => (task === null ? 'null' : taskDetailsJson(task))).join(',')}]}`);
+    const texts = tasks.flatMap((task) => [',', task === null ? 'null' : taskDetailsJson(task)]).slice(1);
+    void reply.send(bytesOf(['{"tasks":[', ...texts, ']}']));
   }
 
   @Get(':id')
@@ -71,7 +79,7 @@ export class TasksController {
   @ApiOkResponse({ type: TaskDto })
   @TaskErrors({ 404: UNKNOWN })
   async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
-    void reply.send(taskDetailsJson(await this.tasks.get(tenantSeq, id)));
+    void reply.send(bytesOf([taskDetailsJson(await this.tasks.get(tenantSeq, id))]));
   }
 
   @Post(':id/cancel')

@@ -38,20 +38,19 @@ export class DeadLettersService {
     private readonly notices: TaskNotices,
   ) {}
 
-  /** In their order, after the one of row `afterSeq`; refuses with `queue_not_found`. */
+  /** In their order, after the one of row `afterSeq`, fewer when they are large; refuses with `queue_not_found`. */
   async list(tenantSeq: number, queueName: string, afterSeq: number | null, limit: number): Promise<DeadLetterPage> {
     const rows = await this.store.page(this.queueOf(tenantSeq, queueName).seq, afterSeq, limit + 1);
     const seqs = rows.slice(0, limit).map(({ seq }) => seq);
-    const [stored, attempts] = await Promise.all([
-      this.reader.stored(seqs, null, true),
+    const [{ details, isCut }, attempts] = await Promise.all([
+      this.reader.detailsOf(seqs, null),
       this.tasks.attempts(seqs, MAX_ATTEMPTS),
     ]);
-    const details = await this.reader.detailsOf(stored);
     const letters = details.map((task) => {
       const ofTask = attempts.filter(({ taskSeq }) => taskSeq === task.seq);
       return { ...task, attempts: ofTask, attemptsCount: ofTask[0]?.total ?? 0 };
     });
-    return { letters, hasMore: rows.length > limit };
+    return { letters, hasMore: isCut || rows.length > limit };
   }
 
   /** An outcome for each id. `by`: who asks, for the audit log. */

@@ -4,7 +4,13 @@ import { AppConfig } from '../../config/app-config.js';
 import { isOutage, MillraceError } from '../../kernel/errors.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
-import type { Completion, Failure, TakenLease, TakeRequest } from '../../store/procedures/single-shapes.js';
+import type {
+  Completion,
+  Failure,
+  HolderClaim,
+  TakenLease,
+  TakeRequest,
+} from '../../store/procedures/single-shapes.js';
 import { PullStore, type AskedLane, type HeldTask } from '../../store/pull.store.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { rateKeyOf } from '../queues/queue.js';
@@ -90,7 +96,11 @@ export class PullService {
 
   /** Gives tasks back untouched: no try. */
   async release(tenantSeq: number, calls: readonly Held[]): Promise<HolderVerdict[]> {
-    const { outcomes, aftermath } = await this.store.release(calls.map((call) => claimOf(tenantSeq, call)));
+    return this.putBack(calls.map((call) => claimOf(tenantSeq, call)));
+  }
+
+  private async putBack(claims: HolderClaim[]): Promise<HolderVerdict[]> {
+    const { outcomes, aftermath } = await this.store.release(claims);
     this.tools.notices.after(aftermath);
     return outcomes;
   }
@@ -176,7 +186,7 @@ export class PullService {
     const rated = new Map(lanes.flatMap(({ queue }) => (queue.perMinute === null ? [] : [[queue.seq, queue]])));
     if (rated.size === 0) return this.hand(await this.store.take(request), lanes);
     const allowances: TakeRequest['allowances'] = [];
-    let leases: TakenLease[] = [];
+    let handed: HandedTask[] = [];
     try {
       for (const queue of rated.values()) {
         const want = Math.max(request.size, lanes.length);
@@ -184,27 +194,37 @@ export class PullService {
         const count = await this.limiter.acquire(rateKeyOf(queue), 0, want, limits);
         allowances.push({ queueSeq: queue.seq, count });
       }
-      leases = await this.store.take({ ...request, allowances });
+      handed = await this.hand(await this.store.take({ ...request, allowances }), lanes);
+      return handed;
     } finally {
       for (const { queueSeq, count } of allowances) {
-        const used = leases.filter((lease) => lease.queueSeq === queueSeq).length;
+        const used = handed.filter((task) => rated.get(queueSeq)!.name === task.queueName).length;
         this.limiter.release(rateKeyOf({ seq: queueSeq }), count, count - used);
       }
     }
-    return this.hand(leases, lanes);
   }
 
   /**
    * The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed; one whose
-   * body cannot be reached just now goes back to its place. Rejects with that outage when it leaves none.
+   * body cannot be reached just now, or has no room in the answer, goes back to its place. Rejects with that outage when it
+   * leaves none.
    */
   private async hand(leases: readonly TakenLease[], lanes: readonly Lane[]): Promise<HandedTask[]> {
     if (leases.length === 0) return [];
-    const held = await this.store.held(leases);
-    const bodies = await this.tools.reader.bodiesOf(held);
+    const { reader } = this.tools;
+    const all = await this.store.held(leases);
+    const count = reader.countThatFits(all);
+    const held = all.slice(0, count);
+    const claimed = (task: HeldTask) => {
+      const { queue } = lanes.find(({ seq }) => seq === task.laneSeq)!;
+      return claimOf(queue.tenantSeq, { taskId: idOf(task), epoch: task.epoch });
+    };
+    // Before the others are read: somebody else may take them meanwhile.
+    if (count < all.length) await this.putBack(all.slice(count).map(claimed));
+    const bodies = await reader.bodiesOf(held);
     const handed: HandedTask[] = [];
     const unreadable: Failure[] = [];
-    const outOfReach: ReturnType<typeof claimOf>[] = [];
+    const outOfReach: HolderClaim[] = [];
     let outage: MillraceError | null = null;
     for (const task of held) {
       const lane = lanes.find(({ seq }) => seq === task.laneSeq)!;
@@ -213,7 +233,7 @@ export class PullService {
         handed.push(handedTask(task, lane, body));
         continue;
       }
-      const claim = claimOf(lane.queue.tenantSeq, { taskId: idOf(task), epoch: task.epoch });
+      const claim = claimed(task);
       if (isOutage(body)) {
         outage = body;
         outOfReach.push(claim);
@@ -222,7 +242,7 @@ export class PullService {
       }
     }
     if (unreadable.length > 0) this.tools.notices.after((await this.store.fail(unreadable)).aftermath);
-    if (outOfReach.length > 0) this.tools.notices.after((await this.store.release(outOfReach)).aftermath);
+    if (outOfReach.length > 0) await this.putBack(outOfReach);
     if (outage !== null && handed.length === 0) throw outage;
     return handed;
   }
@@ -273,6 +293,6 @@ interface Held {
   epoch: number | null;
 }
 
-function claimOf(tenantSeq: number, { taskId, epoch }: Held) {
+function claimOf(tenantSeq: number, { taskId, epoch }: Held): HolderClaim {
   return { key: keyOf(taskId), epoch, tenantSeq };
 }

@@ -19,6 +19,15 @@ export interface KeptText {
   blobKey: string | null;
 }
 
+/** Counted for a blob whose key does not tell its size. */
+const UNKNOWN_BYTES = 8 * 1024 * 1024;
+const KEY = /_(\d{1,12})_[0-9a-f]{32}$/;
+
+/** How much memory it takes to read, about: bytes of a blob, characters of what is kept in a row. */
+export function sizeOfKept({ body, blobKey }: KeptText): number {
+  return blobKey === null ? (body?.length ?? 0) : Number(KEY.exec(blobKey)?.[1] ?? UNKNOWN_BYTES);
+}
+
 /** A text that was kept in a blob is missing, or is not what was written. */
 export class LostText extends Error {}
 
@@ -57,11 +66,12 @@ export class Spill {
   }
 
   /**
-   * The key ends with the text's hash: it tells damage, and who hands in the same text twice from who does not.
+   * The key ends with the text's size, which tells what fits before anything is read, and its hash: that tells damage, and
+   * who hands in the same text twice from who does not.
    */
   private async write(text: string): Promise<string> {
     const bytes = Buffer.from(text);
-    const key = `spill_${newId('blob')}_${hashOf(bytes)}`;
+    const key = `spill_${newId('blob')}_${bytes.length}_${hashOf(bytes)}`;
     const writer = await this.blobs.create(key);
     try {
       await writer.write(bytes);

@@ -1,22 +1,39 @@
 /** Tasks as their owners and workers see them, made of what is stored. */
 import { Injectable } from '@nestjs/common';
+import { ByteGate } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { lineTaskId, parseLineTaskId } from '../../kernel/ids.js';
 import { TASK_STATES } from '../../kernel/task-state.js';
 import type { TaskKey } from '../../store/procedures/single-shapes.js';
 import { SingleTaskStore, type StoredTask } from '../../store/single-task.store.js';
 import { LineBodies, type LinePlace } from './line-bodies.js';
-import { ANSWER_LOST, LostText, Spill } from './spill.js';
+import { ANSWER_LOST, LostText, sizeOfKept, Spill } from './spill.js';
 import type { TaskDetails, TaskEnd, TaskResult, TaskSummary } from './task-requests.js';
 
 /** Tasks are read in pages of this many. */
 const PAGE = 500;
+/** Of so many when they are read whole, which may be all that is told of them. */
+const WHOLE_PAGE = 100;
+const MIB = 1024 * 1024;
+/** One answer holds bodies and results of so many bytes together, or of one task. */
+export const ANSWER_BYTES = 32 * MIB;
+/** Read at a time for all answers; with what becomes of them, several times as much memory. */
+const READ_BYTES = 64 * MIB;
 
 /** Where a body is kept: in its row, in a blob, or in the input file of its batch. */
 type BodyPlace = Pick<StoredTask, 'seq' | 'batchSeq' | 'bodyOffset' | 'bodyLength' | 'body' | 'bodyBlobKey'>;
 
+/** What one answer can hold of the tasks that were asked for. */
+export interface ReadTasks {
+  details: TaskDetails[];
+  /** Whether it has no room for all of them: they are the first ones. */
+  isCut: boolean;
+}
+
 @Injectable()
 export class TaskReader {
+  private readonly gate = new ByteGate(READ_BYTES);
+
   constructor(
     private readonly store: SingleTaskStore,
     private readonly spill: Spill,
@@ -39,7 +56,12 @@ export class TaskReader {
     tenantSeq: number | null,
     isWhole: boolean,
   ): Promise<(StoredTask | null)[]> {
-    return this.inPlaces(await this.store.seqsOf(ids.map(keyOf)), tenantSeq, isWhole);
+    return this.inPlaces(await this.seqsOf(ids), tenantSeq, isWhole);
+  }
+
+  /** The rows of public ids, in that order; null for those that are unknown. */
+  seqsOf(ids: readonly string[]): Promise<(number | null)[]> {
+    return this.store.seqsOf(ids.map(keyOf));
   }
 
   /** As `storedByIds`, of any tenant; where all rows are known nothing has to be looked for. */
@@ -77,6 +99,10 @@ export class TaskReader {
 
   /** The bodies of tasks as JSON texts, by `seq`; an error where one cannot be read, nothing where it is not kept. */
   async bodiesOf(tasks: readonly BodyPlace[]): Promise<Map<number, string | Error>> {
+    return this.gate.run(bytesOf(tasks.map(sizeOfBody)), () => this.readBodies(tasks));
+  }
+
+  private async readBodies(tasks: readonly BodyPlace[]): Promise<Map<number, string | Error>> {
     const bodies = await this.lineBodies.read(tasks.filter(isLine));
     for (const { seq, body, bodyBlobKey } of tasks) {
       if (body !== null) bodies.set(seq, body);
@@ -87,16 +113,36 @@ export class TaskReader {
     return bodies;
   }
 
-  /** With body and result; the tasks must have been read whole. */
-  async detailsOf(tasks: readonly StoredTask[]): Promise<TaskDetails[]> {
-    const bodies = await this.bodiesOf(tasks);
-    return Promise.all(
-      tasks.map(async (task) => {
-        const body = bodies.get(task.seq) ?? null;
-        const result = await this.resultOf(task);
-        return Object.assign(summaryOf(task), { body: body instanceof Error ? null : body, result });
-      }),
-    );
+  /** How many of these tasks, from the first on, one answer can hold with their bodies; at least one. */
+  countThatFits(tasks: readonly BodyPlace[]): number {
+    return countOf(tasks.map(sizeOfBody), ANSWER_BYTES);
+  }
+
+  /** With body and result, by their rows and in that order; those that are unknown or of another tenant are left out. */
+  async detailsOf(seqs: readonly number[], tenantSeq: number | null): Promise<ReadTasks> {
+    const details: TaskDetails[] = [];
+    let room = ANSWER_BYTES;
+    for (let from = 0; from < seqs.length; from += WHOLE_PAGE) {
+      const tasks = await this.stored(seqs.slice(from, from + WHOLE_PAGE), tenantSeq, true);
+      const sizes = tasks.map((task) => sizeOfBody(task) + sizeOfResult(task));
+      const count = details.length > 0 && sizes[0]! > room ? 0 : countOf(sizes, room);
+      const bytes = bytesOf(sizes.slice(0, count));
+      details.push(...(await this.gate.run(bytes, () => this.read(tasks.slice(0, count)))));
+      room -= bytes;
+      if (count < tasks.length) return { details, isCut: true };
+    }
+    return { details, isCut: false };
+  }
+
+  private async read(tasks: readonly StoredTask[]): Promise<TaskDetails[]> {
+    const details: TaskDetails[] = [];
+    const bodies = await this.readBodies(tasks);
+    for (const task of tasks) {
+      const body = bodies.get(task.seq) ?? null;
+      const result = await this.resultOf(task);
+      details.push(Object.assign(summaryOf(task), { body: body instanceof Error ? null : body, result }));
+    }
+    return details;
   }
 
   /** Of a task that has ended and was read whole. */
@@ -119,6 +165,25 @@ export class TaskReader {
 
 function isLine(task: BodyPlace): task is BodyPlace & LinePlace {
   return task.batchSeq !== null;
+}
+
+function sizeOfBody({ bodyLength, body, bodyBlobKey }: BodyPlace): number {
+  return bodyLength ?? sizeOfKept({ body, blobKey: bodyBlobKey });
+}
+
+function sizeOfResult({ resultBody, resultBlobKey }: StoredTask): number {
+  return sizeOfKept({ body: resultBody, blobKey: resultBlobKey });
+}
+
+function bytesOf(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** How many of these, from the first on, fit; at least one. */
+function countOf(sizes: readonly number[], room: number): number {
+  let bytes = 0;
+  const end = sizes.findIndex((size, index) => (bytes += size) > room && index > 0);
+  return end === -1 ? sizes.length : end;
 }
 
 /** A public id taken apart; an id of no known shape is simply that of no task. */

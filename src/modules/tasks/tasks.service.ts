@@ -8,7 +8,7 @@ import { eventsAfter, numbered } from './event-numbers.js';
 import { TaskNotices } from './task-notices.js';
 import { pageThrough } from './task-pages.js';
 import { TaskRouting } from './task-routing.js';
-import { idOf, keyOf, noSuchTask, summaryOf, TaskReader } from './task-reader.js';
+import { ANSWER_BYTES, idOf, keyOf, noSuchTask, summaryOf, TaskReader } from './task-reader.js';
 import type { AttemptView, CancelOutcome, NumberedEvent, TaskDetails, TaskPage, TaskQuery } from './task-requests.js';
 
 /** A task that is given out again for ever may have any number of them. */
@@ -31,12 +31,17 @@ export class TasksService {
     return task;
   }
 
-  /** In the order of the ids; null for those that are unknown or of another tenant. */
+  /**
+   * In the order of the ids; null for those that are unknown or of another tenant. Refuses with `payload_too_large` when they
+   * are more than one answer holds.
+   */
   async getMany(tenantSeq: number, ids: readonly string[]): Promise<(TaskDetails | null)[]> {
-    const stored = await this.reader.storedByIds(ids, tenantSeq, true);
-    const details = await this.reader.detailsOf(stored.filter((task) => task !== null));
+    const seqs = await this.reader.seqsOf(ids);
+    const known = seqs.filter((seq) => seq !== null);
+    const { details, isCut } = await this.reader.detailsOf(known, tenantSeq);
+    if (isCut) throw new MillraceError('payload_too_large', tooLarge(details.length), { param: 'task_ids' });
     const bySeq = new Map(details.map((task) => [task.seq, task]));
-    return stored.map((task) => (task === null ? null : bySeq.get(task.seq)!));
+    return seqs.map((seq) => (seq === null ? null : (bySeq.get(seq) ?? null)));
   }
 
   /** Single tasks newest first, or the lines of a batch last first. */
@@ -92,4 +97,8 @@ export class TasksService {
     if (!batch) throw new MillraceError('not_found', `No batch found with id '${id}'.`);
     return batch.seq;
   }
+}
+
+function tooLarge(count: number): string {
+  return `An answer holds ${ANSWER_BYTES / 1024 ** 2} MiB of tasks, which is the first ${count} of these: ask for fewer at a time.`;
 }
