@@ -94,6 +94,17 @@ describe('call', () => {
     expect(keys()[1]).toBe(keys()[0]);
   });
 
+  it('is sent again when a proxy says that the server is away, but not when its task ended so', async () => {
+    answer(
+      { status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>Bad gateway</h1>' },
+      json({ text: 'y' }),
+    );
+    expect(await client.call(TASK)).toMatchObject({ body: { text: 'y' } });
+    expect(keys()).toEqual([expect.any(String), keys()[0]]);
+    answer(json({ error: 'no model' }, { status: 502 }));
+    expect(await client.call(TASK)).toMatchObject({ statusCode: 502 });
+  });
+
   it.each([
     ['had no answer in time', { status: 408, headers: { 'x-millrace-task-id': 'task_1' }, body: '' }, 408],
     ['failed', envelope(500, 'The worker was lost.'), 500],
@@ -180,6 +191,20 @@ describe('stream', () => {
     expect(isHungUp).toBe(true);
   });
 
+  it('is opened again with its key while the server is away or stops', async () => {
+    answer(envelope(503, 'Stopping.'), { status: 502, body: 'Bad gateway' }, events('id:1\ndata:[DONE]\n\n'));
+    let isAway = true;
+    const flaky: typeof fetch = (url, init) => {
+      if (!isAway) return fetch(url, init);
+      isAway = false;
+      return Promise.reject(new TypeError('fetch failed'));
+    };
+    const other = new MillraceClient({ url: server.url.replace('/v1', ''), key: 'k', fetch: flaky });
+    expect(await read(await other.stream(TASK))).toEqual(['[DONE]']);
+    expect(asked()).toHaveLength(3);
+    expect(new Set(keys())).toEqual(new Set([expect.any(String)]));
+  });
+
   it('is refused like any other put', async () => {
     answer(envelope(400, 'endpoint cannot be null'));
     await expect(client.stream(TASK)).rejects.toMatchObject({ status: 400, message: 'endpoint cannot be null' });
@@ -187,6 +212,13 @@ describe('stream', () => {
 });
 
 describe('looking', () => {
+  it('asks for fewer at a time where they are too large for one answer, in their order', async () => {
+    const found = (...ids: string[]) => json({ tasks: ids.map((task_id) => ({ ...WIRE, task_id })) });
+    answer(envelope(413, 'Ask for fewer.'), found('task_1'), found('task_2', 'task_3'));
+    const tasks = await client.getMany(['task_1', 'task_2', 'task_3']);
+    expect(tasks.map((task) => task?.id)).toEqual(['task_1', 'task_2', 'task_3']);
+  });
+
   it('shows a task with instants and without what the wire says twice', async () => {
     answer(json({ ...WIRE, data: { input: 'x' }, result: { status_code: 200, request_id: 'r', body: { y: 1 } } }));
     expect(await client.get('task_1')).toEqual({

@@ -6,7 +6,7 @@
  */
 import { ApiError } from './api-error.js';
 import { backoffMs, pause } from './backoff.js';
-import { Connection, refusal, type ConnectionOptions } from './connection.js';
+import { Connection, refusal, type CallOptions, type ConnectionOptions } from './connection.js';
 import { QueuesClient } from './queues-client.js';
 import { TaskStream } from './task-stream.js';
 import { taskOf, type Task, type TaskState, type WireTask } from './task.js';
@@ -120,7 +120,7 @@ export class MillraceClient {
         const patienceMs = Math.max(1, deadline - performance.now());
         return await this.callOnce<Body>({ ...request, timeoutMs: patienceMs });
       } catch (error) {
-        const isWorthIt = error instanceof ApiError && (error.status === null || error.status === 503);
+        const isWorthIt = error instanceof ApiError && isAway(error);
         if (!isWorthIt || signal?.aborted) throw error;
         const waitMs = Math.max(backoffMs(failures), error.retryAfterMs ?? 0);
         if (performance.now() + waitMs > deadline) throw error;
@@ -132,14 +132,8 @@ export class MillraceClient {
   /** The task's events as they come: a model's answer piece by piece. Leaving the loop early does not cancel the task. */
   async stream(task: NewTask, options: PutOptions = {}): Promise<TaskStream> {
     const { idempotencyKey = crypto.randomUUID(), signal } = options;
-    const response = await this.connection.open('POST', '/v1/queue/put', {
-      body: bodyOf(task, 'streaming'),
-      headers: { 'idempotency-key': idempotencyKey },
-      signal,
-    });
-    const taskId = response.headers.get('x-millrace-task-id');
-    if (!response.ok || taskId === null) throw refusal(response, await response.text());
-    return new TaskStream(taskId, this.connection, response, { signal });
+    const request = { body: bodyOf(task, 'streaming'), headers: { 'idempotency-key': idempotencyKey }, signal };
+    return this.connection.again(() => this.openStream(request), signal);
   }
 
   /** Joins the events of a task that is there, from its first, or from after the one with the id `after`. */
@@ -156,8 +150,15 @@ export class MillraceClient {
   /** Up to 500 tasks, in the order of the ids; null for those that are unknown. */
   async getMany(taskIds: readonly string[]): Promise<(Task | null)[]> {
     const body = { task_ids: taskIds };
-    const { tasks } = await this.connection.askAgain<{ tasks: (WireTask | null)[] }>('POST', '/v1/queue/get', { body });
-    return tasks.map((task) => (task === null ? null : taskOf(task)));
+    try {
+      const path = '/v1/queue/get';
+      const { tasks } = await this.connection.askAgain<{ tasks: (WireTask | null)[] }>('POST', path, { body });
+      return tasks.map((task) => (task === null ? null : taskOf(task)));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 413 || taskIds.length < 2) throw error;
+      const half = taskIds.length >> 1; // they are too large for one answer
+      return [...(await this.getMany(taskIds.slice(0, half))), ...(await this.getMany(taskIds.slice(half)))];
+    }
   }
 
   /** All that fit, newest first, fetched page by page as the loop goes on. */
@@ -182,12 +183,24 @@ export class MillraceClient {
     await this.connection.askAgain('POST', `${pathOf(taskId)}/cancel`);
   }
 
+  private async openStream(request: CallOptions): Promise<TaskStream> {
+    const response = await this.connection.open('POST', '/v1/queue/put', request);
+    const taskId = response.headers.get('x-millrace-task-id');
+    if (!response.ok || taskId === null) throw refusal(response, await response.text());
+    return new TaskStream(taskId, this.connection, response, { signal: request.signal });
+  }
+
   private async callOnce<Body>(request: Parameters<Connection['exchange']>[2]): Promise<CallAnswer<Body>> {
     const { response, text } = await this.connection.exchange('POST', '/v1/queue/put', request);
     const taskId = response.headers.get('x-millrace-task-id');
     if (taskId === null || isOfServer(response.status, text)) throw refusal(response, text);
     return { taskId, statusCode: response.status, body: (text === '' ? null : JSON.parse(text)) as Body };
   }
+}
+
+/** Whether the server could not be reached, by a proxy before it either, or starts or stops: nothing is said of the task. */
+function isAway({ status, taskId }: ApiError): boolean {
+  return status === null || status === 503 || (taskId === null && (status === 502 || status === 504));
 }
 
 /** Whether the server speaks for itself, and passes on no answer: the time is over, the task failed, the server stops. */

@@ -63,14 +63,19 @@ export class Connection {
   }
 
   /** Like `ask`, for what may be asked twice: up to ten times, for about 15 s in all, while the server is away or stops. */
-  async askAgain<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  askAgain<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    return this.again(() => this.ask<T>(method, path, options), options.signal);
+  }
+
+  /** Tries what may be done twice, as `askAgain` does. */
+  async again<T>(once: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.ask<T>(method, path, options);
+        return await once();
       } catch (error) {
         const isFinal = !(error instanceof ApiError) || !error.isPassing || error.status === 429;
-        if (isFinal || failures === TRIES || options.signal?.aborted) throw error;
-        await pause(Math.max(backoffMs(failures), error.retryAfterMs ?? 0), options.signal);
+        if (isFinal || failures === TRIES || signal?.aborted) throw error;
+        await pause(Math.max(backoffMs(failures), error.retryAfterMs ?? 0), signal);
       }
     }
   }
