@@ -101,7 +101,7 @@ function exerciseExpiry(store: TestStore): void {
     const lane = await seedLane(store);
     const ids = [await put(store, lane, { ttlMs: 1_000 }), await put(store, lane, { ttlMs: 1_000 })];
     const long = await put(store, lane, { ttlMs: 1_001 });
-    await take(store, [lane], { size: 1 });
+    const [held] = await take(store, [lane], { size: 1 });
     store.clock.advance(999);
     expect(await store.pull.hasExpired()).toBe(false);
     store.clock.advance(1);
@@ -111,6 +111,8 @@ function exerciseExpiry(store: TestStore): void {
     for (const id of ids) expect(await stateOf(store, id)).toBe('expired');
     expect(await stateOf(store, long)).toBe('ready');
     expect(await laneRow(store, lane)).toMatchObject({ expiredCount: 2 });
+    const lost = { taskSeq: held!.seq, epoch: held!.epoch, outcome: 'lost', startedAt: store.clock.now() - 1_000 };
+    expect(await store.reader.find(AttemptRow)).toMatchObject([lost]);
   });
 
   it('tells the dispatcher that runs it', async () => {

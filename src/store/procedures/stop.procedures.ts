@@ -6,6 +6,7 @@ import { statement } from '../statement.js';
 import { LaneRow } from '../entities/lane.entity.js';
 import { QueueRow } from '../entities/queue.entity.js';
 import { aftermathOf, endSequel, type Sequel } from './aftermath.js';
+import { noteAttempts } from './attempts.js';
 import { noteAct, type By } from './audit.js';
 import type { Aftermath, CancelOutcome, Outcomes, TaskKey } from './single-shapes.js';
 import { recordStops, type StoppedTask, type StopReason } from './task-ends.js';
@@ -88,13 +89,22 @@ async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Pr
   return aftermathOf(sequels);
 }
 
-const EXPIRED_TASKS = statement<{ now: number; limit: number }, Omit<Stoppable, 'batchSeq'>>('task-expired');
+type ExpiredTask = Omit<Stoppable, 'batchSeq'> & { epoch: number; leasedAt: number | null };
+
+const EXPIRED_TASKS = statement<{ now: number; limit: number }, ExpiredTask>('task-expired');
+
+const OUT_OF_TIME = { outcome: 'lost', statusCode: null, detail: 'the time of the task was over' } as const;
 
 /** Ends single tasks whose time is over, those that run included. At most 2,000 a step. */
 export const expireTasks = procedureOfOne(
   'task-expire',
   async (tx, _: null) => {
     const expired = await tx.all(EXPIRED_TASKS, { now: tx.now, limit: SWEEP_ROWS });
+    const running = expired.filter(({ state }) => state === TASK_STATE_CODE.leased);
+    await noteAttempts(
+      tx,
+      running.map(({ seq, epoch, leasedAt }) => ({ seq, epoch, note: { ...OUT_OF_TIME, startedAt: leasedAt } })),
+    );
     const aftermath = await stop(
       tx,
       expired.map((task) => ({ ...task, batchSeq: null })),

@@ -6,8 +6,8 @@ SELECT DISTINCT lane_seq AS seq FROM (
   ORDER BY expires_at LIMIT :limit
 ) AS expired;
 SELECT seq FROM lane FORCE INDEX (PRIMARY) WHERE seq IN (:found) ORDER BY seq FOR UPDATE;
-SELECT task.seq, task.id, task.lane_seq AS laneSeq, task.owner_seq AS ownerSeq, task.state,
-  task.callback_url IS NOT NULL AS hasCallback,
+SELECT task.seq, task.id, task.epoch, task.lane_seq AS laneSeq, task.owner_seq AS ownerSeq, task.state,
+  task.leased_at AS leasedAt, task.callback_url IS NOT NULL AS hasCallback,
   task.state = 2 AND (queue.max_concurrency IS NOT NULL OR COALESCE(lane.locked_seq = task.seq, 0)) AS holdsRoom
 FROM task FORCE INDEX (ix_task_expiry)
 LEFT JOIN lane ON lane.seq = task.lane_seq
