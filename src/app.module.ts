@@ -1,5 +1,4 @@
 /** What the server is made of, and the only place that asks for the mode. */
-import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
 import { ApiCommonModule } from './api/common/api-common.module.js';
 import { ErrorDialects, silentTo401 } from './api/common/error-dialects.js';
@@ -30,14 +29,11 @@ import { InstancePolicy } from './modules/instances/instance-policy.js';
 import { loadHandlers } from './modules/handlers/load-handlers.js';
 import type { Database } from './store/database.js';
 import type { GroupCommitHooks } from './store/group-commit.js';
-import { ensureSetting } from './store/procedures/setting.procedures.js';
+import { DeploymentStore, ensureDeploymentId } from './store/deployment.store.js';
 import { StoreModule } from './store/store.module.js';
 import type { AppLogger } from './telemetry/logger.js';
 import { Metrics } from './telemetry/metrics.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
-
-/** The setting that tells a deployment from others. */
-const DEPLOYMENT_ID = 'deployment_id';
 
 type Imported = Type | DynamicModule | ForwardReference;
 
@@ -187,10 +183,21 @@ async function openDistributed(
     onLeftBehind: (err: unknown) =>
       storage.warn({ err }, 'unfinished uploads could not be cleaned up; it is tried again'),
   };
-  const blobStore = new S3BlobStore({ location, clock, log });
-  blobStore.open();
   // A deployment is its database: others may share Redis.
-  const id = await database.write(ensureSetting, { name: DEPLOYMENT_ID, value: randomUUID() });
+  const id = await ensureDeploymentId(database);
+  const blobStore = new S3BlobStore({ location, clock, log, owner: new DeploymentStore(database.reader) });
+  const close = async () => {
+    await blobStore.close();
+    await database.close();
+  };
+  try {
+    const isThere = await blobStore.open();
+    if (!isThere)
+      storage.warn({}, 'S3 does not answer; nothing is read or stored until it does and its bucket is ours');
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const deployment = { name: new URL(databaseUrl).pathname.slice(1), id };
   const adapters = DistributedModule.forRoot({
     redisUrl,
@@ -201,10 +208,6 @@ async function openDistributed(
     eventbus:
       eventbusUrl === null ? null : { url: eventbusUrl, secret: config.secret!, maxBytes: config.limits.maxBodyBytes },
   });
-  const close = async () => {
-    await blobStore.close();
-    await database.close();
-  };
   return { clock, database, adapters, close };
 }
 

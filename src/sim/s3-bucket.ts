@@ -69,6 +69,7 @@ export class S3Bucket {
   }
 
   private async put({ key, headers, bytes }: S3Call): Promise<S3Answer> {
+    if (headers['if-none-match'] === '*' && this.objects.get(key) !== null) throw preconditionFailed();
     const { dataId, file } = await this.objects.newData();
     await file.writeFile(bytes);
     await file.close();
@@ -82,9 +83,7 @@ export class S3Bucket {
     const object = this.objects.get(key);
     if (!object) throw new S3Error(404, 'NoSuchKey', 'The specified key does not exist.');
     const { 'if-match': wanted, range } = headers;
-    if (wanted !== undefined && wanted !== object.etag) {
-      throw new S3Error(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold.');
-    }
+    if (wanted !== undefined && wanted !== object.etag) throw preconditionFailed();
     const found: Record<string, string> = {
       ...object.metadata,
       etag: object.etag,
@@ -140,6 +139,10 @@ function spanOf(range: string | undefined, { bytes }: S3Object): { start: number
 function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
   const entries = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-meta-'));
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+}
+
+function preconditionFailed(): S3Error {
+  return new S3Error(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold.');
 }
 
 function notImplemented(): S3Error {

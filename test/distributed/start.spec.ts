@@ -1,6 +1,9 @@
 /** Processes that start together on an empty database, and those that must not start. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Deployment } from '../support/deployment.js';
+import { createBatch, hasEnded, upload } from '../support/batches.js';
+import { chatLines } from '../support/chat-lines.js';
+import { until } from '../support/until.js';
 import { EndedTooSoon } from '../support/child-program.js';
 import { ConsoleClient } from '../support/console.js';
 
@@ -35,8 +38,9 @@ it('six at once on a database where a migration was cut off before it had made a
   expect(await deployment.stop()).toEqual([]);
 });
 
-it('six at once on an empty database make the schema once', async () => {
+it('six at once on an empty database and bucket make the schema once', async () => {
   await deployment.emptyDatabase();
+  await deployment.s3.empty();
   await Promise.all(deployment.processes.map((one) => one.restart()));
   expect(await deployment.value('SELECT COUNT(*) - COUNT(DISTINCT name) FROM migration')).toBe(0);
   expect(await deployment.value("SELECT COUNT(*) FROM queue WHERE name = 'default'")).toBe(1);
@@ -58,5 +62,50 @@ it('one whose schema was made by a newer build is refused, and says which migrat
   expect(said).toContain('newer version of Millrace (migrations from_the_future0000000000999)');
   await deployment.place.alter(`DELETE FROM migration WHERE timestamp = 9`);
   await deployment.engines[0]!.restart();
+  expect(await deployment.stop()).toEqual([]);
+});
+
+it('one on a bucket that is not there, or is not its own, is refused, and touches nothing there', async () => {
+  const [api] = deployment.apis;
+  const [engine] = deployment.engines;
+  await api!.restart();
+  const fileId = await upload(api!.openai, ['{}']);
+  const keys = await deployment.place.blobKeys();
+  expect(keys).toHaveLength(1);
+  const { port } = deployment.links.engine.s3;
+  const own = deployment.place.env['MILLRACE_S3_URL']!.replace(/:\d+\//, `:${port}/`);
+
+  expect(await refusal(engine!.restart({ MILLRACE_S3_URL: own.replace('/millrace/', '/absent/') }))).toMatch(
+    /the bucket \S+ cannot be used: .*; make the bucket/,
+  );
+  expect(await refusal(engine!.restart({ MILLRACE_S3_URL: `${own}/elsewhere` }))).toContain(
+    'the files that the database knows are elsewhere',
+  );
+  await engine!.restart({ MILLRACE_S3_URL: own });
+  expect((await api!.openai.files.retrieve(fileId)).id).toBe(fileId);
+  expect(await deployment.stop()).toEqual([]);
+
+  // An outage of the database ends with an empty one; its backup is to come, but the supervisor is faster.
+  await deployment.s3.age();
+  await deployment.emptyDatabase();
+  const said = await Promise.all([api!, engine!].map((one) => refusal(one.restart())));
+  for (const text of said)
+    expect(text).toMatch(/it belongs to another deployment: .*restore the backup of the database/);
+  expect(await deployment.place.blobKeys()).toEqual(keys);
+});
+
+it('one whose S3 is away starts, and looks whose the bucket is when S3 is back', async () => {
+  await deployment.emptyDatabase();
+  await deployment.s3.empty();
+  await deployment.s3.down();
+  const [api] = deployment.apis;
+  const [engine] = deployment.engines;
+  await Promise.all([api!.restart(), engine!.restart()]);
+  const lines = chatLines(3).map(({ text }) => text);
+  await expect(upload(api!.openai, lines)).rejects.toMatchObject({ status: 503 });
+  await deployment.s3.up();
+  const { id } = await createBatch(api!.openai, await upload(api!.openai, lines));
+  const ended = await until(() => api!.openai.batches.retrieve(id), hasEnded);
+  expect(ended.request_counts!.completed).toBe(3);
   expect(await deployment.stop()).toEqual([]);
 });

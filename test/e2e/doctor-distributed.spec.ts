@@ -112,6 +112,19 @@ describe('millrace doctor of a deployment', () => {
     ]);
   });
 
+  it('finds a bucket that goes with another database', async () => {
+    const server = TestServer.prepare({}, place);
+    await server.restart();
+    await server.kill();
+    expect(await complaints()).toEqual([]);
+    const elsewhere = changed('MILLRACE_S3_URL', (url) => (url.pathname += '/elsewhere'));
+    expect(await complaints(elsewhere), 'nobody has it, and nothing is stored yet').toEqual([]);
+    await place.alter("UPDATE setting SET value = 'other' WHERE name = 'deployment_id'");
+    expect(await complaints()).toMatchObject([
+      { check: 'bucket owner', status: 'failed', fix: expect.stringMatching(/MILLRACE_S3_URL.* write other into/) },
+    ]);
+  });
+
   it('finds settings of Redis that lose calls, and a user that may not send them', async () => {
     await makeSchema();
     const redis = await RedisService.start({ config: ['--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'] });

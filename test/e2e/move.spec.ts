@@ -115,6 +115,14 @@ describe('millrace move', () => {
     const bytes = readFileSync(path);
     writeFileSync(path, Buffer.alloc(bytes.length, 'x'));
     expect(await run(['move', old.dataDir])).toMatchObject({ code: 1, stderr: expect.stringMatching(/is damaged/) });
+    // The same bucket, which the move has taken, and another database.
+    const second = await newPlace();
+    const elsewhere = { ...own(), MILLRACE_DATABASE_URL: second.env['MILLRACE_DATABASE_URL']! };
+    expect(await run(['move', 'b.tar'], elsewhere)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('belongs to another deployment'),
+    });
+    await second.remove();
     const server = prepare();
     await expect(server.restart()).rejects.toThrow(/was cut off: run `millrace move .*` again/);
 

@@ -63,7 +63,7 @@ async function openMode(place: Place, { dataDir, services }: AppConfig): Promise
   const database = await MysqlDatabase.open({ url: databaseUrl, mayMigrate: false });
   const { clock } = database;
   const blobStore = new S3BlobStore(s3StoreOptions(s3Url, { clock }));
-  blobStore.open();
+  await blobStore.open();
   const name = new URL(databaseUrl).pathname.slice(1); // each place has a database of its own
   const deployment = { name, id: name };
   const adapters = DistributedModule.forRoot({

@@ -2,6 +2,7 @@
 import { examineRedis } from '../../adapters/distributed/examine-redis.js';
 import { checkBucket } from '../../adapters/distributed/s3/check-bucket.js';
 import { S3BlobStore } from '../../adapters/distributed/s3/s3-blob-store.js';
+import { ForeignBucket } from '../../adapters/distributed/s3/s3-errors.js';
 import type { AppConfig, ServicesConfig } from '../../config/app-config.js';
 import { describeS3Url, parseS3Url } from '../../config/s3-url.js';
 import { SystemClock } from '../../kernel/clock.js';
@@ -31,7 +32,7 @@ export async function examineDeployment(
   try {
     return [
       await checkServer(config, null),
-      ...(await examineDatabase(config, services, isDeep ? blobs : null)),
+      ...(await examineDatabase(config, services, blobs, isDeep)),
       ...(await examineRedisOf(services)),
       ok('bucket', describeS3Url(parseS3Url(services.s3Url))),
       ...(await checkBucket(blobs)),
@@ -41,11 +42,12 @@ export async function examineDeployment(
   }
 }
 
-/** @param blobs null: the bucket is not compared with the rows */
+/** @param isDeep whether the bucket is compared with the rows */
 async function examineDatabase(
   config: AppConfig,
   { databaseUrl }: ServicesConfig,
-  blobs: S3BlobStore | null,
+  blobs: S3BlobStore,
+  isDeep: boolean,
 ): Promise<Finding[]> {
   const { host, pathname } = new URL(databaseUrl);
   let inspection: MysqlInspection | null = null;
@@ -61,8 +63,8 @@ async function examineDatabase(
     findings.push(schema);
     if (schema.status !== 'ok') return [...findings, ...(await checkUpstreams(config, null))]; // its tables may be others
     findings.push(await checkSecret(config, inspection), await checkInstances(inspection, theirs));
-    if (blobs !== null)
-      findings.push(await checkBlobs(inspection, async (key) => (await blobs.stat(key))?.bytes ?? null));
+    findings.push(...(await checkOwner(inspection, blobs)));
+    if (isDeep) findings.push(await checkBlobs(inspection, async (key) => (await blobs.stat(key))?.bytes ?? null));
     return [...findings, ...(await checkUpstreams(config, inspection))];
   } catch (error) {
     const reason = messageOf(error instanceof MillraceError ? (error.cause ?? error) : error);
@@ -82,6 +84,20 @@ async function checkSecret({ secret }: AppConfig, inspection: MysqlInspection): 
     return ok(check, 'MILLRACE_SECRET is that of the deployment');
   } catch (error) {
     return failed(check, messageOf(error), 'set MILLRACE_SECRET to the same value for every process');
+  }
+}
+
+/** Nothing when it cannot be told, which the looks at the bucket say. */
+async function checkOwner({ deployment }: MysqlInspection, blobs: S3BlobStore): Promise<Finding[]> {
+  const check = 'bucket owner';
+  try {
+    const found = await blobs.claimFor(deployment).look();
+    const isOurs = found === 'ours';
+    return [ok(check, isOurs ? 'it goes with this database' : 'nobody yet; the first process that starts takes it')];
+  } catch (error) {
+    if (error instanceof ForeignBucket) return [failed(check, error.message, error.fix)];
+    if (error instanceof MillraceError) return [];
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Stored files on their way from a folder into a bucket. */
 import { S3BlobStore } from '../../adapters/distributed/s3/s3-blob-store.js';
+import { ForeignBucket } from '../../adapters/distributed/s3/s3-errors.js';
 import { parseS3Url } from '../../config/s3-url.js';
 import { SystemClock } from '../../kernel/clock.js';
 import type { BlobStore } from '../../ports/blob-store.js';
@@ -19,9 +20,14 @@ export function openBucket(url: string): S3BlobStore {
   return new S3BlobStore({ location: parseS3Url(url), clock: new SystemClock(), log });
 }
 
-export async function isEmpty(blobs: BlobStore): Promise<boolean> {
-  for await (const _ of blobs.keys()) return false;
-  return true;
+/** Throws CliError when the bucket is another deployment's, or not empty. */
+export async function claimed(claim: () => Promise<unknown>): Promise<void> {
+  try {
+    await claim();
+  } catch (error) {
+    if (!(error instanceof ForeignBucket)) throw error;
+    throw new CliError(`The bucket cannot be used: ${error.message}. Use an empty one, or another prefix in it.`);
+  }
 }
 
 /**

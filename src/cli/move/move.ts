@@ -6,7 +6,7 @@ import type { AppConfig, ServicesConfig } from '../../config/app-config.js';
 import { SecretSealer } from '../../kernel/secret-sealer.js';
 import { grouped, MysqlTables } from '../../store/move/mysql-tables.js';
 import { CliError } from '../cli-error.js';
-import { compareBlobs, copyBlobs, isEmpty, openBucket, type MovedBlobs } from './move-blobs.js';
+import { claimed, compareBlobs, copyBlobs, openBucket, type MovedBlobs } from './move-blobs.js';
 import { MoveSource } from './move-source.js';
 
 export interface MoveResult {
@@ -42,8 +42,13 @@ export async function move(config: AppConfig, services: ServicesConfig, options:
       throw new CliError(`The database at ${host}${pathname} cannot be used: ${error.message}.`);
     });
     const tables = source.tables.tables();
-    if ((await target.moveUnderWay()) === null) await refuseFilled(target, bucket, source);
+    const claim = bucket.claimFor(target.deployment);
+    if ((await target.moveUnderWay()) === null) {
+      await refuseFilled(target, source);
+      await claimed(() => claim.look());
+    }
     await target.begin(source.path, tables);
+    await claimed(() => claim.take());
     options.onStep('Copying stored files');
     const blobs = await copyBlobs(source.blobs, bucket, source.tables.knownBlobs());
     options.onStep('Copying rows');
@@ -62,15 +67,11 @@ export async function move(config: AppConfig, services: ServicesConfig, options:
   }
 }
 
-async function refuseFilled(
-  target: MysqlTables,
-  bucket: ReturnType<typeof openBucket>,
-  source: MoveSource,
-): Promise<void> {
+async function refuseFilled(target: MysqlTables, source: MoveSource): Promise<void> {
   const filled = await target.firstFilled(source.tables.tables());
-  const fix = 'A move wants both empty; no server may have run there';
-  if (filled !== null) throw new CliError(`The database is not empty: its table ${filled} has rows. ${fix}.`);
-  if (!(await isEmpty(bucket))) throw new CliError(`The bucket is not empty. ${fix}: use another bucket or prefix.`);
+  if (filled === null) return;
+  const fix = 'A move wants it and the bucket empty; no server may have run there';
+  throw new CliError(`The database is not empty: its table ${filled} has rows. ${fix}.`);
 }
 
 async function copyRows({ tables }: MoveSource, target: MysqlTables): Promise<Record<string, number>> {

@@ -1,5 +1,6 @@
 /** Says of a database that not all of what is to come into it from a data folder is there yet. */
 import type { DataSource } from 'typeorm';
+import { DEPLOYMENT_ID } from '../deployment.store.js';
 
 const NAME = 'move_under_way';
 
@@ -24,5 +25,5 @@ export async function unmarkMove(dataSource: DataSource): Promise<void> {
   await dataSource.query('DELETE FROM setting WHERE name = ?', [NAME]);
 }
 
-/** Whether a row of `setting` is this mark. */
-export const IS_MARK = `name = '${NAME}'`;
+/** Whether a row of `setting` is of the deployment alone, and nothing that is moved into it. */
+export const IS_OWN = `name IN ('${NAME}', '${DEPLOYMENT_ID}')`;

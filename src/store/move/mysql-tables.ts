@@ -1,8 +1,10 @@
 /** The database of a deployment while rows are moved into it. */
+import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import { DEPLOYMENT_ID, DeploymentStore } from '../deployment.store.js';
 import { openMysql } from '../mysql/mysql-data-source.js';
 import { migrateMysql } from '../mysql/mysql-migrations.js';
-import { IS_MARK, markMove, moveUnderWay, unmarkMove } from './move-mark.js';
+import { IS_OWN, markMove, moveUnderWay, unmarkMove } from './move-mark.js';
 import type { MovedRow, MovedTable } from './sqlite-tables.js';
 
 /** As everywhere: of one transaction. */
@@ -40,12 +42,18 @@ export class MysqlTables {
     return null;
   }
 
-  /** From now on no server starts here. Takes away what an earlier move has brought. */
+  get deployment(): DeploymentStore {
+    return new DeploymentStore(this.dataSource.manager);
+  }
+
+  /** From now on no server starts here. Takes away what an earlier move has brought, but for whose the bucket is. */
   async begin(from: string, tables: readonly MovedTable[]): Promise<void> {
     await markMove(this.dataSource, from);
+    const id = [DEPLOYMENT_ID, randomUUID()];
+    await this.dataSource.query('INSERT IGNORE INTO setting (name, value) VALUES (?, ?)', id);
     for (const { name } of tables) {
       await this.dataSource.query(
-        name === 'setting' ? `DELETE FROM setting WHERE NOT (${IS_MARK})` : `TRUNCATE \`${name}\``,
+        name === 'setting' ? `DELETE FROM setting WHERE NOT (${IS_OWN})` : `TRUNCATE \`${name}\``,
       );
     }
   }
@@ -65,7 +73,7 @@ export class MysqlTables {
   }
 
   async count({ name }: MovedTable): Promise<number> {
-    const where = name === 'setting' ? ` WHERE NOT (${IS_MARK})` : '';
+    const where = name === 'setting' ? ` WHERE NOT (${IS_OWN})` : '';
     const [row] = await this.dataSource.query<[{ count: number }]>(`SELECT COUNT(*) AS count FROM \`${name}\`${where}`);
     return row.count;
   }

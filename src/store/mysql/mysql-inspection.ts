@@ -1,5 +1,6 @@
 /** A look at the database from outside of the servers, which may run meanwhile. For tools of operators. */
 import type { DataSource } from 'typeorm';
+import { DeploymentStore } from '../deployment.store.js';
 import { InstanceRow } from '../entities/instance.entity.js';
 import { SettingRow } from '../entities/setting.entity.js';
 import { UpstreamRow } from '../entities/upstream.entity.js';
@@ -121,6 +122,10 @@ export class MysqlInspection {
 
   promisedBlobs(): Promise<PromisedBlob[]> {
     return this.runner.all(new MysqlCatalog().of(INSPECT_BLOBS), {}) as Promise<PromisedBlob[]>;
+  }
+
+  get deployment(): DeploymentStore {
+    return new DeploymentStore(this.dataSource.manager);
   }
 
   upstreams(): Promise<UpstreamRow[]> {

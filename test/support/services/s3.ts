@@ -1,5 +1,5 @@
 /** The stand-in for S3, on a free port and in a folder of its own, with ways to make it fail. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { S3Object } from '../../../src/sim/s3-objects.js';
 import { startS3, type S3Server } from '../../../src/sim/s3-server.js';
@@ -72,6 +72,13 @@ export class S3Service {
       const object = JSON.parse(await readFile(path, 'utf8')) as S3Object;
       await writeFile(path, JSON.stringify({ ...object, modifiedAt: 0 } satisfies S3Object));
     }
+    await this.up();
+  }
+
+  /** As new. Its connections are cut. */
+  async empty(): Promise<void> {
+    await this.down();
+    for (const name of await readdir(this.folder.path)) await rm(join(this.folder.path, name), { recursive: true });
     await this.up();
   }
 

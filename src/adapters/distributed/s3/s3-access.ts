@@ -88,6 +88,12 @@ export class S3Access {
     await this.run(key, () => this.client.send(new PutObjectCommand({ ...this.at(key), Body: bytes, Metadata })));
   }
 
+  /** Rejects with ReplacedBlob when there is such an object already; see also `isUnsupported`. */
+  async putNew(key: string, bytes: Buffer): Promise<void> {
+    const command = new PutObjectCommand({ ...this.at(key), Body: bytes, IfNoneMatch: '*' });
+    await this.run(key, () => this.client.send(command));
+  }
+
   async beginUpload(key: string, writerId: string): Promise<string> {
     const Metadata = { [WRITER_FIELD]: writerId };
     const command = new CreateMultipartUploadCommand({ ...this.at(key), Metadata });
@@ -172,6 +178,11 @@ export class S3Access {
     }
   }
 
+  /** The whole name of the object, for people. */
+  nameOf(key: string): string {
+    return this.prefix + key;
+  }
+
   private async head(key: string) {
     try {
       return await this.client.send(new HeadObjectCommand(this.at(key)));
@@ -197,7 +208,8 @@ export class S3Access {
     }
   }
 
-  private known(error: unknown, key: string): unknown {
+  /** What to throw in place of this error, after telling of it if it takes a person to mend it. */
+  known(error: unknown, key: string): unknown {
     const fix = fixOf(error);
     const now = performance.now();
     if (fix !== null && now - (this.toldAt.get(fix) ?? Number.NEGATIVE_INFINITY) > REFUSAL_PAUSE_MS) {

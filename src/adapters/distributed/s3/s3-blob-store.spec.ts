@@ -232,7 +232,7 @@ describe('uploads', () => {
 
   it('are swept from the start on', async () => {
     await (await store.create('blob_1')).write(randomBytes(20 * MIB));
-    open({ clock: { now: () => Date.now() + 48 * 3_600_000 } }).open();
+    await open({ clock: { now: () => Date.now() + 48 * 3_600_000 } }).open();
     await vi.waitFor(async () => expect(await unfinished()).toBe(0), { timeout: 5_000 });
   });
 });

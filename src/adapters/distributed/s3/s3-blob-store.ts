@@ -7,14 +7,17 @@
  * uploads after 2 days (`AbortIncompleteMultipartUpload`, `DaysAfterInitiation: 2`), and no rule that expires objects.
  */
 import { Readable } from 'node:stream';
-import type { S3Location } from '../../../config/s3-url.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeS3Url, type S3Location } from '../../../config/s3-url.js';
 import type { Clock } from '../../../kernel/clock.js';
 import { ServiceLoop } from '../../../kernel/service-loop.js';
-import { MillraceError } from '../../../kernel/errors.js';
+import { messageOf, MillraceError } from '../../../kernel/errors.js';
 import { BlobStore, type BlobKey, type BlobStat, type BlobWriter } from '../../../ports/blob-store.js';
+import { BucketClaim, type BucketOwner } from './bucket-claim.js';
 import { PartMemory } from './part-memory.js';
 import { S3Access } from './s3-access.js';
 import { S3BlobWriter } from './s3-blob-writer.js';
+import { fixOf, ForeignBucket, originOf } from './s3-errors.js';
 import { S3RangeCache } from './s3-range-cache.js';
 import { S3ReadStream } from './s3-read-stream.js';
 
@@ -22,6 +25,8 @@ export interface S3BlobStoreOptions {
   location: S3Location;
   clock: Clock;
   log: S3Log;
+  /** Whose the bucket has to be; without it anybody's, as for tools that are told which one to use. */
+  owner?: BucketOwner;
   /** For tests; see `S3AccessOptions`. */
   idleTimeoutMs?: number;
   attempts?: number;
@@ -42,6 +47,8 @@ const CACHED_READ_BYTES = 256 * 1024;
 /** No upload of a living process takes so long. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 const SWEEP_INTERVAL_MS = 3_600_000;
+/** A start waits no longer for S3 to answer. */
+const START_PATIENCE_MS = 5_000;
 
 export class S3BlobStore extends BlobStore {
   private readonly access: S3Access;
@@ -49,6 +56,10 @@ export class S3BlobStore extends BlobStore {
   private readonly memory = new PartMemory();
   private readonly writers = new Set<S3BlobWriter>();
   private readonly sweep: ServiceLoop;
+  private readonly claim: BucketClaim | null;
+  /** Until it is known that the bucket is ours, nothing is read there, and nothing written. */
+  private isOurs: boolean;
+  private checking: Promise<void> | null = null;
 
   constructor(private readonly options: S3BlobStoreOptions) {
     super();
@@ -60,6 +71,8 @@ export class S3BlobStore extends BlobStore {
       ...(attempts === undefined ? {} : { attempts }),
     });
     this.ranges = new S3RangeCache(this.access);
+    this.claim = options.owner === undefined ? null : this.claimFor(options.owner);
+    this.isOurs = this.claim === null;
     this.sweep = new ServiceLoop({
       name: 's3-uploads',
       intervalMs: SWEEP_INTERVAL_MS,
@@ -68,9 +81,19 @@ export class S3BlobStore extends BlobStore {
     });
   }
 
-  /** Begins to sweep. Asks nothing of S3 that could fail: a server may start while S3 is away. */
-  open(): void {
+  /**
+   * Begins to sweep. Rejects when S3 refuses us, or the bucket is not ours. False when S3 does not answer: a server may start
+   * while it is away, and looks whose the bucket is before anything else when it is back.
+   */
+  async open(): Promise<boolean> {
+    const isSure = await this.checkAtStart();
     this.sweep.start();
+    return isSure;
+  }
+
+  /** For tools, which look or take when they choose to. */
+  claimFor(owner: BucketOwner): BucketClaim {
+    return new BucketClaim(this.access, owner, async () => (await this.keysFrom('').next()).done !== true);
   }
 
   /** Unfinished writers are aborted. */
@@ -133,8 +156,10 @@ export class S3BlobStore extends BlobStore {
     });
   }
 
-  override keys(): AsyncIterable<BlobKey> {
-    return this.keysFrom('');
+  /** Looks anew whose the bucket is: who asks is about to delete what the database does not know. */
+  override async *keys(): AsyncGenerator<BlobKey> {
+    await this.checkOwner();
+    yield* this.keysFrom('');
   }
 
   /** All finished blobs whose keys begin so. Of a blob of several parts S3 tells when it was begun, not when it was done. */
@@ -151,6 +176,7 @@ export class S3BlobStore extends BlobStore {
 
   /** Aborts what dead processes have left unfinished; resolves with the number of such uploads. */
   async abortAbandoned(olderThanMs = ABANDONED_AFTER_MS): Promise<number> {
+    if (!this.isOurs) await this.checkOwner();
     const youngest = this.options.clock.now() - olderThanMs;
     let aborted = 0;
     for await (const { key, uploadId, startedAt } of this.access.unfinishedUploads()) {
@@ -163,7 +189,40 @@ export class S3BlobStore extends BlobStore {
 
   private async checked<T>(key: string, work: () => Promise<T>): Promise<T> {
     if (!KEY_PATTERN.test(key)) throw new TypeError(`Not a blob key: ${JSON.stringify(key)}`);
+    if (!this.isOurs) await this.checkOwner();
     return work();
+  }
+
+  private async checkAtStart(): Promise<boolean> {
+    const patience = new AbortController();
+    const late = sleep(START_PATIENCE_MS, false, { signal: patience.signal });
+    try {
+      return await Promise.race([this.checkOwner().then(() => true), late]);
+    } catch (error) {
+      const fix = fixOf(error);
+      if (fix === null && error instanceof MillraceError) return false;
+      if (fix === null) throw error;
+      const place = describeS3Url(this.options.location);
+      throw new Error(`the bucket ${place} cannot be used: ${messageOf(originOf(error))}; ${fix}`, { cause: error });
+    } finally {
+      patience.abort();
+    }
+  }
+
+  /** One look serves all who wait for it. */
+  private checkOwner(): Promise<void> {
+    return (this.checking ??= this.takeBucket().finally(() => (this.checking = null)));
+  }
+
+  private async takeBucket(): Promise<void> {
+    try {
+      await this.claim?.take();
+      this.isOurs = true;
+    } catch (error) {
+      if (!(error instanceof ForeignBucket)) throw error;
+      this.isOurs = false;
+      throw this.access.known(error, '');
+    }
   }
 }
 

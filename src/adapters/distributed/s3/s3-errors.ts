@@ -15,6 +15,18 @@ export class ReplacedBlob extends Error {
   }
 }
 
+/** The bucket is not this deployment's; see BucketClaim. */
+export class ForeignBucket extends Error {
+  constructor(
+    reason: string,
+    /** What a person may do about it. */
+    readonly fix: string,
+  ) {
+    super(reason);
+    this.name = 'ForeignBucket';
+  }
+}
+
 /**
  * What to throw in place of an error of the SDK, which has tried again by then: `not_found`, `insufficient_storage`,
  * ReplacedBlob, and `storage_unavailable` (503) for all that is a matter of the other side or the way there. Defects stay.
@@ -48,8 +60,15 @@ export function isUploadGone(error: unknown): boolean {
   return factsOf(error).name === 'NoSuchUpload';
 }
 
+/** The server does not know something that was asked of it. */
+export function isUnsupported(error: unknown): boolean {
+  return factsOf(error).status === 501;
+}
+
 /** What a person has to mend so that an error like this one ends; null when it may pass by itself. */
 export function fixOf(error: unknown): string | null {
+  const origin = originOf(error);
+  if (origin instanceof ForeignBucket) return origin.fix;
   const { name, status } = factsOf(error);
   if (name === 'NoSuchBucket') return 'make the bucket, or correct its name in MILLRACE_S3_URL';
   if (name === 'CredentialsProviderError') {
@@ -76,9 +95,14 @@ interface Facts {
   status: number | null;
 }
 
+/** The cause of an error of ours, where it has one. */
+export function originOf(error: unknown): unknown {
+  return error instanceof MillraceError || error instanceof ReplacedBlob ? (error.cause ?? error) : error;
+}
+
 /** Of an error of the SDK, also when it is the cause of one of ours. */
 function factsOf(error: unknown): Facts {
-  const origin = error instanceof MillraceError || error instanceof ReplacedBlob ? error.cause : error;
+  const origin = originOf(error);
   if (!(origin instanceof Error)) return { name: '', status: null };
   const metadata = '$metadata' in origin ? (origin.$metadata as { httpStatusCode?: number }) : {};
   return { name: origin.name, status: metadata.httpStatusCode ?? null };
