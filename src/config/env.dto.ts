@@ -70,7 +70,8 @@ export class EnvDto {
   MILLRACE_SECRET: string | null;
 
   @ServiceUrl(['mysql', 'mariadb'], {
-    about: 'Distributed mode: the database, e.g. `mysql://user:password@host:3306/millrace`.',
+    about:
+      'Distributed mode: the database, e.g. `mysql://user:password@host:3306/millrace`, `…/millrace?tls=on` for TLS.',
   })
   MILLRACE_DATABASE_URL: string | null;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigProblem } from './config-error.js';
+import { databaseTls } from './database-url.js';
 import { toldUrl } from './eventbus-url.js';
 import { loadConfig } from './load-config.js';
 
@@ -59,6 +60,42 @@ describe('a server', () => {
   ])('tells workers of no user who may do what it may itself: %s', (url, wrong) => {
     const env = { ...DISTRIBUTED, MILLRACE_REDIS_URL: 'redis://server:p@cache:6379', MILLRACE_EVENTBUS_URL: url };
     expect(problemsOf(env)).toMatchObject([{ variable: 'MILLRACE_EVENTBUS_URL', wrong }]);
+  });
+
+  it.each([
+    ['ssl=true', 'has a parameter that is not known'],
+    ['sslmode=REQUIRED', 'has a parameter that is not known'],
+    ['tls=on&ssl={"rejectUnauthorized":false}', 'has a parameter that is not known'],
+    ['tls=on&tls=skip-verify', 'has a parameter twice'],
+    ['tls=true', 'has another `tls`'],
+    ['tls=', 'has another `tls`'],
+    ['tls_ca=/ca.pem', 'has `tls_ca` without `tls=on`'],
+    ['tls=skip-verify&tls_ca=/ca.pem', 'has `tls_ca` without `tls=on`'],
+    ['tls=on&tls_ca=ca.pem', 'has a `tls_ca` that is not an absolute path'],
+  ])('takes no parameter of the database that it would not keep: %s', (query, wrong) => {
+    const MILLRACE_DATABASE_URL = `mysql://u:p@db/millrace?${query}`;
+    const allowed = expect.stringContaining('?tls=on') as string;
+    const problem = { variable: 'MILLRACE_DATABASE_URL', wrong, allowed };
+    expect(problemsOf({ ...DISTRIBUTED, MILLRACE_DATABASE_URL })).toEqual([problem]);
+  });
+
+  it.each([
+    ['db/millrace', null],
+    ['db/millrace?tls=on', { isVerified: true, caPath: null }],
+    ['db/millrace?tls=on&tls_ca=/etc/ca.pem', { isVerified: true, caPath: '/etc/ca.pem' }],
+    ['10.0.0.1/millrace?tls=skip-verify', { isVerified: false, caPath: null }],
+  ])('speaks to the database as its URL says: %s', (rest, tls) => {
+    const MILLRACE_DATABASE_URL = `mysql://u:p@${rest}`;
+    expect(problemsOf({ ...DISTRIBUTED, MILLRACE_DATABASE_URL })).toEqual([]);
+    expect(databaseTls(MILLRACE_DATABASE_URL)).toEqual(tls);
+  });
+
+  it.each(['10.0.0.1', '[::1]'])('wants the name that the certificate has, not %s', (host) => {
+    const MILLRACE_DATABASE_URL = `mysql://u:p@${host}/millrace?tls=on`;
+    expect(problemsOf({ ...DISTRIBUTED, MILLRACE_DATABASE_URL })).toMatchObject([
+      { variable: 'MILLRACE_DATABASE_URL', wrong: expect.stringContaining('an IP address') as string },
+    ]);
+    expect(() => databaseTls(MILLRACE_DATABASE_URL)).toThrow(RangeError);
   });
 
   it('tells workers of a user of their own', () => {

@@ -5,6 +5,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { AppConfig } from './app-config.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
+import { databaseUrlProblem } from './database-url.js';
 import { eventbusProblem } from './eventbus-url.js';
 import { EnvDto, VARIABLES } from './env.dto.js';
 import { gatherSettings, type Environment, type Setting } from './env-sources.js';
@@ -85,6 +86,10 @@ function contradictions(env: EnvDto, refused: ReadonlySet<string>): ConfigProble
       if (mode !== 'distributed' || env[name] !== null || refused.has(name)) continue;
       add(name, 'is needed when MILLRACE_MODE is distributed', 'set it, to the same value for every process');
     }
+  }
+  if (!refused.has('MILLRACE_DATABASE_URL')) {
+    const problem = databaseUrlProblem(env.MILLRACE_DATABASE_URL);
+    if (problem !== null) add('MILLRACE_DATABASE_URL', problem.wrong, problem.allowed);
   }
   if (!refused.has('MILLRACE_EVENTBUS_URL') && !refused.has('MILLRACE_REDIS_URL')) {
     const problem = eventbusProblem(env.MILLRACE_EVENTBUS_URL, env.MILLRACE_REDIS_URL);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ServerVariables } from '../../store/mysql/mysql-inspection.js';
-import { checkDatabaseServer, checkSkew } from './check-database.js';
+import { checkDatabaseServer, checkEncryption, checkSkew } from './check-database.js';
 
 const MYSQL: ServerVariables = {
   version: '8.4.3',
@@ -58,6 +58,16 @@ describe('the server of the database', () => {
     ['one of small packets', { max_allowed_packet: '4194304' }, 'database packet failed'],
   ])('that is %s', (_, variables, complaint) => {
     expect(complaints(variables).join()).toBe(complaint);
+  });
+});
+
+describe('the connection to the database', () => {
+  it.each([
+    [null, false, 'none; `?tls=on` in'],
+    ['TLSv1.3', true, 'TLSv1.3, and the certificate of the server was verified'],
+    ['TLSv1.3', false, 'TLSv1.3, and nobody verified'],
+  ])('encrypted with %s, verified: %s', (version, isVerified, message) => {
+    expect(checkEncryption(version, isVerified).message).toContain(message);
   });
 });
 

@@ -89,6 +89,14 @@ function checkPacket({ max_allowed_packet: packet }: ServerVariables): Finding {
   return Number(packet) < LEAST_PACKET_BYTES ? failed(check, message, fix) : ok(check, message);
 }
 
+/** @param version of TLS; null: the connection is not encrypted */
+export function checkEncryption(version: string | null, isVerified: boolean): Finding {
+  const check = 'database encryption';
+  if (version === null) return ok(check, 'none; `?tls=on` in MILLRACE_DATABASE_URL would encrypt the connection');
+  const vouched = isVerified ? 'the certificate of the server was verified' : 'nobody verified the certificate';
+  return ok(check, `${version}, and ${vouched}`);
+}
+
 /** @param aheadMs how far the clock of the service is ahead of ours */
 export function checkSkew(check: string, name: string, aheadMs: number): Finding {
   const skew = Math.abs(aheadMs);

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { format, type SqlValue } from 'mysql2';
 import { DataSource } from 'typeorm';
+import { databaseTls, type DatabaseTls } from '../../config/database-url.js';
 import { isOutage } from '../../kernel/errors.js';
 import { mysqlEntities } from './mysql-entities.js';
-import { isSilence, outageOf } from './mysql-errors.js';
+import { isAccessDenied, isSilence, isTlsFailure, outageOf } from './mysql-errors.js';
 import { MysqlPool, type PooledConnection } from './mysql-pool.js';
 import type { OutageWatch } from './outage-watch.js';
 
@@ -26,7 +28,7 @@ const sessionOf = (lifeMs: number): string[] => [
 ];
 
 export interface MysqlSourceOptions {
-  /** `mysql://user:password@host:port/database`. */
+  /** `mysql://user:password@host:port/database`, with `?tls=…` where `databaseTls` reads it. */
   url: string;
   /** Connections at most. */
   poolSize: number;
@@ -52,6 +54,7 @@ export async function openMysql({
   schemaOf = 'mysql',
   watch = null,
 }: MysqlSourceOptions): Promise<DataSource> {
+  const tls = databaseTls(url);
   const pool = new MysqlPool({ session: sessionOf(lifeMs), patienceMs: readMs });
   const dataSource = new DataSource({
     type: schemaOf,
@@ -70,6 +73,7 @@ export async function openMysql({
     maxQueryExecutionTime: readMs,
     enableQueryTimeout: true,
     driver: pool.driver,
+    ...(tls === null ? {} : { ssl: await encryptionOf(tls) }),
     extra: {
       decimalNumbers: true,
       queryFormat: textOf,
@@ -79,7 +83,25 @@ export async function openMysql({
       idleTimeout: lifeMs / 2,
     },
   });
-  return tellingOutages(await dataSource.initialize(), pool, watch);
+  return tellingOutages(await initialized(dataSource, tls), pool, watch);
+}
+
+/** In the words of the driver, which never falls back to a connection that is not encrypted. */
+async function encryptionOf({ isVerified, caPath }: DatabaseTls): Promise<object> {
+  const ca = caPath === null ? {} : { ca: await readFile(caPath, 'utf8') };
+  return { rejectUnauthorized: isVerified, verifyIdentity: isVerified, ...ca };
+}
+
+/** The driver does not say that it speaks of TLS, nor MariaDB that it wants it. */
+async function initialized(dataSource: DataSource, tls: DatabaseTls | null): Promise<DataSource> {
+  try {
+    return await dataSource.initialize();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (isTlsFailure(error)) error.message = `no TLS with the database server: ${error.message}`;
+    if (tls === null && isAccessDenied(error)) error.message += '; said also to who comes without TLS (?tls=on)';
+    throw error;
+  }
 }
 
 /** Without values the driver would still look for their places, byte by byte, in statements of megabytes. */

@@ -32,8 +32,11 @@ const ABSENT_CODES = new Set([
 /** What a statement says of its own values: null, too long, of another type, out of range. */
 const DATA_NUMBERS = new Set([1048, 1264, 1366, 1406]);
 const READ_ONLY_NUMBERS = new Set([1290, 1792, 1836]);
-/** 1040, 1203, 1226: too many connections. 1045, 1044, 1049: not, or not yet, for us. */
-const REFUSING_NUMBERS = new Set([1040, 1203, 1226, ...READ_ONLY_NUMBERS, 1044, 1045, 1049]);
+const ACCESS_DENIED = 1045;
+/** 1040, 1203, 1226: too many connections. 1045, 1044, 1049: not, or not yet, for us. 3159: not without TLS. */
+const REFUSING_NUMBERS = new Set([1040, 1203, 1226, ...READ_ONLY_NUMBERS, 1044, ACCESS_DENIED, 1049, 3159]);
+/** No encrypted connection: the server has no TLS, or a certificate that is not taken. */
+const TLS_CODES = new Set(['HANDSHAKE_SSL_ERROR', 'HANDSHAKE_NO_SSL_SUPPORT']);
 /** 1021, 1114: the disk, or the table space, is full. */
 const FULL_NUMBERS = new Set([1021, 1114]);
 
@@ -54,6 +57,14 @@ export function isDuplicateKey(error: unknown): boolean {
 
 export function isSilence(error: unknown): boolean {
   return driverErrorOf(error).code === SILENCE;
+}
+
+export function isTlsFailure(error: unknown): boolean {
+  return TLS_CODES.has(driverErrorOf(error).code ?? '');
+}
+
+export function isAccessDenied(error: unknown): boolean {
+  return driverErrorOf(error).errno === ACCESS_DENIED;
 }
 
 /**
@@ -78,7 +89,7 @@ export function outageOf(error: unknown): MillraceError | null {
   if (FULL_NUMBERS.has(errno)) {
     return new MillraceError('insufficient_storage', 'The disk of the database server is full.', { cause: error });
   }
-  if (REFUSING_NUMBERS.has(errno) || ABSENT_CODES.has(code) || isLost(error)) {
+  if (REFUSING_NUMBERS.has(errno) || ABSENT_CODES.has(code) || isTlsFailure(error) || isLost(error)) {
     const details = { cause: error, retryAfterMs: RETRY_AFTER_MS };
     return new MillraceError('store_unavailable', 'The database server takes no requests just now.', details);
   }

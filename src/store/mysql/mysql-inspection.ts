@@ -60,6 +60,12 @@ export class MysqlInspection {
     return Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]));
   }
 
+  /** How this connection is encrypted, e.g. `TLSv1.3`; null: it is not. */
+  async tlsVersion(): Promise<string | null> {
+    const [row] = await this.dataSource.query<[{ Value: string }]>(`SHOW SESSION STATUS LIKE 'Ssl_version'`);
+    return row.Value === '' ? null : row.Value;
+  }
+
   /** What its clock shows, epoch ms. */
   async now(): Promise<number> {
     const [row] = await this.dataSource.query<[{ now: number }]>('SELECT FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) AS now');

@@ -35,13 +35,13 @@ export interface MariadbServer {
  * In an empty folder of its own unless one is given. Throws one line that says what to install when there is no MariaDB on this
  * machine.
  */
-export async function startMariadb(given?: TemporaryFolder): Promise<MariadbServer> {
+export async function startMariadb(given?: TemporaryFolder, settings: readonly string[] = []): Promise<MariadbServer> {
   const url = process.env['MILLRACE_TEST_MYSQL_URL'];
   if (url) return serverAt(url);
   if (!existsSync(TEMPLATE)) await makeMariadbData(TEMPLATE);
   const folder = given ?? (await makeTemporaryFolder());
   await cp(TEMPLATE, dataIn(folder.path), { recursive: true });
-  const options = { folder: folder.path, password: 'secret', onDeath: reportDeath };
+  const options = { folder: folder.path, password: 'secret', onDeath: reportDeath, settings };
   const server = await PrivateServer.start(options, new AbortController().signal);
   return {
     url: server.url,

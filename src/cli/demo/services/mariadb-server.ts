@@ -43,6 +43,8 @@ export interface MariadbOptions {
   /** Of the user `millrace`, who may do everything. Letters and digits. */
   password: string;
   onDeath: (error: CliError) => void;
+  /** Further options of the program. */
+  settings?: readonly string[];
 }
 
 export class MariadbServer extends LocalService {
@@ -93,7 +95,7 @@ export function dataIn(folder: string): string {
 
 async function launch(
   port: number,
-  { folder, password, onDeath }: MariadbOptions,
+  { folder, password, onDeath, settings = [] }: MariadbOptions,
   signal: AbortSignal,
 ): Promise<RunningProgram> {
   // Read at each start, before the first connection.
@@ -117,7 +119,7 @@ async function launch(
     {
       name: 'MariaDB',
       command: findProgram('mariadbd', PACKAGE),
-      args: [...SETTINGS, ...own],
+      args: [...SETTINGS, ...own, ...settings],
       env: process.env,
       folder,
       logPath: join(folder, 'mariadb.log'),
