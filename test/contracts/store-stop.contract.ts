@@ -29,8 +29,8 @@ export function exerciseStoreStops(store: TestStore): void {
 }
 
 function exerciseCancel(store: TestStore): void {
-  const cancel = ({ tenantSeq }: SeededLane, ids: string[], by: string | null = null) =>
-    store.singles.cancel(ids.map((id) => ({ key: { id }, tenantSeq, by })));
+  const cancel = ({ tenantSeq }: SeededLane, ids: string[], by: string | null = null, late?: string) =>
+    store.singles.cancel(ids.map((id) => ({ key: { id }, tenantSeq, by, isTimeOut: id === late })));
 
   it('ends what waits and what runs, tells its dispatcher, and its callback', async () => {
     const lane = await seedLane(store);
@@ -41,13 +41,14 @@ function exerciseCancel(store: TestStore): void {
     const [held] = await lease(store, lane, 1);
     const ready = await put(store, lane, { callbackUrl: 'http://receiver.test/x' });
     const ids = [scheduled, pulled, dispatched, ready];
-    const { outcomes, aftermath } = await cancel(lane, ids);
+    const { outcomes, aftermath } = await cancel(lane, ids, null, ready);
     expect(outcomes).toEqual(Array(4).fill('cancelled'));
     expect(aftermath).toMatchObject({ endedIds: ids, abortedSeqs: [held!.seq], hasCallbacks: true });
     for (const id of ids) expect(await stateOf(store, id)).toBe('cancelled');
     expect(await store.reader.count(CallbackRow)).toBe(1);
     expect(await laneRow(store, lane)).toMatchObject({ cancelledCount: 4 });
-    expect(await store.reader.findBy(TaskResultRow, { errorCode: 'cancelled' })).toHaveLength(4);
+    expect(await store.reader.findBy(TaskResultRow, { errorCode: 'cancelled' })).toHaveLength(3);
+    expect(await store.reader.findBy(TaskResultRow, { errorCode: 'timeout' })).toHaveLength(1);
   });
 
   it('changes nothing that has ended, is of a batch, or of somebody else', async () => {

@@ -232,11 +232,14 @@ describe('tasks', () => {
 
   it('are given up by an impatient caller unless they have ended', async () => {
     const [one, two] = [await calls.open(putOf({ mode: 'blocking' })), await calls.open(putOf({ mode: 'blocking' }))];
-    expect(await calls.giveUp(tenantSeq, one.taskId)).toBeNull();
+    expect(await calls.giveUp(tenantSeq, one.taskId, { isTimeOut: false })).toBeNull();
     expect(await one.ended).toMatchObject({ state: 'cancelled', result: { errorCode: 'cancelled' } });
     const [task] = await pull.take(takeOf());
     await pull.complete(tenantSeq, [answer(task!.id, null)]);
-    expect(await calls.giveUp(tenantSeq, two.taskId)).toMatchObject({ id: two.taskId, state: 'completed' });
+    expect(await calls.giveUp(tenantSeq, two.taskId, { isTimeOut: true })).toMatchObject({
+      id: two.taskId,
+      state: 'completed',
+    });
   });
 
   it('stream what they say, also to who joins later', async () => {

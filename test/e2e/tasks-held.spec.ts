@@ -219,6 +219,18 @@ describe('an Idempotency-Key', () => {
     expect((await call({ data: { n: 2 } }, { headers })).status).toBe(422);
   });
 
+  it('is answered again as it was when its time was over', async () => {
+    const headers = { 'idempotency-key': 'too-late' };
+    for (let times = 0; times < 2; times += 1) {
+      const { status, body, headers: told } = await call({ timeout: 1, level: 8 }, { headers });
+      expect([status, body]).toEqual([408, undefined]);
+      expect((await client.task(told.get('x-millrace-task-id')!)).result).toMatchObject({
+        status_code: 408,
+        error: { code: 'timeout' },
+      });
+    }
+  });
+
   it('finds its task again after the server was killed', async () => {
     const headers = { 'idempotency-key': 'killed' };
     const cut = call({}, { headers }).catch((error: unknown) => error);

@@ -137,9 +137,12 @@ describe('a streaming call', () => {
   });
 
   it('that lasts too long is told so, and its task is cancelled', async () => {
-    const reader = await stream({ timeout: 1, level: 3 });
-    expect(await reader.end()).toBe(errorFrame(408, 'timeout', 'Nobody was done with the task in time.'));
+    const put = () => stream({ timeout: 1, level: 3 }, { 'idempotency-key': 'too-late' });
+    const [reader, frame] = [await put(), errorFrame(408, 'timeout', 'Nobody was done with the task in time.')];
+    expect(await reader.end()).toBe(frame);
     expect(await client.task(idOf(reader))).toMatchObject({ state: 'cancelled' });
+    const again = await put();
+    expect([await again.end(), idOf(again)]).toEqual([frame, idOf(reader)]);
   });
 
   it('that is hung up on takes its task with it', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { endFrame, eventFrame } from './event-frames.js';
-import { answerOf, TIMED_OUT } from './task-answers.js';
+import { answerOf, NOT_IN_TIME } from './task-answers.js';
 import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 
 const frame = (data: string, over: { id?: string | null; name?: string | null } = {}) =>
@@ -111,7 +111,7 @@ describe('the end of a stream', () => {
       false,
       errorFrame(500, 'answer_lost', 'Lost.'),
     ],
-    ['a wait that was over', TIMED_OUT, true, errorFrame(408, 'timeout', 'Nobody was done with the task in time.')],
+    ['a wait that was over', NOT_IN_TIME, true, errorFrame(408, 'timeout', 'Nobody was done with the task in time.')],
   ])('says %s', (_, answer, isSilent, expected) => {
     expect(endFrame(answer, isSilent)).toBe(expected);
   });

@@ -10,7 +10,7 @@ import { WaitingCalls, type WaitingCall } from '../../modules/tasks/waiting-call
 import { AppLogger } from '../../telemetry/logger.js';
 import { ServerPhase } from '../common/server-phase.js';
 import { EventStreams } from './event-streams.js';
-import { answerOf, TASK_ID_HEADER, TIMED_OUT, type TaskAnswer } from './task-answers.js';
+import { answerOf, NOT_IN_TIME, TASK_ID_HEADER, type TaskAnswer } from './task-answers.js';
 
 @Injectable()
 export class HeldCalls {
@@ -52,7 +52,7 @@ export class HeldCalls {
 
   private send({ status, body, error }: TaskAnswer, reply: FastifyReply): void {
     void reply.code(status);
-    if (status === TIMED_OUT.status && body === null) {
+    if (status === NOT_IN_TIME.status && body === null) {
       void reply.send();
       return;
     }
@@ -63,8 +63,9 @@ export class HeldCalls {
 
   /** Cancels the task, unless it has just ended after all, or somebody else still waits for it. */
   private async timeOut({ tenantSeq }: PutRequest, { taskId }: WaitingCall): Promise<TaskAnswer> {
-    const late: TaskDetails | null = this.calls.isAwaited(taskId) ? null : await this.calls.giveUp(tenantSeq, taskId);
-    return late === null ? TIMED_OUT : answerOf(late);
+    if (this.calls.isAwaited(taskId)) return NOT_IN_TIME;
+    const late: TaskDetails | null = await this.calls.giveUp(tenantSeq, taskId, { isTimeOut: true });
+    return late === null ? NOT_IN_TIME : answerOf(late);
   }
 
   /**
@@ -74,7 +75,7 @@ export class HeldCalls {
   private async abandon({ tenantSeq, idempotencyKey }: PutRequest, { taskId }: WaitingCall): Promise<void> {
     if (this.phase.current === 'stopping' || idempotencyKey !== null || this.calls.isAwaited(taskId)) return;
     try {
-      await this.calls.giveUp(tenantSeq, taskId);
+      await this.calls.giveUp(tenantSeq, taskId, { isTimeOut: false });
     } catch (error) {
       // The store cannot be reached: then it may as well be we who have gone.
       this.logger.warn({ err: error, taskId }, 'a caller hung up, and his task could not be cancelled; it goes on');

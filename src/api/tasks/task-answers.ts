@@ -1,5 +1,6 @@
 /** What a caller who waited for a task gets: the answer itself with its status, or why there is none. */
 import { bodyOf, errorOf } from '../../kernel/kept-answer.js';
+import { TIMED_OUT } from '../../kernel/timed-out.js';
 import { statusWithoutAnswer } from '../../modules/callbacks/result-object.js';
 import type { TaskEnd } from '../../modules/tasks/task-requests.js';
 
@@ -21,10 +22,10 @@ export interface TaskFailure {
 }
 
 /** The wait was over first. */
-export const TIMED_OUT: TaskAnswer = {
-  status: 408,
+export const NOT_IN_TIME: TaskAnswer = {
+  status: TIMED_OUT.status,
   body: null,
-  error: { code: 'timeout', message: 'Nobody was done with the task in time.' },
+  error: { code: TIMED_OUT.code, message: TIMED_OUT.message },
   workerError: null,
 };
 

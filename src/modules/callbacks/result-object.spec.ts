@@ -44,6 +44,10 @@ describe('a result object', () => {
       request_id: 'task_1',
       error: { code: 'x', message: 'y' },
     });
+    // A worker's own word is no time-out of the server's.
+    expect(JSON.parse(resultObject('task_1', result('failed', { errorCode: 'timeout' })))).toMatchObject({
+      status_code: 500,
+    });
     const error = { code: 'no_answer', message: 'The task ended without an answer.' };
     expect(JSON.parse(resultObject('task_1', result(state)))).toEqual({ status_code, request_id: 'task_1', error });
   });

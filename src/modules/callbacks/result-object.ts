@@ -1,5 +1,6 @@
 import { fieldsOf } from '../../kernel/kept-answer.js';
 import { TASK_STATES, type TaskState } from '../../kernel/task-state.js';
+import { TIMED_OUT } from '../../kernel/timed-out.js';
 
 /** What was recorded of a task. */
 export interface RecordedResult {
@@ -22,6 +23,7 @@ const FAILED = 500;
 
 /** `errorCode`: of a task that ended without an answer. */
 export function statusWithoutAnswer(state: TaskState, errorCode: string | null): number {
+  if (state === 'cancelled' && errorCode === TIMED_OUT.code) return TIMED_OUT.status;
   return STATUS_WITHOUT_ANSWER[state] ?? (MISTAKES.has(errorCode) ? MISTAKEN : FAILED);
 }
 

@@ -72,8 +72,9 @@ export class WaitingCalls {
    * The caller's patience is over, or he has gone: cancels the task unless it has just ended. Resolves with the task as it
    * ended in that case, else null.
    */
-  async giveUp(tenantSeq: number, taskId: string): Promise<TaskDetails | null> {
-    const { outcomes, aftermath } = await this.store.cancel([{ key: { id: taskId }, tenantSeq, by: null }]);
+  async giveUp(tenantSeq: number, taskId: string, { isTimeOut }: { isTimeOut: boolean }): Promise<TaskDetails | null> {
+    const request = { key: { id: taskId }, tenantSeq, by: null, isTimeOut };
+    const { outcomes, aftermath } = await this.store.cancel([request]);
     this.notices.after(aftermath);
     return outcomes[0] === 'ended_before' ? this.tasks.get(tenantSeq, taskId) : null;
   }

@@ -1,6 +1,7 @@
 /** Tasks that are ended from outside: cancelled, expired, or cleared away with their lane. */
 import { TASK_STATE_CODE } from '../../kernel/task-state.js';
 import { MillraceError } from '../../kernel/errors.js';
+import { TIMED_OUT } from '../../kernel/timed-out.js';
 import { procedureOfMany, procedureOfOne, type Tx } from '../procedure.js';
 import { statement } from '../statement.js';
 import { LaneRow } from '../entities/lane.entity.js';
@@ -20,12 +21,19 @@ export interface CancelRequest {
   tenantSeq: number;
   /** Who asks, for the audit log; null when the server does it for a caller who went away. */
   by: string | null;
+  /** Whether the time of that caller was over; he is told the same when he asks again. */
+  isTimeOut?: boolean;
 }
 
 const CANCELLED: StopReason = {
   state: 'cancelled',
   errorCode: 'cancelled',
   errorMessage: 'The task was cancelled before it was done.',
+};
+const OUT_OF_TIME: StopReason = {
+  state: 'cancelled',
+  errorCode: TIMED_OUT.code,
+  errorMessage: TIMED_OUT.message,
 };
 const EXPIRED: StopReason = {
   state: 'expired',
@@ -55,21 +63,24 @@ async function cancel(tx: Tx, requests: readonly CancelRequest[]): Promise<Outco
     requests.map(({ key }) => key),
   );
   const live = new Map<number, KnownTask>();
-  const outcomes = requests.map(({ tenantSeq }, index): CancelOutcome => {
+  const outOfTime = new Map<number, KnownTask>();
+  const outcomes = requests.map(({ tenantSeq, isTimeOut }, index): CancelOutcome => {
     const task = known[index]!;
     if (!task || task.tenantSeq !== tenantSeq) return 'unknown';
     if (task.batchSeq !== null) return 'is_line';
     if (task.state > TASK_STATE_CODE.leased) return 'ended_before';
-    live.set(task.seq, task);
+    if (isTimeOut && !live.has(task.seq)) outOfTime.set(task.seq, task);
+    else live.set(task.seq, task);
     return 'cancelled';
   });
-  const aftermath = await stop(tx, [...live.values()], CANCELLED);
+  const sequels = await recordSequels(tx, [...live.values()], CANCELLED);
+  sequels.push(...(await recordSequels(tx, [...outOfTime.values()], OUT_OF_TIME)));
   for (const [index, { by, tenantSeq }] of requests.entries()) {
     const { id } = known[index] ?? {};
     if (by === null || !id || outcomes[index] !== 'cancelled') continue;
     await noteAct(tx, { by, action: 'task.cancel', tenantSeq, subject: id, detail: {} });
   }
-  return { outcomes, aftermath };
+  return { outcomes, aftermath: aftermathOf(sequels) };
 }
 
 type Stoppable = StoppedTask & {
@@ -82,11 +93,14 @@ type Stoppable = StoppedTask & {
 };
 
 async function stop(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Promise<Aftermath> {
+  return aftermathOf(await recordSequels(tx, tasks, reason));
+}
+
+async function recordSequels(tx: Tx, tasks: readonly Stoppable[], reason: StopReason): Promise<Sequel[]> {
   const ends = await recordStops(tx, tasks, reason);
-  const sequels: Sequel[] = tasks.map((task, index) =>
+  return tasks.map((task, index) =>
     endSequel(task, ends[index]!, task.state === TASK_STATE_CODE.leased && task.ownerSeq !== null),
   );
-  return aftermathOf(sequels);
 }
 
 type ExpiredTask = Omit<Stoppable, 'batchSeq'> & { epoch: number; leasedAt: number | null };
