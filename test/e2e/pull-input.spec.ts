@@ -25,7 +25,7 @@ describe('a take', () => {
     [{}, "400 Missing required parameter: 'queues'."],
     [{ queues: null }, "400 Invalid type for 'queues': expected an array, but got null instead."],
     [{ queues: 'q:0' }, "400 Invalid type for 'queues': expected an array, but got a string instead."],
-    [{ queues: [] }, "400 Invalid 'queues': expected at least one."],
+    [{ queues: [] }, '400 queues cannot be empty'],
     [{ queues: [7] }, "400 Invalid type for 'queues.0': expected a string, but got an integer instead."],
     [{ queues: ['q'] }, "400 Invalid 'queues.0': expected the name of a queue and a level"],
     [{ queues: ['q:0', 'q:x'] }, "400 Invalid 'queues.1': expected the name of a queue and a level"],

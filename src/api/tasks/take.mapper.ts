@@ -18,7 +18,7 @@ const LEASE_END: Readonly<Record<LeaseEndWord, LeaseEnd>> = {
 /** Refuses with `missing_required_parameter` and `invalid_value`. */
 export function toTakeCall(tenantSeq: number, body: TakeDto): TakeCall {
   if (body.queues.length === 0) {
-    throw new MillraceError('invalid_value', "Invalid 'queues': expected at least one.", { param: 'queues' });
+    throw new MillraceError('invalid_value', 'queues cannot be empty', { param: 'queues' });
   }
   const strategy = body.strategy ?? 'fifo';
   const most = strategy === 'fifo' ? (body.fifo_max ?? FIFO_TASKS) : MAX_TASKS;
