@@ -316,7 +316,7 @@ CREATE TABLE IF NOT EXISTS callback (
   PRIMARY KEY (seq),
   UNIQUE INDEX ux_callback_id (id),
   INDEX ix_callback_due (state, available_at),
-  INDEX ix_callback_target (state, target, available_at),
+  INDEX ix_callback_target (state, tenant_seq, target, available_at),
   INDEX ix_callback_lease (state, owner_seq),
   INDEX ix_callback_task (task_seq),
   INDEX ix_callback_ended (state, ended_at)

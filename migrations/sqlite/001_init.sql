@@ -309,7 +309,7 @@ CREATE TABLE callback (
 );
 CREATE UNIQUE INDEX ux_callback_id ON callback (id);
 CREATE INDEX ix_callback_due ON callback (available_at) WHERE state = 1;
-CREATE INDEX ix_callback_target ON callback (target, available_at) WHERE state = 1;
+CREATE INDEX ix_callback_target ON callback (tenant_seq, target, available_at) WHERE state = 1;
 CREATE INDEX ix_callback_lease ON callback (owner_seq) WHERE state = 2;
 CREATE INDEX ix_callback_task ON callback (task_seq) WHERE task_seq IS NOT NULL;
 CREATE INDEX ix_callback_ended ON callback (state, ended_at) WHERE ended_at IS NOT NULL;

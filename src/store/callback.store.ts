@@ -12,7 +12,7 @@ import {
   rescueCallbacks,
   type Replay,
 } from './procedures/callback.procedures.js';
-import type { CallbackEnd, CallbackLeaseRequest, LeasedCallback } from './procedures/callback-shapes.js';
+import type { CallbackEnd, CallbackLeaseRequest, CallbackLine, LeasedCallback } from './procedures/callback-shapes.js';
 import { statement } from './statement.js';
 
 export type StoredCallback = CallbackRow;
@@ -29,11 +29,15 @@ export interface CallbackSubject extends Omit<TaskResultRow, 'taskSeq'> {
 }
 
 const HAS_DUE = statement<{ now: number }, { seq: number }>('callback-has-due');
+const DUE_LINES = statement<{ now: number; limit: number }, CallbackLine>('callback-due-lines');
 const PENDING = statement<{ limit: number }, { pending: number }>('callback-pending');
 const SUBJECT = statement<{ seq: number; epoch: number }, CallbackSubject>('callback-subject');
 
 /** Counting goes no further than this: it is for a gauge, and longer reads hold others up. */
 export const MAX_COUNTED = 100_000;
+
+/** Lines of one tenant that are looked at; several times those that it can have calls under way of. */
+const MAX_DUE_LINES = 500;
 
 /** The outbox. */
 @Injectable()
@@ -44,7 +48,8 @@ export class CallbackStore {
   ) {}
 
   lease(request: CallbackLeaseRequest): Promise<LeasedCallback[]> {
-    return this.database.write(leaseCallbacks, request, { weight: { rows: request.want, bytes: 0 } });
+    const rows = request.lines.reduce((sum, { want }) => sum + want, 0);
+    return this.database.write(leaseCallbacks, request, { weight: { rows, bytes: 0 } });
   }
 
   /** False when the lease was lost meanwhile. */
@@ -65,6 +70,11 @@ export class CallbackStore {
   /** Whether any callback is due; spares the writer a lease that would find nothing. */
   async hasDue(): Promise<boolean> {
     return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
+  }
+
+  /** Lines with due callbacks, whoever has waited longest first; of a tenant with very many, those that wait longest. */
+  dueLines(): Promise<CallbackLine[]> {
+    return this.database.all(DUE_LINES, { now: this.clock.now(), limit: MAX_DUE_LINES });
   }
 
   /** Callbacks that wait to be delivered, at most MAX_COUNTED. */

@@ -19,7 +19,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'batch-live-lines': ['ux_task_line'],
   'batch-ready-lanes': ['ux_task_line'],
   'batch-settle': ['ux_task_line'],
-  'callback-due-targets': ['ix_callback_target:callback'],
+  'callback-due-lines': ['ix_callback_target:callback'],
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],
   'callback-lease': ['ix_callback_target:callback'],
   'callback-withdraw': ['ix_callback_task:callback'],

@@ -5,10 +5,16 @@ import { AuditEntryRow } from '../../src/store/entities/audit-entry.entity.js';
 import { CallbackRow } from '../../src/store/entities/callback.entity.js';
 import { TaskRow } from '../../src/store/entities/task.entity.js';
 import { MAX_ATTEMPTS } from '../../src/store/procedures/callback.procedures.js';
-import type { CallbackAttempt, CallbackEnd, LeasedCallback } from '../../src/store/procedures/callback-shapes.js';
+import type {
+  CallbackAttempt,
+  CallbackEnd,
+  CallbackLine,
+  LeasedCallback,
+} from '../../src/store/procedures/callback-shapes.js';
 import type { TestStore } from '../support/store-factory.js';
-import { OWNER_SEQ, range, seedLane, seedTenant } from '../support/store-seeds.js';
+import { OWNER_SEQ, range, seedLane } from '../support/store-seeds.js';
 import { completionOf, failureOf, put, rowOf, take, TTL_MS } from '../support/task-seeds.js';
+import { exerciseStoreSecrets } from './store-secrets.contract.js';
 
 const A = 'https://a.example';
 const B = 'https://b.example';
@@ -16,25 +22,31 @@ const B = 'https://b.example';
 /** The outbox: what is due is leased by one server at a time, and every try is on record. */
 export function exerciseStoreCallbacks(store: TestStore): void {
   describe('a lease', () => exerciseLeases(store));
+  describe('lines', () => exerciseDueLines(store));
   describe('a record', () => exerciseRecords(store));
   describe('a rescue', () => exerciseRescues(store));
   describe('a replay', () => exerciseReplays(store));
   describe('what a callback tells of', () => exerciseSubjects(store));
   describe('of a dead letter', () => exerciseWithdrawals(store));
-  describe('a webhook secret', () => exerciseSecrets(store));
+  describe('a webhook secret', () => exerciseStoreSecrets(store));
 }
 
 interface Seed {
+  tenantSeq?: number;
   target?: string;
   taskSeq?: number | null;
   availableAt?: number;
 }
 
 /** `count` callbacks that wait, in the order of their ids. */
-async function seed(store: TestStore, count: number, { target = A, taskSeq = null, availableAt }: Seed = {}) {
+async function seed(
+  store: TestStore,
+  count: number,
+  { tenantSeq = 1, target = A, taskSeq = null, availableAt }: Seed = {},
+) {
   const rows = range(1, count).map(() => ({
     id: newId('callback'),
-    tenantSeq: 1,
+    tenantSeq,
     taskSeq,
     url: `${target}/hook`,
     target,
@@ -48,15 +60,18 @@ async function seed(store: TestStore, count: number, { target = A, taskSeq = nul
 }
 
 interface Want {
-  want?: number;
-  roomPerTarget?: number;
-  rooms?: { target: string; room: number }[];
+  lines?: (CallbackLine & { want: number })[];
   ownerSeq?: number;
 }
 
-function lease(store: TestStore, { want = 100, roomPerTarget = 100, rooms = [], ownerSeq = OWNER_SEQ }: Want = {}) {
-  return store.callbacks.lease({ ownerSeq, want, roomPerTarget, rooms });
+/** By default all that is due. */
+async function lease(store: TestStore, { lines, ownerSeq = OWNER_SEQ }: Want = {}) {
+  const due = async () => (await store.callbacks.dueLines()).map((each) => ({ ...each, want: 100 }));
+  return store.callbacks.lease({ ownerSeq, lines: lines ?? (await due()) });
 }
+
+const line = (target: string, tenantSeq = 1): CallbackLine => ({ tenantSeq, target });
+const of = (target: string, want: number, tenantSeq = 1) => ({ ...line(target, tenantSeq), want });
 
 const ATTEMPT: CallbackAttempt = { startedAt: 5, tookMs: 7, statusCode: 500, error: 'no', answer: 'oops' };
 
@@ -92,7 +107,7 @@ function exerciseLeases(store: TestStore): void {
 
   it('is had by one of many who ask', async () => {
     const ids = await seed(store, 20);
-    const leases = await Promise.all(range(1, 8).map((ownerSeq) => lease(store, { want: 5, ownerSeq })));
+    const leases = await Promise.all(range(1, 8).map((ownerSeq) => lease(store, { lines: [of(A, 5)], ownerSeq })));
     expect(
       leases
         .flat()
@@ -101,29 +116,50 @@ function exerciseLeases(store: TestStore): void {
     ).toEqual(ids);
   });
 
-  it('holds no more than is wanted, and of each origin no more than it has room for', async () => {
+  it('holds of each line no more than is wanted', async () => {
     await seed(store, 30);
     await seed(store, 30, { target: B });
-    const first = await lease(store, { want: 20, roomPerTarget: 8, rooms: [{ target: B, room: 1 }] });
-    expect([countOf(first, A), countOf(first, B)]).toEqual([8, 1]);
-    const second = await lease(store, { want: 5, rooms: [{ target: A, room: 0 }] });
-    expect([countOf(second, A), countOf(second, B)]).toEqual([0, 5]);
+    const leased = await lease(store, { lines: [of(B, 1), of(A, 8)] });
+    expect([countOf(leased, A), countOf(leased, B)]).toEqual([8, 1]);
+    expect(await lease(store, { lines: [of('https://c.example', 5)] })).toEqual([]);
   });
 
-  it('goes to the origin that has waited longest first', async () => {
-    await seed(store, 2, { target: B });
-    store.clock.advance(10);
-    await seed(store, 2, { target: A });
-    expect((await lease(store, { want: 2 })).map(({ target }) => target)).toEqual([B, B]);
-    expect((await lease(store, { want: 2 })).map(({ target }) => target)).toEqual([A, A]);
-  });
-
-  it('passes over a long line that has no room', async () => {
+  it('passes over a long line of another tenant to the same origin', async () => {
     await seed(store, 500);
     store.clock.advance(1);
-    const [other] = await seed(store, 1, { target: B });
-    const leased = await lease(store, { rooms: [{ target: A, room: 0 }] });
+    const [other] = await seed(store, 1, { tenantSeq: 2 });
+    const leased = await lease(store, { lines: [of(A, 5, 2)] });
     expect(leased.map(({ id }) => id)).toEqual([other]);
+  });
+}
+
+function exerciseDueLines(store: TestStore): void {
+  const due = () => store.callbacks.dueLines();
+
+  it('are those of which something is due, whoever has waited longest first', async () => {
+    expect(await due()).toEqual([]);
+    await seed(store, 2, { target: B });
+    store.clock.advance(10);
+    await seed(store, 2, { tenantSeq: 2 });
+    await seed(store, 1, { availableAt: store.clock.now() + 1_000 });
+    const [ofB, ofA] = [line(B), line(A, 2)];
+    expect(await due()).toEqual([ofB, ofA]);
+    await lease(store, { lines: [of(B, 1)] });
+    expect(await due()).toEqual([ofB, ofA]);
+    await lease(store, { lines: [of(B, 1)] });
+    expect(await due()).toEqual([ofA]);
+    store.clock.advance(1_000);
+    expect(await due()).toEqual([ofA, line(A)]);
+  });
+
+  it('of a tenant with very many do not crowd out those of others', async () => {
+    const many = range(1, 600).map((n) => `https://${n}.example`);
+    for (const target of many) await seed(store, 1, { target });
+    store.clock.advance(1);
+    await seed(store, 1, { tenantSeq: 2 });
+    const found = await due();
+    expect(found).toHaveLength(501);
+    expect(found.at(-1)).toEqual(line(A, 2));
   });
 }
 
@@ -196,8 +232,8 @@ function exerciseRecords(store: TestStore): void {
 function exerciseRescues(store: TestStore): void {
   it('brings back what others had leased, and notes that nobody knows how far it came', async () => {
     const [lost, mine, waiting] = await seed(store, 3);
-    await lease(store, { want: 1, ownerSeq: 7 });
-    await lease(store, { want: 1, ownerSeq: 8 });
+    await lease(store, { lines: [of(A, 1)], ownerSeq: 7 });
+    await lease(store, { lines: [of(A, 1)], ownerSeq: 8 });
     store.clock.advance(300);
     expect(await store.callbacks.rescue(8)).toEqual({ rescued: 1, isMore: false });
     const rescued = await row(store, lost!);
@@ -341,43 +377,5 @@ function exerciseWithdrawals(store: TestStore): void {
     const [, second] = await store.callbacks.ofTask(seq, 9);
     expect(await store.callbacks.replay({ id: second!.id, taskSeq: seq, by })).toMatchObject({ state: 1 });
     expect(await statesOf(seq)).toEqual([3, 1]);
-  });
-}
-
-function exerciseSecrets(store: TestStore): void {
-  const secret = (tenantSeq: number, sealed: string) => ({ tenantSeq, sealed, last4: sealed.slice(-4) });
-  const act = { tenantId: 'ten_1', by: 'admin' };
-
-  it('is made once on first need, by however many at once', async () => {
-    const tenantSeq = await seedTenant(store);
-    expect(await store.webhookSecrets.find(tenantSeq)).toBeNull();
-    const made = await Promise.all(
-      range(1, 5).map((n) => store.webhookSecrets.ensure(secret(tenantSeq, `sealed${n}`))),
-    );
-    expect(new Set(made.map(({ sealed }) => sealed))).toEqual(new Set(['sealed1']));
-  });
-
-  it('keeps the one before for as long as it is told', async () => {
-    const tenantSeq = await seedTenant(store);
-    const rotate = (sealed: string, overlapMs: number) =>
-      store.webhookSecrets.rotate({ ...secret(tenantSeq, sealed), ...act, overlapMs });
-    expect(await rotate('first', 9_000)).toMatchObject({ sealed: 'first', previousSealed: null, previousUntil: null });
-    store.clock.advance(10);
-    const now = store.clock.now();
-    const second = await rotate('second', 9_000);
-    expect(second).toMatchObject({ sealed: 'second', last4: 'cond', rotatedAt: now });
-    expect(second).toMatchObject({ previousSealed: 'first', previousUntil: now + 9_000 });
-    expect(await rotate('third', 0)).toMatchObject({ sealed: 'third', previousSealed: null, previousUntil: null });
-    const acts = await store.reader.find(AuditEntryRow, { order: { seq: 'asc' } });
-    expect(acts.map(({ action }) => action)).toEqual([
-      'webhook_secret.create',
-      'webhook_secret.rotate',
-      'webhook_secret.rotate',
-    ]);
-    expect(acts.map(({ detail }) => JSON.parse(detail!) as unknown)).toEqual([
-      { last4: 'irst', overlapSeconds: 0 },
-      { last4: 'cond', overlapSeconds: 9 },
-      { last4: 'hird', overlapSeconds: 0 },
-    ]);
   });
 }

@@ -63,6 +63,23 @@ export class Outbox {
     return { id, taskId };
   }
 
+  /** For each URL a callback of this tenant that tells of no task, and is due at once. */
+  async addPlain(urls: readonly string[], tenantName: string): Promise<void> {
+    const now = Date.now();
+    const { seq: tenantSeq } = await this.source.manager.findOneByOrFail(TenantRow, { name: tenantName });
+    const rows = urls.map((url) => ({
+      id: newId('callback'),
+      tenantSeq,
+      url,
+      target: new URL(url).origin,
+      body: '{}',
+      state: CALLBACK_STATE_CODE.waiting,
+      availableAt: now,
+      createdAt: now,
+    }));
+    await this.source.createQueryBuilder().insert().into(CallbackRow).values(rows).updateEntity(false).execute();
+  }
+
   callback({ id }: SeededCallback): Promise<CallbackRow> {
     return this.source.manager.findOneByOrFail(CallbackRow, { id });
   }

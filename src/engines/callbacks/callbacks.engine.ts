@@ -15,11 +15,9 @@ import { EventBus } from '../../ports/event-bus.js';
 import { CallbackStore } from '../../store/callback.store.js';
 import type { CallbackEnd, LeasedCallback } from '../../store/procedures/callback-shapes.js';
 import { CallbackDelivery } from './callback-delivery.js';
+import { CallbackPlaces, PLACES } from './callback-places.js';
 import { CallbackTelemetry } from './callback-telemetry.js';
-import { ROOM_PER_TARGET, TargetPace } from './target-pace.js';
 
-/** Calls under way at a time, over all receivers. */
-const MAX_IN_FLIGHT = 256;
 /** Leased in one transaction. */
 const MAX_LEASE = 100;
 const SWEEP_MS = 1000;
@@ -29,7 +27,7 @@ const STORE_BACKOFF = { firstMs: 100, maxMs: 5000 };
 @Injectable()
 export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loop: ServiceLoop;
-  private readonly pace = new TargetPace();
+  private readonly places = new CallbackPlaces();
   private readonly running = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private countedAt = Number.NEGATIVE_INFINITY;
@@ -66,14 +64,10 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
 
   private async deliverDue(): Promise<boolean> {
     await this.countPending();
-    const want = Math.min(MAX_LEASE, MAX_IN_FLIGHT - this.running.size);
-    if (want <= 0 || !(await this.store.hasDue())) return false;
-    const leased = await this.store.lease({
-      ownerSeq: this.instance.seq,
-      want,
-      roomPerTarget: ROOM_PER_TARGET,
-      rooms: this.pace.rooms(),
-    });
+    if (this.running.size >= PLACES || !(await this.store.hasDue())) return false;
+    const lines = this.places.share(await this.store.dueLines(), MAX_LEASE);
+    if (lines.length === 0) return false;
+    const leased = await this.store.lease({ ownerSeq: this.instance.seq, lines });
     for (const callback of leased) this.start(callback);
     return leased.length === MAX_LEASE;
   }
@@ -89,7 +83,7 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private async deliver(callback: LeasedCallback): Promise<void> {
-    this.pace.begin(callback.target);
+    this.places.begin(callback);
     let isAnswering: boolean | null = null;
     try {
       const tried = await this.delivery.tryOnce(callback, this.stopping.signal);
@@ -97,7 +91,7 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
       crashPoint('callback:sent');
       await this.record(callback, tried.end);
     } finally {
-      this.pace.end(callback.target, isAnswering);
+      this.places.end(callback, isAnswering);
     }
   }
 

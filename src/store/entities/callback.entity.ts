@@ -7,7 +7,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 @Entity('callback')
 @Index('ux_callback_id', ['id'], { unique: true })
 @Index('ix_callback_due', ['availableAt'], { where: `state = 1` })
-@Index('ix_callback_target', ['target', 'availableAt'], { where: `state = 1` })
+@Index('ix_callback_target', ['tenantSeq', 'target', 'availableAt'], { where: `state = 1` })
 @Index('ix_callback_lease', ['ownerSeq'], { where: `state = 2` })
 @Index('ix_callback_task', ['taskSeq'], { where: `task_seq IS NOT NULL` })
 @Index('ix_callback_ended', ['state', 'endedAt'], { where: `ended_at IS NOT NULL` })

@@ -26,7 +26,7 @@ const INDEXES: Readonly<Record<string, readonly string[] | null>> = {
   ix_task_failed: ['queueSeq', 'batchSeq', 'state', 'seq'],
   ix_task_ended: ['queueSeq', 'batchSeq', 'state', 'endedAt'],
   ix_callback_due: ['state', 'availableAt'],
-  ix_callback_target: ['state', 'target', 'availableAt'],
+  ix_callback_target: ['state', 'tenantSeq', 'target', 'availableAt'],
   ix_callback_lease: ['state', 'ownerSeq'],
 };
 

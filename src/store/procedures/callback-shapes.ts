@@ -1,14 +1,18 @@
 /** Plain shapes that cross the thread between the CallbackStore and its procedures. */
 import type { CallbackState } from '../../kernel/callback-state.js';
 
-/** A request to lease up to `want` due callbacks, and of each origin no more than it has room for. */
+/** The callbacks of one tenant to one origin: what others send there, or it sends elsewhere, stands in another line. */
+export interface CallbackLine {
+  tenantSeq: number;
+  /** The origin. */
+  target: string;
+}
+
+/** A request to lease due callbacks, of each line no more than it wants. */
 export interface CallbackLeaseRequest {
   /** The instance whose life the leases hang on. */
   ownerSeq: number;
-  want: number;
-  /** Callbacks that an origin may get at once if `rooms` does not name it. */
-  roomPerTarget: number;
-  rooms: { target: string; room: number }[];
+  lines: readonly (CallbackLine & { want: number })[];
 }
 
 /** What whoever delivers a callback must know of it. */

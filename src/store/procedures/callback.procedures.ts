@@ -15,10 +15,10 @@ import type { CallbackAttempt, CallbackEnd, CallbackLeaseRequest, LeasedCallback
 
 const INSERT = statement<{ id: string; taskSeq: number; now: number }>('callback-insert');
 const WITHDRAW = statement<{ seqs: string }, { seq: number }>('callback-withdraw');
-const DUE_TARGETS = statement<{ now: number }, { target: string }>('callback-due-targets');
-const LEASE = statement<{ target: string; want: number; ownerSeq: number; now: number }, LeasedCallback>(
-  'callback-lease',
-);
+const LEASE = statement<
+  { tenantSeq: number; target: string; want: number; ownerSeq: number; now: number },
+  LeasedCallback
+>('callback-lease');
 const RECORD = statement<{
   seq: number;
   epoch: number;
@@ -60,17 +60,12 @@ export async function withdrawCallbacks(tx: Tx, taskSeqs: readonly number[]): Pr
   await tx.manager.delete(CallbackAttemptRow, { callbackSeq: In(withdrawn.map(({ seq }) => seq)) });
 }
 
-/** Leases due callbacks: from each origin in turn what it has room for, whoever has waited longest first. */
+/** Leases due callbacks of the lines that are asked for, of each whoever has waited longest. */
 export const leaseCallbacks = procedureOfOne(
   'callback-lease',
-  async (tx, { ownerSeq, want, roomPerTarget, rooms }: CallbackLeaseRequest) => {
-    const roomOf = new Map(rooms.map(({ target, room }) => [target, room]));
+  async (tx, { ownerSeq, lines }: CallbackLeaseRequest) => {
     const leased: LeasedCallback[] = [];
-    for (const { target } of await tx.all(DUE_TARGETS, { now: tx.now })) {
-      const room = Math.min(want - leased.length, roomOf.get(target) ?? roomPerTarget);
-      if (room > 0) leased.push(...(await tx.all(LEASE, { target, want: room, ownerSeq, now: tx.now })));
-      if (leased.length >= want) break;
-    }
+    for (const line of lines) leased.push(...(await tx.all(LEASE, { ...line, ownerSeq, now: tx.now })));
     return leased;
   },
   { isRareAct: false },

@@ -22,6 +22,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'blob-unused': ['ix_blob_unused'],
   'callback-attempt-forget': ['ix_callback_attempt'],
   'callback-forget': ['integer primary key'],
+  'callback-lease': ['ix_callback_target'],
   'callback-outlived': ['ix_callback_ended'],
   'event-forget': ['primary key', 'ix_task_event_age'],
   'file-drop-deleted': ['ix_file_deleted', 'ix_batch_blob'],

@@ -1,7 +1,7 @@
--- Leases due callbacks to one origin; those that another server is about to lease are passed over.
+-- Leases due callbacks of one line; those that another server is about to lease are passed over.
 SELECT seq, epoch + 1 AS epoch, id, tenant_seq AS tenantSeq, task_seq AS taskSeq, url, target, body, tries
 FROM callback FORCE INDEX (ix_callback_target)
-WHERE state = 1 AND target = :target AND available_at <= :now
+WHERE state = 1 AND tenant_seq = :tenantSeq AND target = :target AND available_at <= :now
 ORDER BY available_at, seq
 LIMIT :want
 FOR UPDATE SKIP LOCKED;
