@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { AppConfig } from '../../config/app-config.js';
-import type { Clock } from '../../kernel/clock.js';
 import type { Lane, QueuesService } from '../../modules/queues/queues.service.js';
 import { TaskNotices } from '../../modules/tasks/task-notices.js';
 import type { TaskWaiters } from '../../modules/tasks/task-waiters.js';
@@ -36,7 +35,7 @@ function stage(now: number) {
   } as unknown as BatchStore;
   const settler = new Settler(
     { times: { cancelGraceMs: GRACE_MS } } as AppConfig,
-    { now: () => now } as unknown as Clock,
+    { now: () => now },
     batches,
     events,
     new TaskNotices(events, queues, {} as unknown as TaskWaiters),
