@@ -125,7 +125,7 @@ describe('millrace doctor of a deployment', () => {
     ]);
   });
 
-  it('finds settings of Redis that lose calls, and a user that may not send them', async () => {
+  it('finds settings of Redis that lose calls, a user that may not send them, and one that is full', async () => {
     await makeSchema();
     const redis = await RedisService.start({ config: ['--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'] });
     try {
@@ -134,7 +134,13 @@ describe('millrace doctor of a deployment', () => {
       await redis.client().config('SET', 'maxmemory-policy', 'noeviction');
       await redis.client().acl('SETUSER', 'narrow', 'on', '>narrow', '~other*', '&*', '+@all');
       const narrow = await complaints({ MILLRACE_REDIS_URL: redis.url.replace('//', '//narrow:narrow@') });
-      expect(narrow).toMatchObject([{ check: 'redis-rights' }]);
+      expect(narrow).toMatchObject([{ check: 'redis-rights', fix: expect.stringContaining('keys and channels') }]);
+      await redis.client().acl('SETUSER', 'deaf', 'on', '>deaf', '~{millrace*', '&{millrace*', '+@all', '-brpoplpush');
+      const deaf = await complaints({ MILLRACE_REDIS_URL: redis.url.replace('//', '//deaf:deaf@') });
+      expect(deaf).toMatchObject([{ check: 'redis-rights', message: expect.stringContaining('may not BRPOPLPUSH') }]);
+      await redis.client().config('SET', 'maxmemory', '1');
+      const full = await complaints({ MILLRACE_REDIS_URL: redis.url });
+      expect(full).toMatchObject([{ check: 'redis-memory', fix: expect.stringContaining('more memory') }]);
     } finally {
       await redis.stop();
     }
@@ -169,6 +175,11 @@ describe('millrace doctor of a deployment', () => {
     await place.alter('ALTER TABLE tenant ADD COLUMN mine BIGINT NULL');
     expect(await complaints()).toMatchObject([{ check: 'schema' }]);
   });
+});
+
+it('millrace backup says how a deployment is backed up', async () => {
+  const { code, stderr } = await run(['backup', 'copy.tar']);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/embedded mode[^]*mysqldump[^]*bucket[^]*MILLRACE_SECRET/)]);
 });
 
 describe('millrace migrate of a deployment', () => {

@@ -5,7 +5,7 @@ const MIN_VERSION = [6, 2] as const;
 
 /** What one look at Redis has shown; of the shape of the doctor's findings. */
 export interface RedisFinding {
-  check: 'redis-version' | 'redis-eviction' | 'eventbus' | 'eventbus-rights';
+  check: 'redis-version' | 'redis-eviction' | 'redis-rights' | 'redis-memory' | 'eventbus' | 'eventbus-rights';
   status: 'ok' | 'warning' | 'failed';
   message: string;
   /** What to do about it; null when nothing is to be done. */

@@ -59,6 +59,17 @@ describe('DistributedModule', () => {
     expect(lines.join('')).not.toContain('hunter2');
   });
 
+  it('refuses a user of Redis who may not do all that it does', async () => {
+    const service = await redis();
+    await service
+      .client()
+      .acl('SETUSER', 'narrow', 'on', '>narrow', '~{millrace*', '&{millrace*', '+@all', '-subscribe');
+    const redisUrl = service.url.replace('//', '//narrow:narrow@');
+    await expect(start({ redisUrl })).rejects.toThrow(
+      'the user of MILLRACE_REDIS_URL may not SUBSCRIBE. Let this user',
+    );
+  });
+
   it('tells in figures what Redis does not carry', async () => {
     const service = await redis();
     const app = await start({ redisUrl: service.url, instanceId: 'i2' });

@@ -21,6 +21,7 @@ import { BullBroker } from './bull-broker.js';
 import { DeploymentClaim } from './deployment-claim.js';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
+import { checkRights } from './check-rights.js';
 import { RedisEventBus } from './redis-event-bus.js';
 import { RedisLimiter } from './redis-limiter.js';
 import { RedisReportStreams } from './redis-report-streams.js';
@@ -137,6 +138,8 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
   private async examine(): Promise<RedisFinding[]> {
     const { client, prefix } = this.link;
     const { eventbus = null } = this.options;
+    const rights = await checkRights(client, prefix, eventbus !== null);
+    if (rights.status === 'failed') return [rights];
     const findings = await checkRedis(client);
     return eventbus === null ? findings : [...findings, ...(await checkReporter(client, eventbus.url, prefix))];
   }

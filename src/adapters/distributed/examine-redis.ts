@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
+import { checkRights, checkRoom } from './check-rights.js';
 import { keyPrefix } from './distributed.module.js';
 import { endConnection, onceOptions } from './redis-link.js';
 
@@ -10,10 +11,8 @@ export type RedisReport =
   | {
       isReachable: true;
       findings: RedisFinding[];
-      /** How far its clock is ahead of ours, ms. */
-      aheadMs: number;
-      /** What it says when it refuses this user what a server does; null when it does not. */
-      refusal: string | null;
+      /** How far its clock is ahead of ours, ms; null where this user may not do what a server does. */
+      aheadMs: number | null;
     };
 
 /**
@@ -27,30 +26,21 @@ export async function examineRedis(url: string, deployment: string, eventbusUrl:
   client.on('error', (error: Error) => (reason ??= error.message));
   try {
     await client.connect();
-    const findings = await checkRedis(client);
+    const prefix = keyPrefix(deployment);
+    const rights = await checkRights(client, prefix, eventbusUrl !== null);
+    if (rights.status !== 'ok') return { isReachable: true, findings: [rights], aheadMs: null };
+    const room = await checkRoom(client, prefix);
+    const findings = [...(await checkRedis(client)), rights, room];
     const askedAt = Date.now();
     const [seconds, micros] = await client.time();
     const halfWay = (askedAt + Date.now()) / 2;
     const aheadMs = Number(seconds) * 1_000 + Number(micros) / 1_000 - halfWay;
-    const prefix = keyPrefix(deployment);
-    const refusal = await refusalOf(client, prefix);
-    if (eventbusUrl !== null && refusal === null) findings.push(...(await checkReporter(client, eventbusUrl, prefix)));
-    return { isReachable: true, findings, aheadMs, refusal };
+    if (eventbusUrl !== null && room.status === 'ok')
+      findings.push(...(await checkReporter(client, eventbusUrl, prefix)));
+    return { isReachable: true, findings, aheadMs };
   } catch (error) {
     return { isReachable: false, reason: reason ?? (error as Error).message };
   } finally {
     await endConnection(client);
-  }
-}
-
-/** Tries a script over a key of ours and a message, as servers send them. */
-async function refusalOf(client: Redis, prefix: string): Promise<string | null> {
-  try {
-    const script = `redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('DEL', KEYS[1])`;
-    await client.eval(script, 1, `${prefix}:doctor`);
-    await client.publish(`${prefix}:doctor`, '');
-    return null;
-  } catch (error) {
-    return (error as Error).message;
   }
 }

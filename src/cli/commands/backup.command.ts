@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { CliError } from '../cli-error.js';
 import { counted, showBytes } from '../figures.js';
 import { JSON_OPTION, show } from '../output.js';
 import { openErrorScreen } from '../terminal.js';
@@ -11,6 +12,10 @@ Examples:
   millrace backup /backups/$(date +%F)
   millrace backup /backups/$(date +%F).tar --data-dir /var/lib/millrace
   millrace restore /backups/2026-11-22.tar --verify`;
+
+const NOT_OURS = `\`millrace backup\` is for the embedded mode; in distributed mode nothing is in a folder. While the servers run, back up
+the database at one moment (mysqldump --single-transaction), and then the bucket (aws s3 sync, or versions kept by the
+store). Keep MILLRACE_SECRET, too. Redis holds nothing that is missed.`;
 
 interface Given {
   dataDir?: string;
@@ -31,6 +36,7 @@ export function backupCommand(): Command {
         import('../backup/backup.js'),
       ]);
       const config = loadConfigFromProcess({ MILLRACE_DATA_DIR: dataDir });
+      if (config.services !== null && dataDir === undefined) throw new CliError(NOT_OURS);
       const result = await backUp(config.dataDir, path);
       const { bytes, blobs, counts } = result;
       show(result, json, () => [

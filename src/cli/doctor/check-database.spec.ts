@@ -53,8 +53,9 @@ describe('the server of the database', () => {
     ],
     ['a replica', { read_only: 'ON' }, 'database writers failed'],
     ['one that syncs each second', { innodb_flush_log_at_trx_commit: '2' }, 'database durability warning'],
-    ['one with few connections', { max_connections: '30' }, 'database connections warning'],
-    ['one with too few for this user', { max_user_connections: '10' }, 'database connections failed'],
+    ['one with connections for three processes', { max_connections: '47' }, 'database connections warning'],
+    ['one with connections for four', { max_connections: '48' }, ''],
+    ['one with too few for this user', { max_user_connections: '11' }, 'database connections failed'],
     ['one of small packets', { max_allowed_packet: '4194304' }, 'database packet failed'],
   ])('that is %s', (_, variables, complaint) => {
     expect(complaints(variables).join()).toBe(complaint);

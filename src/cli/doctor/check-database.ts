@@ -1,4 +1,5 @@
 /** The database server of distributed mode: which one it is, and whether its settings keep our promises. Pure but for `checkRights`. */
+import { MYSQL_CONNECTIONS } from '../../store/mysql/mysql-database.js';
 import type { MysqlInspection, ServerVariables } from '../../store/mysql/mysql-inspection.js';
 import { messageOf } from '../../kernel/errors.js';
 import { counted, showBytes, showSpan } from '../figures.js';
@@ -6,8 +7,6 @@ import { failed, ok, warning, type Finding } from './finding.js';
 
 /** The first ones that know SKIP LOCKED and the rest of our SQL. */
 const OLDEST = { MariaDB: [10, 6, 0], MySQL: [8, 0, 19] } as const;
-/** Connections of one process at most: eight read and three write. */
-const CONNECTIONS_PER_PROCESS = 11;
 /** Two of each role is the least that survives the loss of one. */
 const USUAL_PROCESSES = 4;
 /** A statement of ours has 4 MiB, and more only where one text alone is longer. */
@@ -75,9 +74,9 @@ function checkConnections(variables: ServerVariables): Finding {
   const check = 'database connections';
   const [all, own] = [Number(variables.max_connections), Number(variables.max_user_connections ?? 0)];
   const most = own > 0 ? Math.min(all, own) : all;
-  const processes = Math.floor(most / CONNECTIONS_PER_PROCESS);
+  const processes = Math.floor(most / MYSQL_CONNECTIONS);
   const message = `${most} at once, enough for ${counted(processes, 'process', 'processes')} of Millrace`;
-  const fix = `set max_connections to ${CONNECTIONS_PER_PROCESS} for each process, and some for others`;
+  const fix = `set max_connections to ${MYSQL_CONNECTIONS} for each process, and some for others`;
   if (processes < 1) return failed(check, message, fix);
   return processes < USUAL_PROCESSES ? warning(check, message, fix) : ok(check, message);
 }

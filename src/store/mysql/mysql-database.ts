@@ -28,6 +28,8 @@ const SCHEMA_LIFE_MS = 2 * SCHEMA_READ_MS;
 /** Others stand still for so long when a process is halted in the midst of a transaction. */
 const WRITE_LIFE_MS = 6_000;
 const READ_CONNECTIONS = 8;
+/** What one process has open at most, once it has looked at the schema. */
+export const MYSQL_CONNECTIONS = READ_CONNECTIONS + WRITE_CONNECTIONS;
 
 export interface MysqlDatabaseOptions {
   /** `mysql://user:password@host:port/database`. */

@@ -107,7 +107,7 @@ type ExpiredTask = Omit<Stoppable, 'batchSeq'> & { epoch: number; leasedAt: numb
 
 const EXPIRED_TASKS = statement<{ now: number; limit: number }, ExpiredTask>('task-expired');
 
-const OUT_OF_TIME = { outcome: 'lost', statusCode: null, detail: 'the time of the task was over' } as const;
+const RAN_OUT = { outcome: 'lost', statusCode: null, detail: 'the time of the task was over' } as const;
 
 /** Ends single tasks whose time is over, those that run included. At most 2,000 a step. */
 export const expireTasks = procedureOfOne(
@@ -117,7 +117,7 @@ export const expireTasks = procedureOfOne(
     const running = expired.filter(({ state }) => state === TASK_STATE_CODE.leased);
     await noteAttempts(
       tx,
-      running.map(({ seq, epoch, leasedAt }) => ({ seq, epoch, note: { ...OUT_OF_TIME, startedAt: leasedAt } })),
+      running.map(({ seq, epoch, leasedAt }) => ({ seq, epoch, note: { ...RAN_OUT, startedAt: leasedAt } })),
     );
     const aftermath = await stop(
       tx,
