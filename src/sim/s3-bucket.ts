@@ -26,6 +26,8 @@ export interface S3Call {
 const XML = { 'content-type': 'application/xml' };
 
 export class S3Bucket {
+  private firsts: Promise<unknown> = Promise.resolve();
+
   private constructor(
     private readonly objects: S3Objects,
     private readonly uploads: S3Uploads,
@@ -68,7 +70,15 @@ export class S3Bucket {
     throw notImplemented();
   }
 
-  private async put({ key, headers, bytes }: S3Call): Promise<S3Answer> {
+  /** Of those that want to be the first, one after the other. */
+  private put(call: S3Call): Promise<S3Answer> {
+    if (call.headers['if-none-match'] === undefined) return this.store(call);
+    const done = this.firsts.then(() => this.store(call));
+    this.firsts = done.catch(() => {}); // its own caller hears of it
+    return done;
+  }
+
+  private async store({ key, headers, bytes }: S3Call): Promise<S3Answer> {
     if (headers['if-none-match'] === '*' && this.objects.get(key) !== null) throw preconditionFailed();
     const { dataId, file } = await this.objects.newData();
     await file.writeFile(bytes);

@@ -6,7 +6,7 @@
 import { buffer } from 'node:stream/consumers';
 import { MillraceError } from '../../../kernel/errors.js';
 import type { S3Access } from './s3-access.js';
-import { ForeignBucket, isUnsupported, ReplacedBlob } from './s3-errors.js';
+import { ForeignBucket, isUnsupported, ReplacedBlob, storageUnavailable } from './s3-errors.js';
 import { S3ReadStream } from './s3-read-stream.js';
 
 /** No blob has a dot in its key, so this one is never listed as one of them. */
@@ -53,7 +53,7 @@ export class BucketClaim {
     if (id === null) throw this.foreign('the database does not know which deployment it is of', id);
     await this.mark(Buffer.from(`${id}\n`));
     // Who came first has it.
-    await this.look();
+    if ((await this.look()) === 'free') throw storageUnavailable(new Error(`${MARKER} was written and is not there`));
   }
 
   private async mark(text: Buffer): Promise<void> {
