@@ -51,7 +51,30 @@ describe('a worker who gets nothing', () => {
       expect(await worker.get(`${lane}/stats`)).toMatchObject({ workers: seen });
     }
     await worker.take(`${queue}:1`);
-    expect(await worker.get(`${queue}:1/stats`)).toMatchObject({ workers: [] });
+    expect(await worker.get(`${queue}:1/stats`)).toMatchObject({ workers: [{ id: 'admin', held: 0 }] });
+  });
+});
+
+describe('workers who do not name themselves', () => {
+  it('are seen as one by the id of their key, with what they hold', async () => {
+    const console = new ConsoleClient(server);
+    const { id: key, token } = await console.post('keys', {
+      name: 'nameless',
+      tenant: 'nameless',
+      scopes: ['worker', 'tasks', 'queues'],
+    });
+    const nameless = new PullWorker(server, token);
+    await nameless.post('register', { queue: 'quiet', endpoint: '/v1/x' });
+    const [id] = await nameless.putMany('quiet', 2);
+    const [task] = await nameless.take('quiet:0', { size: 1 });
+    await nameless.take('quiet:0', { size: 1, process_timeout: 60, worker: { capacity: 3 } });
+    const { data } = await nameless.get('workers');
+    expect(data).toMatchObject([{ id: key, queues: ['quiet:0'], held: [{ queue: 'quiet', count: 2 }] }]);
+    expect(await nameless.get('quiet:0/stats')).toMatchObject({ workers: [{ id: key, held: 2 }] });
+    await nameless.post(`${id}/fail`, { lease_token: task!.lease_token });
+    expect((await nameless.get(`${id}/attempts`)).data).toMatchObject([{ worker: key }]);
+    await worker.take(`${await newQueue()}:0`);
+    expect((await worker.get('workers')).data[0]).toMatchObject({ id: 'admin', held: [] });
   });
 });
 

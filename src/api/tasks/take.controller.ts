@@ -34,8 +34,9 @@ export class TakeController {
   })
   @ApiOkResponse({ description: 'The tasks', schema: { example: TAKEN_EXAMPLE } })
   @TaskErrors({ 400: "You have no queue named 'chat'.", 503: 'The server is shutting down; try again shortly.' })
-  async take(@CurrentCaller() { tenantSeq }: Caller, @Body() body: TakeDto, @Res() reply: FastifyReply): Promise<void> {
-    const call = toTakeCall(tenantSeq, body);
+  async take(@CurrentCaller() caller: Caller, @Body() body: TakeDto, @Res() reply: FastifyReply): Promise<void> {
+    const { tenantSeq } = caller;
+    const call = toTakeCall(caller, body);
     const handover = this.handovers.begin(tenantSeq, reply.raw);
     const taken = await this.pull.take(call, handover.signal);
     if (call.waitMs > 0) await nextLook(); // a worker who hung up while it waited is noticed now

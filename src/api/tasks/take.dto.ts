@@ -16,7 +16,7 @@ const MAX_COUNT = 1_000_000;
 
 export class WorkerDto {
   @TextField({
-    about: 'What the worker calls itself.',
+    about: 'What the worker calls itself; else it is known by the id of its key.',
     example: 'gpu-1',
     minLength: 1,
     maxLength: 100,

@@ -1,6 +1,7 @@
 /** Between takes as workers write them and as they are carried out. */
 import { MillraceError } from '../../kernel/errors.js';
 import type { LeaseEnd } from '../../kernel/pull.js';
+import { actorOf, type Caller } from '../../modules/access/caller.js';
 import type { HandedTask, TakeCall } from '../../modules/tasks/task-requests.js';
 import { bytesOf } from './json-bytes.js';
 import { parseLane } from './lane-name.js';
@@ -16,14 +17,14 @@ const LEASE_END: Readonly<Record<LeaseEndWord, LeaseEnd>> = {
 };
 
 /** Refuses with `missing_required_parameter` and `invalid_value`. */
-export function toTakeCall(tenantSeq: number, body: TakeDto): TakeCall {
+export function toTakeCall(caller: Caller, body: TakeDto): TakeCall {
   if (body.queues.length === 0) {
     throw new MillraceError('invalid_value', 'queues cannot be empty', { param: 'queues' });
   }
   const strategy = body.strategy ?? 'fifo';
   const most = strategy === 'fifo' ? (body.fifo_max ?? FIFO_TASKS) : MAX_TASKS;
   return {
-    tenantSeq,
+    tenantSeq: caller.tenantSeq,
     lanes: body.queues.map((text, index) => parseLane(text, `queues.${index}`)),
     strategy,
     size: Math.min(body.size ?? 1, most),
@@ -31,12 +32,13 @@ export function toTakeCall(tenantSeq: number, body: TakeDto): TakeCall {
     leaseMs: body.process_timeout ? body.process_timeout * 1000 : null,
     leaseEnd: LEASE_END[body.lease_end ?? 'complete'],
     leaseRetries: body.process_max_retries ?? 0,
-    worker: workerOf(body.worker),
+    // Those without a name are known by their key, all of one key as one: what they hold is seen, too.
+    worker: workerOf(body.worker) ?? { name: actorOf(caller), capacity: null },
     waitMs: (body.wait_seconds ?? 0) * 1000,
   };
 }
 
-/** A worker without a name is not remembered. */
+/** Null for one without a name. */
 export function workerOf(worker: WorkerDto | null | undefined): TakeCall['worker'] {
   return worker?.id ? { name: worker.id, capacity: worker.capacity ?? null } : null;
 }

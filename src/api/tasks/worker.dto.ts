@@ -22,7 +22,7 @@ export class HeldTasksDto {
 }
 
 export class WorkerViewDto {
-  @ApiProperty({ example: 'gpu-1', description: 'What it calls itself.' })
+  @ApiProperty({ example: 'gpu-1', description: 'What it calls itself, or the id of its key (`admin`).' })
   id: string;
 
   @ApiProperty({ type: 'integer', nullable: true, example: 8 })

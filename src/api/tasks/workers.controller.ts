@@ -28,7 +28,8 @@ export class WorkersController {
   @ApiOperation({
     summary: 'List workers, who was here last first',
     description:
-      'Those that have named themselves in a take or a heartbeat, with what each asks for and what it holds.',
+      'Those that take, or have named themselves in a heartbeat, with what each asks for and what it holds. All that take ' +
+      'without a name are one for each key, named by its id.',
   })
   @ApiQuery({
     name: 'queue',
