@@ -18,13 +18,13 @@ const ONLY_EMBEDDED = [
   'test/e2e/demo.spec.ts',
   'test/e2e/ensure-services.spec.ts',
   'test/e2e/production-install.spec.ts',
-  'test/faults/damage.spec.ts',
   'test/faults/disk-full.spec.ts',
   'test/faults/disk-space.spec.ts',
   'test/faults/fsync.spec.ts',
   'test/faults/redis.spec.ts',
   'test/faults/s3-blobs.spec.ts',
   'test/faults/same-folder.spec.ts',
+  'test/faults/store-damage.spec.ts',
 ];
 /** About the services themselves: there are none to test without. */
 const ONLY_DISTRIBUTED = ['test/e2e/doctor-distributed.spec.ts', 'test/e2e/event-bus.spec.ts', 'test/e2e/move.spec.ts'];

@@ -1,14 +1,10 @@
 /**
- * Disks that have lost or changed what was stored. Whatever can be found out is found out and said, to the client and in the
+ * Disks, or buckets, that have lost or changed what was stored. Whatever can be found out is found out and said, to the client and in the
  * log; no damaged file passes for a sound one, and no damaged batch holds up another.
  */
-import { open, rm, stat, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SQLITE_FILE } from '../../src/store/sqlite/sqlite-data-source.js';
 import { awaited, createBatch, resultsOf, start, textOf, upload } from '../support/batches.js';
 import { chatLines } from '../support/chat-lines.js';
-import { blobPaths } from '../support/folder-place.js';
 import { FaultRun } from '../support/fault-run.js';
 import { PullWorker } from '../support/pull-worker.js';
 import { ScriptedUpstream } from '../support/scripted-upstream.js';
@@ -33,40 +29,40 @@ afterAll(() => sim.close());
 beforeEach(async () => {
   await sim.control.change({ latencyMs: 5 });
   run = await FaultRun.prepare({ sim, lines: LINES });
-  await run.restart();
 });
 afterEach(() => run.close());
 
-/** Where the input file is stored. */
-async function inputBlob(): Promise<string> {
-  return blobOf((await run.client.files.retrieve(run.fileId!)).bytes);
+/** Of the input file. */
+async function inputKey(): Promise<string> {
+  return keyOf((await run.client.files.retrieve(run.fileId!)).bytes);
 }
 
-/** The stored blob of exactly this size. */
-async function blobOf(bytes: number): Promise<string> {
-  for (const path of (await blobPaths(run.server.place)).values()) if ((await stat(path)).size === bytes) return path;
+/** Of the stored blob of exactly this size. */
+async function keyOf(bytes: number): Promise<string> {
+  const { place } = run.server;
+  for (const key of await place.blobKeys()) if ((await place.blob(key)).length === bytes) return key;
   throw new Error(`no blob has ${bytes} bytes`);
 }
 
+async function spilledKeys({ place }: TestServer): Promise<string[]> {
+  return (await place.blobKeys()).filter((key) => key.startsWith('spill_'));
+}
+
+async function inflictOn({ place }: TestServer, key: string, damaged: Damage): Promise<void> {
+  await place.damageBlob(key, damaged(await place.blob(key)));
+}
+
 /** On the one answer that is kept in a blob. */
-async function inflictOnSpilled({ place }: TestServer, inflict: Damage): Promise<void> {
-  const spilled = [...(await blobPaths(place))].filter(([key]) => key.startsWith('spill_'));
+async function inflictOnSpilled(server: TestServer, damaged: Damage): Promise<void> {
+  const spilled = await spilledKeys(server);
   expect(spilled).toHaveLength(1);
-  const path = spilled[0]![1];
-  await inflict(path, (await stat(path)).size);
+  await inflictOn(server, spilled[0]!, damaged);
 }
 
 /** Turns one bit over, which nothing but a look at all bytes can find. */
-async function flipBit(path: string, at: number): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, at);
-    byte[0]! ^= 1;
-    await file.write(byte, 0, 1, at);
-  } finally {
-    await file.close();
-  }
+function flipBit(bytes: Buffer, at = bytes.length >> 1): Buffer {
+  bytes[at]! ^= 1;
+  return bytes;
 }
 
 function logged(words: string): boolean {
@@ -75,22 +71,23 @@ function logged(words: string): boolean {
   );
 }
 
-type Damage = (path: string, bytes: number) => Promise<void>;
+/** What is left of it; null: nothing. */
+type Damage = (bytes: Buffer) => Buffer | null;
 
 const DAMAGES: readonly (readonly [damage: string, inflict: Damage])[] = [
-  ['is missing', (path) => rm(path)],
-  ['is cut short', (path, bytes) => truncate(path, bytes - 100)],
-  ['has one bit turned over', (path, bytes) => flipBit(path, bytes >> 1)],
+  ['is missing', () => null],
+  ['is cut short', (bytes) => bytes.subarray(0, -100)],
+  ['has one bit turned over', (bytes) => flipBit(bytes)],
 ];
 
 describe('the input file of a batch', () => {
   it.each(DAMAGES)('that %s fails its batch with a word, and no other', async (_, inflict) => {
+    await run.restart();
     run.fileId = await upload(
       run.client,
       LINES.map(({ text }) => text),
     );
-    const { bytes } = await run.client.files.retrieve(run.fileId);
-    await inflict(await inputBlob(), bytes);
+    await inflictOn(run.server, await inputKey(), inflict);
     const damaged = await createBatch(run.client, run.fileId);
     const sound = await start(run.client, SOUND);
     const ended = await awaited(run.client, damaged);
@@ -102,14 +99,12 @@ describe('the input file of a batch', () => {
 
   it('that goes while the batch runs fails the lines that are left, each with a word', async () => {
     await sim.control.change({ latencyMs: 40 });
-    await run.close();
-    run = await FaultRun.prepare({ sim, lines: LINES, env: { MILLRACE_MAX_TRIES: '1' } });
-    await run.restart();
+    await run.restart({ MILLRACE_MAX_TRIES: '1' });
     await run.submit();
     await run.ended(({ request_counts }) => request_counts!.completed >= 50);
-    const path = await inputBlob();
+    const key = await inputKey();
     await run.kill();
-    await rm(path);
+    await inflictOn(run.server, key, () => null);
     await run.restart();
     const { status, request_counts: counts, output_file_id, error_file_id } = await run.ended();
     expect(status).toBe('completed');
@@ -124,12 +119,13 @@ describe('the input file of a batch', () => {
 
 describe('a result file', () => {
   it.each(DAMAGES)('that %s is not served as if nothing were', async (_, inflict) => {
+    await run.restart();
     await run.complete();
     const id = run.batch!.output_file_id!;
     const { bytes } = await run.client.files.retrieve(id);
     const sound = await textOf(run.client, id);
     expect(Math.ceil(bytes / (256 * 1024))).toBeGreaterThanOrEqual(PIECES);
-    await inflict(await blobOf(bytes), bytes);
+    await inflictOn(run.server, await keyOf(bytes), inflict);
     const response = await run.server.fetch(`/v1/files/${id}/content`);
     const body = await response.text().catch(() => 'broken off');
     expect(body).not.toBe(sound);
@@ -144,12 +140,10 @@ describe('a result file', () => {
 });
 
 it('large answers that were lost or changed before their batch ended: their lines say so, and the others are there', async () => {
-  await run.close();
-  run = await FaultRun.prepare({ sim, lines: LINES });
   await run.dieAt('finalize:page');
-  const spilled = [...(await blobPaths(run.server.place))].filter(([key]) => key.startsWith('spill_'));
-  await rm(spilled[0]![1]);
-  await flipBit(spilled[1]![1], 1_000);
+  const [lost, changed] = await spilledKeys(run.server);
+  await inflictOn(run.server, lost!, () => null);
+  await inflictOn(run.server, changed!, (bytes) => flipBit(bytes, 1_000));
   await run.restart();
   const { status, output_file_id, error_file_id } = await run.ended();
   expect(status).toBe('completed');
@@ -206,56 +200,9 @@ describe('the large answer of a single task that was lost or changed', () => {
       async () => (await worker.get(`${id}/callbacks`)).data,
       ([callback]) => callback?.state === 'waiting' && callback.attempts.length === 1,
     );
-    await inflictOnSpilled(server, (path) => rm(path));
+    await inflictOnSpilled(server, () => null);
     await worker.post(`${id}/callbacks/${callbackId}/replay`);
     const [, second] = await receiver.requests.first(2);
     expect(JSON.parse(second!.body)).toMatchObject({ status_code: 500, error: LOST });
-  });
-});
-
-describe('the store', () => {
-  const database = () => join(run.server.dataDir, SQLITE_FILE);
-
-  it('whose log has lost its end goes on from what is left: sound, complete, and nothing twice', async () => {
-    await run.submit();
-    await run.ended(({ status }) => status === 'in_progress');
-    await run.server.stop(); // From here on the log holds results only.
-    await sim.control.change({ latencyMs: 20 });
-    await run.restart();
-    await run.ended(({ request_counts }) => request_counts!.completed >= 200);
-    await run.kill();
-    const countDone = () =>
-      run.examine(async (remains) => (await remains.value<number>('SELECT COUNT(*) FROM task WHERE state = 3'))!);
-    const before = await countDone();
-    const log = await open(`${database()}-wal`, 'r+');
-    await log.truncate(Math.floor((await log.stat()).size / 2) + 1_000);
-    await log.close();
-    const forgotten = before - (await countDone());
-    expect(await run.examine((remains) => remains.problems())).toEqual([]);
-    await run.restart();
-    // What was forgotten is asked for again, and nothing in the store can tell which lines those were.
-    const retried = LINES.map(({ customId }) => customId);
-    const report = await run.finish(() => ({ 'results that were forgotten': forgotten }), { retried });
-    expect(report.problems).toEqual([]);
-    expect(run.batch!.request_counts!.completed).toBe(LINES.length);
-  });
-
-  it.each([
-    ['cut short', (path: string) => truncate(path, 20_000)],
-    [
-      'written over',
-      async (path: string) => {
-        const file = await open(path, 'r+');
-        await file.write(Buffer.alloc(4_096, 'x'), 0, 4_096, 0);
-        await file.close();
-      },
-    ],
-  ])('that was %s stops the next start, with a word', async (_, inflict) => {
-    await run.complete();
-    await run.server.stop();
-    await inflict(database());
-    const second = run.server.launch();
-    expect(await second.ended).toEqual({ code: 1, signal: null });
-    expect(second.lines.at(-1)).toMatch(/millrace cannot go on: .*(malformed|not a database|damaged)/);
   });
 });

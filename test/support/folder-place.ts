@@ -1,6 +1,6 @@
 /** The data folder of an embedded server. */
 import { existsSync } from 'node:fs';
-import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
@@ -87,6 +87,11 @@ export class FolderPlace implements Place {
 
   async blob(key: string): Promise<Buffer> {
     return readFile((await this.blobPaths()).get(key)!);
+  }
+
+  async damageBlob(key: string, bytes: Buffer | null): Promise<void> {
+    const path = (await this.blobPaths()).get(key)!;
+    await (bytes === null ? rm(path) : writeFile(path, bytes));
   }
 
   /** Paths of all finished blobs, by key. */

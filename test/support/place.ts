@@ -30,6 +30,8 @@ export interface Place {
   /** Keys of all finished blobs. */
   blobKeys(): Promise<string[]>;
   blob(key: string): Promise<Buffer>;
+  /** As a disk that fails does: other bytes under the same key, or none. The server may run. */
+  damageBlob(key: string, bytes: Buffer | null): Promise<void>;
   /** Names of all that is kept of files, finished or not, as far as it can be seen; see `showsBeginnings`. */
   storedNames(): Promise<string[]>;
   /** Names of what was begun and not ended, where that can be seen. */

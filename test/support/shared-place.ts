@@ -10,6 +10,7 @@ import type { Database } from '../../src/store/database.js';
 import { ALL_ENTITIES } from '../../src/store/entities/all-entities.js';
 import { openMysql } from '../../src/store/mysql/mysql-data-source.js';
 import { MysqlDatabase } from '../../src/store/mysql/mysql-database.js';
+import { putBytes } from './blobs.js';
 import type { Place, ServerEnv, StoredRows } from './place.js';
 import type { SharedServices } from './services/shared-services.js';
 import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
@@ -87,6 +88,10 @@ export class SharedPlace implements Place {
 
   blob(key: string): Promise<Buffer> {
     return this.withBlobs(async (blobs) => buffer(await blobs.read(key)));
+  }
+
+  damageBlob(key: string, bytes: Buffer | null): Promise<void> {
+    return this.withBlobs((blobs) => (bytes === null ? blobs.delete(key) : putBytes(blobs, key, bytes)));
   }
 
   /** What is smaller than a part of an upload stays in the server's memory until it is whole. */
