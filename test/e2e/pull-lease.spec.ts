@@ -83,7 +83,7 @@ describe('a worker of old, without tokens', () => {
     expect(await worker.post('task_of_nobody/complete', said)).toBe('task_of_nobody');
   });
 
-  it('loses nothing that it says: without a body, the rest is it', async () => {
+  it('loses nothing that it says: without a body and an error, the rest is it', async () => {
     const [bare, error, nothing] = [await hold(), await hold(), await hold()];
     await worker.post(`${bare.task_id}/complete`, { answer: 42, list: [1] });
     await worker.post(`${error.task_id}/complete`, { status_code: 500, body: null, error: { message: 'x' } });
@@ -94,7 +94,7 @@ describe('a worker of old, without tokens', () => {
     });
     expect((await worker.task(error.task_id)).result).toMatchObject({
       status_code: 500,
-      body: { error: { message: 'x' } },
+      error: { message: 'x' },
     });
     expect((await worker.task(nothing.task_id)).result).toMatchObject({ status_code: 200, body: {} });
   });

@@ -4,6 +4,7 @@ import { newId } from '../../src/kernel/ids.js';
 import { DeadLettersService } from '../../src/modules/tasks/dead-letters.service.js';
 import { PullService } from '../../src/modules/tasks/pull.service.js';
 import type { HandedTask, NumberedEvent, PutRequest, TakeCall } from '../../src/modules/tasks/task-requests.js';
+import { TakeWaiters } from '../../src/modules/tasks/take-waiters.js';
 import { TaskIntake } from '../../src/modules/tasks/task-intake.js';
 import { TasksService } from '../../src/modules/tasks/tasks.service.js';
 import { WaitingCalls } from '../../src/modules/tasks/waiting-calls.js';
@@ -115,7 +116,8 @@ describe('tasks', () => {
 
     beforeEach(() => {
       const store = served.app.get(PullStore, { strict: false });
-      vi.spyOn(store, 'lanesWithReady').mockResolvedValue([]);
+      const waiters = served.app.get(TakeWaiters, { strict: false }) as unknown as { look: () => Promise<void> };
+      vi.spyOn(waiters, 'look').mockResolvedValue();
       takes = vi.spyOn(store, 'take');
     });
     afterEach(() => vi.restoreAllMocks());
