@@ -119,6 +119,7 @@ describe('workers that die and freeze', () => {
 
 /** Halts a worker that holds a task until another one has it; tells whether that came to pass. */
 async function freeze(program: ChildProgram): Promise<boolean> {
+  await noted(program, 'took', 0); // one that has only just been started would die of the signal
   const from = program.lines.length;
   program.send('SIGUSR2');
   const { id, worker } = await noted(program, 'halting', from);
