@@ -116,7 +116,7 @@ describe('tasks', () => {
 
     beforeEach(() => {
       const store = served.app.get(PullStore, { strict: false });
-      const waiters = served.app.get(TakeWaiters, { strict: false }) as unknown as { look: () => Promise<void> };
+      const waiters = served.app.get<unknown>(TakeWaiters, { strict: false }) as { look: () => Promise<void> };
       vi.spyOn(waiters, 'look').mockResolvedValue();
       takes = vi.spyOn(store, 'take');
     });

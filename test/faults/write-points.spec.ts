@@ -37,7 +37,9 @@ const WORK: readonly Write[] = [
 ];
 const RETRY: readonly Write[] = [['task-return', 'SELECT COUNT(*) > 0 FROM task WHERE state = 0']];
 // Over services another group may lease them in the same moment.
-const RETURN: readonly Write[] = [['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state IN (1, 2) AND tries > 0']];
+const RETURN: readonly Write[] = [
+  ['task-promote', 'SELECT COUNT(*) > 0 FROM task WHERE state IN (1, 2) AND tries > 0'],
+];
 const STOP: readonly Write[] = [
   ['instance-end', 'SELECT ended_at IS NOT NULL FROM instance ORDER BY seq DESC LIMIT 1'],
 ];
