@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, Not } from 'typeorm';
+import { IsNull, Not, type FindOptionsWhere } from 'typeorm';
 import { Database } from './database.js';
 import { InstanceRow } from './entities/instance.entity.js';
 import {
@@ -55,27 +55,13 @@ export class InstanceStore {
   }
 
   /** Instances that have ended and may still hold leases, the oldest first. */
-  async unrescued(): Promise<number[]> {
-    const where = { endedAt: Not(IsNull()), rescuedAt: IsNull() };
-    const rows = await this.database.reader.find(InstanceRow, {
-      select: { seq: true },
-      where,
-      order: { seq: 'ASC' },
-      take: MAX_LISTED,
-    });
-    return rows.map(({ seq }) => seq);
+  unrescued(): Promise<number[]> {
+    return this.seqsOf({ endedAt: Not(IsNull()), rescuedAt: IsNull() });
   }
 
   /** Instances but for the one that asks that run tasks, or have ended and may still hold leases. */
-  async runners(ownSeq: number): Promise<number[]> {
-    const where = { seq: Not(ownSeq), role: Not('api'), rescuedAt: IsNull() };
-    const rows = await this.database.reader.find(InstanceRow, {
-      select: { seq: true },
-      where,
-      order: { seq: 'ASC' },
-      take: MAX_LISTED,
-    });
-    return rows.map(({ seq }) => seq);
+  runners(ownSeq: number): Promise<number[]> {
+    return this.seqsOf({ seq: Not(ownSeq), role: Not('api'), rescuedAt: IsNull() });
   }
 
   noteRescued(seq: number): Promise<void> {
@@ -91,5 +77,16 @@ export class InstanceStore {
       take: MAX_LISTED,
     });
     return new Set(rows.flatMap(({ handlerTypes }) => JSON.parse(handlerTypes ?? '[]') as string[]));
+  }
+
+  /** The oldest first. */
+  private async seqsOf(where: FindOptionsWhere<InstanceRow>): Promise<number[]> {
+    const rows = await this.database.reader.find(InstanceRow, {
+      select: { seq: true },
+      where,
+      order: { seq: 'ASC' },
+      take: MAX_LISTED,
+    });
+    return rows.map(({ seq }) => seq);
   }
 }

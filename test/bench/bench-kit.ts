@@ -92,6 +92,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** Runs `round` once for warming up, then `rounds` times. */
+/** The 99th percentile. */
+export function p99(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)]!;
+}
+
 export async function rounds<T>(count: number, round: (index: number) => Promise<T>): Promise<T[]> {
   await round(-1);
   const results: T[] = [];

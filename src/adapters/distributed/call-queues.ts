@@ -2,7 +2,6 @@
  * One generation of the ten Bull queues. Bull's queues do not always come back after an outage, so they are things to be
  * thrown away and made anew, in a Nest context of their own: `@nestjs/bull` makes each queue once per context.
  */
-import { readFileSync } from 'node:fs';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
@@ -10,6 +9,7 @@ import type { Job, JobOptions, Queue } from 'bull';
 import { BlockingConnection } from './blocking-connection.js';
 import { CallSink } from './call-processors.js';
 import { CallQueuesModule, QUEUE_TOKENS } from './call-queues.module.js';
+import { luaOf } from './lua.js';
 import { commonOptions, endConnection, type RedisLink } from './redis-link.js';
 
 /** How long a queue waits for a job before it asks again; whole seconds, and the beat by which it shows that it lives. */
@@ -23,7 +23,7 @@ const GUARD_MS = 60_000;
 const CLOSE_MS = 2_000;
 const MAX_LISTENERS = 100;
 
-const RESUME = readFileSync(new URL('scripts/resume-calls.lua', import.meta.url), 'utf8');
+const RESUME = luaOf('resume-calls');
 
 /** A lost call costs a second, a kept one a place in Redis. */
 const JOB: JobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { messageOf } from '../../kernel/errors.js';
 import type { RedisFinding } from './check-redis.js';
+import { refusalOf, type Act } from './redis-act.js';
 import { endConnection, onceOptions } from './redis-link.js';
 import { excessRules } from './reporter-rules.js';
 import { reportPattern, reportPrefix } from './report-keys.js';
@@ -9,7 +10,6 @@ import { reportPattern, reportPrefix } from './report-keys.js';
 /** What is put on the streams of the look goes by itself, in case nobody takes it away. */
 const PROBE_SECONDS = 10;
 const VARIABLE = 'MILLRACE_EVENTBUS_URL';
-type Act = [command: string, ...args: string[]];
 
 /**
  * Looks whether the user whom workers are told may add to streams of reports, in this Redis, and nothing else. All that is
@@ -124,20 +124,12 @@ async function triedExcess(reporter: Redis, prefix: string): Promise<string[]> {
     ['CONFIG', ['CONFIG', 'GET', 'maxmemory-policy']],
     ['FLUSHALL', ['FLUSHALL', 'doctor']], // there is no such way to flush
     // Last, because after it a connection can do nothing else.
-    ['SUBSCRIBE', ['subscribe', `${prefix}:doctor`]],
+    ['SUBSCRIBE', ['SUBSCRIBE', `${prefix}:doctor`]],
   ];
   const allowed: string[] = [];
-  for (const [what, act] of acts) if (await isAllowed(reporter, act)) allowed.push(what);
-  return allowed;
-}
-
-/** Whatever Redis says of an act but that this user may not do it, would let him do it some other time. */
-async function isAllowed(reporter: Redis, [command, ...args]: Act): Promise<boolean> {
-  try {
-    await reporter.call(command, ...args);
-    return true;
-  } catch (error) {
-    if (reporter.status !== 'ready') throw error;
-    return !messageOf(error).startsWith('NOPERM');
+  for (const [what, act] of acts) {
+    // Whatever else Redis says, it would let him do it some other time.
+    if (!(await refusalOf(reporter, act))?.startsWith('NOPERM')) allowed.push(what);
   }
+  return allowed;
 }

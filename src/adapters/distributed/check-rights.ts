@@ -1,13 +1,15 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '../../kernel/errors.js';
 import type { RedisFinding } from './check-redis.js';
+import { refusalOf, type Act } from './redis-act.js';
 import { endConnection, onceOptions } from './redis-link.js';
 
 /** Long enough for all tries; where the user may not delete it, what they leave is gone then. */
 const PROBE_MS = 10_000;
 /** Refused commands that are named. */
 const MAX_NAMED = 5;
-type Act = readonly [command: string, ...args: string[]];
+/** Whatever else Redis says of an act, it would do it some other time. */
+const FORBIDDEN = /^(EXECABORT .*: )?(NOPERM|ERR unknown command)/;
 
 /**
  * Looks whether the servers' own user may do all that a server does, by doing it: Redis looks at rights before all else, so
@@ -121,23 +123,12 @@ async function refusedOf(client: Redis, acts: readonly Act[]): Promise<string[]>
     await probe.connect();
     const refused: string[] = [];
     for (const act of acts) {
-      if (await isAllowed(probe, act)) continue;
+      if (!FORBIDDEN.test((await refusalOf(probe, act)) ?? '')) continue;
       refused.push(act[0]);
       if (act[0] === 'SET') break;
     }
     return refused;
   } finally {
     await endConnection(probe);
-  }
-}
-
-/** Whatever else Redis says of an act, it would do it some other time. */
-async function isAllowed(probe: Redis, [command, ...args]: Act): Promise<boolean> {
-  try {
-    await probe.call(command.toLowerCase(), ...args); // ioredis knows SUBSCRIBE in small letters only
-    return true;
-  } catch (error) {
-    if (probe.status !== 'ready') throw error;
-    return !/^(EXECABORT .*: )?(NOPERM|ERR unknown command)/.test(messageOf(error));
   }
 }

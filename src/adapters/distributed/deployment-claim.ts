@@ -3,10 +3,10 @@
  * servers. Each process says, as long as it lives, whose the keys are. If two deployments mixed, the one would end calls of the
  * other, and give out its permits.
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ServiceLoop } from '../../kernel/service-loop.js';
+import { luaOf } from './lua.js';
 import type { RedisLink } from './redis-link.js';
 
 const BEAT_MS = 1_000;
@@ -14,7 +14,7 @@ const BEAT_MS = 1_000;
 const CLAIM_MS = 5_000;
 const RETRY_MS = 250;
 
-const CLAIM = readFileSync(new URL('scripts/claim.lua', import.meta.url), 'utf8');
+const CLAIM = luaOf('claim');
 
 interface ClaimClient extends Redis {
   claimKeys(key: string, id: string, forMs: number): Promise<number>;

@@ -9,6 +9,7 @@ import {
 import type { Role } from '../../config/app-config.js';
 import { toldUrl } from '../../config/eventbus-url.js';
 import { Clock } from '../../kernel/clock.js';
+import { sparingly } from '../../kernel/sparingly.js';
 import { BlobStore } from '../../ports/blob-store.js';
 import { Broker } from '../../ports/broker.js';
 import { EventBus } from '../../ports/event-bus.js';
@@ -31,10 +32,8 @@ import { RedisLink } from './redis-link.js';
 const OPTIONS = Symbol('DISTRIBUTED_OPTIONS');
 const SAME_NAME =
   'another deployment, whose database has the same name, uses it. Give one of them another name, or another database of Redis (/1).';
-/** What goes wrong with that goes wrong each second. */
-const CLAIM_LOG_MS = 10_000;
-/** Trouble with the queues is told so often at most: each of ten has the same. */
-const TROUBLE_LOG_MS = 10_000;
+/** So often at most is told what goes wrong each second, or with each of the ten queues. */
+const LOG_PAUSE_MS = 10_000;
 
 export interface DistributedOptions {
   /** `redis://[user:password@]host:port[/db]`, or `rediss://` for TLS. */
@@ -120,12 +119,7 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     const { deployment } = this.options;
     if (deployment === undefined) return true;
     const log = this.logger.child('redis');
-    let toldAt = Number.NEGATIVE_INFINITY;
-    const tell = (fields: object, text: string): void => {
-      if (performance.now() - toldAt < CLAIM_LOG_MS) return;
-      toldAt = performance.now();
-      log.error(fields, text);
-    };
+    const tell = sparingly(LOG_PAUSE_MS, (fields: object, text: string) => log.error(fields, text));
     this.claim = new DeploymentClaim({
       link: this.link,
       deploymentId: deployment.id,
@@ -191,18 +185,15 @@ function makeBroker(
   metrics: Metrics,
 ): BullBroker {
   const log = logger.child('broker');
-  let toldAt = Number.NEGATIVE_INFINITY;
   return new BullBroker({
     url: redisUrl,
     link,
     clock,
     consumes: role !== 'api',
     onError: (err, { laneId, level }) => log.error({ err, laneId, level }, 'A call failed; its lane goes on'),
-    onTrouble: (err) => {
-      if (clock.now() - toldAt < TROUBLE_LOG_MS) return;
-      toldAt = clock.now();
-      log.warn({ err }, 'A queue of calls had trouble; it goes on, and the sweep repeats what was lost');
-    },
+    onTrouble: sparingly(LOG_PAUSE_MS, (err) =>
+      log.warn({ err }, 'A queue of calls had trouble; it goes on, and the sweep repeats what was lost'),
+    ),
     onResumed: (levels) =>
       log.warn(
         { levels },

@@ -1,8 +1,10 @@
 /** The limiter's operations in Redis: one Lua file each, behind what they share. Each is one atomic step. */
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import { luaOf } from './lua.js';
 
 const KEYS = 4;
+/** What all begin with. */
+const CLOCK = 'clock';
 /** What those on one key share. */
 const PERMITS = 'permits';
 /** What the scripts are told in place of a rate. */
@@ -93,7 +95,7 @@ export class LimiterScripts {
   }
 
   private define(name: string, numberOfKeys: number, ...before: string[]): Script {
-    const lua = [...before, name].map((file) => readFileSync(scriptUrl(file), 'utf8')).join('\n');
+    const lua = luaOf(CLOCK, ...before, name);
     const command = `millraceLimiter:${name}`;
     // ioredis sends the script's hash, and the script itself where Redis does not know it (any more).
     this.options.client.defineCommand(command, { numberOfKeys, lua });
@@ -119,8 +121,4 @@ export class LimiterScripts {
       recountMs,
     ];
   }
-}
-
-function scriptUrl(name: string): URL {
-  return new URL(`./scripts/${name}.lua`, import.meta.url);
 }

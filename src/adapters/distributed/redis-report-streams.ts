@@ -6,7 +6,6 @@
  * they of a process that has died or made up, and only what is small enough leaves Redis. That is why a script looks for
  * entries again and again: a read of Redis that waits is answered with whatever was added, of any size.
  */
-import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { ServiceLoop } from '../../kernel/service-loop.js';
 import {
@@ -15,6 +14,7 @@ import {
   type StreamListener,
   type StreamedReport,
 } from '../../ports/report-streams.js';
+import { luaOf } from './lua.js';
 import { reportPattern, type ReportKeys } from './report-keys.js';
 import { endConnection, promptOptions, type RedisLink } from './redis-link.js';
 
@@ -39,8 +39,8 @@ const SWEEP_MS = 60_000;
 /** Keys looked at in one step of a sweep. */
 const SCAN_COUNT = 1_000;
 
-const TAKE = readFileSync(new URL('scripts/take-reports.lua', import.meta.url), 'utf8');
-const FORGET = readFileSync(new URL('scripts/forget-reports.lua', import.meta.url), 'utf8');
+const TAKE = luaOf('take-reports');
+const FORGET = luaOf('forget-reports');
 
 type Entry = [id: Buffer, name: Buffer, payload: Buffer | null];
 /** The place of a stream among those asked for, from 1, and its oldest entries. */

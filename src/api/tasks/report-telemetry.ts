@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { sparingly } from '../../kernel/sparingly.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import type { ReportFault } from './report.mapper.js';
@@ -13,7 +14,7 @@ const LOG_MS = 10_000;
 @Injectable()
 export class ReportTelemetry {
   private passedOver: Partial<Record<ReportOutcome, number>> = {};
-  private toldAt = Number.NEGATIVE_INFINITY;
+  private readonly tell = sparingly(LOG_MS, (tenantSeq: number) => this.tellPassedOver(tenantSeq));
 
   constructor(
     private readonly logger: AppLogger,
@@ -24,13 +25,15 @@ export class ReportTelemetry {
     this.metrics.streamedReports.inc({ outcome });
     if (outcome === 'counted') return;
     this.passedOver[outcome] = (this.passedOver[outcome] ?? 0) + 1;
-    if (performance.now() - this.toldAt < LOG_MS) return;
-    this.toldAt = performance.now();
-    this.logger.warn({ passedOver: this.passedOver, tenantSeq }, "workers' reports over Redis changed nothing");
-    this.passedOver = {};
+    this.tell(tenantSeq);
   }
 
   lost(error: unknown): void {
     this.logger.error({ err: error }, "workers' reports over Redis could not be stored and are lost");
+  }
+
+  private tellPassedOver(tenantSeq: number): void {
+    this.logger.warn({ passedOver: this.passedOver, tenantSeq }, "workers' reports over Redis changed nothing");
+    this.passedOver = {};
   }
 }

@@ -62,19 +62,20 @@ async function cancel(tx: Tx, requests: readonly CancelRequest[]): Promise<Outco
     tx,
     requests.map(({ key }) => key),
   );
-  const live = new Map<number, KnownTask>();
-  const outOfTime = new Map<number, KnownTask>();
+  const stopped = new Map<number, { task: KnownTask; reason: StopReason }>();
   const outcomes = requests.map(({ tenantSeq, isTimeOut }, index): CancelOutcome => {
     const task = known[index]!;
     if (!task || task.tenantSeq !== tenantSeq) return 'unknown';
     if (task.batchSeq !== null) return 'is_line';
     if (task.state > TASK_STATE_CODE.leased) return 'ended_before';
-    if (isTimeOut && !live.has(task.seq)) outOfTime.set(task.seq, task);
-    else live.set(task.seq, task);
+    if (!stopped.has(task.seq)) stopped.set(task.seq, { task, reason: isTimeOut ? OUT_OF_TIME : CANCELLED });
     return 'cancelled';
   });
-  const sequels = await recordSequels(tx, [...live.values()], CANCELLED);
-  sequels.push(...(await recordSequels(tx, [...outOfTime.values()], OUT_OF_TIME)));
+  const sequels: Sequel[] = [];
+  for (const reason of [CANCELLED, OUT_OF_TIME]) {
+    const tasks = [...stopped.values()].flatMap((one) => (one.reason === reason ? one.task : []));
+    if (tasks.length > 0) sequels.push(...(await recordSequels(tx, tasks, reason)));
+  }
   for (const [index, { by, tenantSeq }] of requests.entries()) {
     const { id } = known[index] ?? {};
     if (by === null || !id || outcomes[index] !== 'cancelled') continue;

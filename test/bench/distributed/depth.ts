@@ -8,17 +8,11 @@ import type { PullStore } from '../../../src/store/pull.store.js';
 import type { TaskStore } from '../../../src/store/task.store.js';
 import { numbersTo } from '../../support/mysql-store.js';
 import { built } from '../tasks/built.js';
+import { SideBySide, takeOf, type Ask, type Compared } from '../tasks/side-by-side.js';
 import type { BenchServices } from './services.js';
 
-const CALLS = 400;
 const PER_CALL = 20;
 const ROWS_EACH = 30_000;
-
-/** p99, ms. */
-interface Compared {
-  small: number;
-  large: number;
-}
 
 export interface DepthRound {
   lease: Compared;
@@ -27,10 +21,14 @@ export interface DepthRound {
 
 /** Both lanes, filled once for all rounds. */
 export class DepthBench {
+  private readonly lanes: SideBySide<BenchLane>;
+
   private constructor(
     private readonly small: BenchLane,
     private readonly large: BenchLane,
-  ) {}
+  ) {
+    this.lanes = new SideBySide(small, large);
+  }
 
   static async open(services: BenchServices): Promise<DepthBench> {
     return new DepthBench(await BenchLane.open(services, 10_000), await BenchLane.open(services, 1_000_000));
@@ -38,8 +36,8 @@ export class DepthBench {
 
   async round(): Promise<DepthRound> {
     return {
-      lease: await this.compare((lane) => lane.lease()),
-      take: await this.compare((lane) => lane.take()),
+      lease: await this.lanes.compare((lane) => lane.lease()),
+      take: await this.lanes.compare((lane) => lane.take()),
     };
   }
 
@@ -47,29 +45,6 @@ export class DepthBench {
     await this.small.close();
     await this.large.close();
   }
-
-  /** In turn, so that what else the machine does meets both. The lanes are as deep afterwards as they were before. */
-  private async compare(ask: (lane: BenchLane) => Promise<{ length: number }>): Promise<Compared> {
-    const times = { small: [] as number[], large: [] as number[] };
-    for (let call = 0; call < CALLS; call += 1) {
-      times.small.push(await timeOf(() => ask(this.small)));
-      times.large.push(await timeOf(() => ask(this.large)));
-    }
-    for (const lane of [this.small, this.large]) await lane.add(CALLS * PER_CALL);
-    return { small: p99(times.small), large: p99(times.large) };
-  }
-}
-
-async function timeOf(ask: () => Promise<{ length: number }>): Promise<number> {
-  const startedAt = performance.now();
-  const given = await ask();
-  const took = performance.now() - startedAt;
-  if (given.length !== PER_CALL) throw new Error(`expected ${PER_CALL} tasks, got ${given.length}`);
-  return took;
-}
-
-function p99(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
 }
 
 class BenchLane {
@@ -98,22 +73,13 @@ class BenchLane {
     return lane;
   }
 
-  lease(): Promise<{ length: number }> {
-    return this.tasks.lease({ laneSeq: 1, want: PER_CALL, ownerSeq: 1, isUntyped: false }, false);
+  lease(): Ask {
+    const request = { laneSeq: 1, want: PER_CALL, ownerSeq: 1, isUntyped: false };
+    return { once: () => this.tasks.lease(request, false), gives: PER_CALL };
   }
 
-  take(): Promise<{ length: number }> {
-    return this.pull.take({
-      laneSeqs: [1],
-      strategy: 'fifo',
-      size: PER_CALL,
-      minAgeMs: 0,
-      leaseMs: null,
-      leaseEnd: 'complete_408',
-      leaseRetries: 0,
-      worker: null,
-      allowances: [],
-    });
+  take(): Ask {
+    return { once: () => this.pull.take(takeOf(PER_CALL, 0)), gives: PER_CALL };
   }
 
   async close(): Promise<void> {

@@ -8,21 +8,9 @@ import type { PullStore } from '../../../src/store/pull.store.js';
 import type { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.js';
 import type { TaskStore } from '../../../src/store/task.store.js';
 import { built } from './built.js';
+import { SideBySide, takeOf, type Ask, type Compared } from './side-by-side.js';
 
-const CALLS = 400;
 const PER_CALL = 20;
-
-/** What is asked of a lane again and again, and how many tasks it gives each time. */
-interface Ask {
-  once: () => Promise<{ length: number }>;
-  gives: number;
-}
-
-/** p99, ms. */
-interface Compared {
-  small: number;
-  large: number;
-}
 
 export interface DepthRound {
   lease: Compared;
@@ -35,10 +23,14 @@ export interface DepthRound {
 
 /** Both lanes, filled once for all rounds. */
 export class DepthBench {
+  private readonly lanes: SideBySide<BenchLane>;
+
   private constructor(
     private readonly small: BenchLane,
     private readonly large: BenchLane,
-  ) {}
+  ) {
+    this.lanes = new SideBySide(small, large);
+  }
 
   static async open(): Promise<DepthBench> {
     return new DepthBench(await BenchLane.open(10_000), await BenchLane.open(1_000_000));
@@ -46,10 +38,10 @@ export class DepthBench {
 
   async round(): Promise<DepthRound> {
     return {
-      lease: await this.compare((lane) => lane.lease()),
-      take: await this.compare((lane) => lane.take(0, PER_CALL)),
-      oldTake: await this.compare((lane) => lane.take(1_000, PER_CALL)),
-      youngTake: await this.compare((lane) => lane.take(Number.MAX_SAFE_INTEGER, 0)),
+      lease: await this.lanes.compare((lane) => lane.lease()),
+      take: await this.lanes.compare((lane) => lane.take(0, PER_CALL)),
+      oldTake: await this.lanes.compare((lane) => lane.take(1_000, PER_CALL)),
+      youngTake: await this.lanes.compare((lane) => lane.take(Number.MAX_SAFE_INTEGER, 0)),
     };
   }
 
@@ -57,29 +49,6 @@ export class DepthBench {
     await this.small.close();
     await this.large.close();
   }
-
-  /** In turn, so that what else the machine does meets both. The lanes are as deep afterwards as they were before. */
-  private async compare(askOf: (lane: BenchLane) => Ask): Promise<Compared> {
-    const times = { small: [] as number[], large: [] as number[] };
-    for (let call = 0; call < CALLS; call += 1) {
-      times.small.push(await timeOf(askOf(this.small)));
-      times.large.push(await timeOf(askOf(this.large)));
-    }
-    for (const lane of [this.small, this.large]) lane.add(CALLS * askOf(lane).gives);
-    return { small: p99(times.small), large: p99(times.large) };
-  }
-}
-
-async function timeOf({ once, gives }: Ask): Promise<number> {
-  const startedAt = performance.now();
-  const given = await once();
-  const took = performance.now() - startedAt;
-  if (given.length !== gives) throw new Error(`expected ${gives} tasks, got ${given.length}`);
-  return took;
-}
-
-function p99(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
 }
 
 class BenchLane {
@@ -114,18 +83,7 @@ class BenchLane {
   }
 
   take(minAgeMs: number, gives: number): Ask {
-    const request = {
-      laneSeqs: [1],
-      strategy: 'fifo',
-      size: PER_CALL,
-      minAgeMs,
-      leaseMs: null,
-      leaseEnd: 'complete_408',
-      leaseRetries: 0,
-      worker: null,
-      allowances: [],
-    } as const;
-    return { once: () => this.pull.take({ ...request, laneSeqs: [1], allowances: [] }), gives };
+    return { once: () => this.pull.take(takeOf(PER_CALL, minAgeMs)), gives };
   }
 
   async close(): Promise<void> {

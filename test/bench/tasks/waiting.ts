@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import {
   median,
+  p99,
   startProcess,
   startServer,
   stopProcess,
@@ -131,8 +132,4 @@ async function inTurns(
   );
   await dispatcher.close();
   return times;
-}
-
-function p99(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
 }

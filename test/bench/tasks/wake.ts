@@ -1,7 +1,7 @@
 /** How soon a worker that waits has the task that is put for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { median, startServer, type BenchEnv } from '../bench-kit.js';
+import { median, p99, startServer, type BenchEnv } from '../bench-kit.js';
 
 const WORKERS = 50;
 const PUTS = 500;
@@ -59,8 +59,4 @@ export async function wakeRound(env: BenchEnv = {}): Promise<WakeRound> {
   await dispatcher.close();
   await server.stop();
   return { takenP50: median(taken), takenP99: p99(taken), putP50: median(put), putP99: p99(put) };
-}
-
-function p99(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(PUTS * 0.99)]!;
 }

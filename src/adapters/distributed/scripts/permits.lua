@@ -1,22 +1,14 @@
--- What the operations on one limited key share; put before each of them.
+-- What the operations on one limited key share; put before each of them, after clock.lua.
 --
 -- KEYS[1] hash: instance -> '<permits held> <when it last said so>'
 -- KEYS[2] hash: pausedUntil, concurrency, perMinute, given (sum of KEYS[3]), awaited, refused:<level>
 -- KEYS[3] list, oldest first: '<first> <last> <count>' of permits given within 100 ms
 -- KEYS[4] string: since when this Redis has known of permits, and when a roll was last called; missing when it was wiped
--- ARGV[1] now in epoch ms, or '' for the server's clock   ARGV[2] the asking instance
+-- ARGV[1] see clock.lua                                  ARGV[2] the asking instance
 -- ARGV[3] permits that it holds: its word is the truth    ARGV[4] of those it gave back, how many were never used
 -- ARGV[5] ms that it wants the key paused from now, or 0  ARGV[6] ms after which a silent instance holds nothing
 -- ARGV[7] ms that instances get to say what they hold after a wipe
 local WINDOW_MS, BUCKET_MS, TAKE_BACK_MS, PRECEDENCE_MS = 60000, 100, 1000, 200
--- Keys of upstreams that nobody asks for go away by themselves.
-local FORGET_MS = 600000
-
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
 local instance = ARGV[2]
 
 local function number(field)
@@ -115,12 +107,10 @@ local function rateOpensIn(limit)
   return nil
 end
 
--- ms that permits are withheld until every instance has said what it holds: after a wipe, and when nobody was heard for so
--- long that Redis itself must have been away, and what instances said before has lapsed, or is about to.
+-- ms that permits are withheld until every instance has said what it holds: after a wipe, and after a silence of all.
 local function recountsFor()
-  local since, heard = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) ?(%d*)$')
-  since, heard = tonumber(since or ''), tonumber(heard or '')
-  if not since or (heard and now - heard > tonumber(ARGV[6]) / 2) then
+  local since, wasSilent = knownSince(KEYS[4], tonumber(ARGV[6]))
+  if not since or wasSilent then
     redis.call('SET', KEYS[4], string.format('%.0f', now))
     since = now
   end
