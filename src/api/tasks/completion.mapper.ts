@@ -30,9 +30,9 @@ const OUTCOME: Readonly<Record<HolderVerdict, Outcome>> = {
  */
 export function toCompletion(taskId: string, result: JsonPart, token: string | null): CompleteCall {
   const epoch = epochOfToken(taskId, token ?? textField(result, 'lease_token'));
-  if (epoch !== null) return completionOf(taskId, epoch, result);
+  if (epoch !== null) return completionOf(taskId, epoch, statusOf(result), textField(result, 'request_id'), result);
   const status = readStatus(result) ?? UNREADABLE_STATUS;
-  return { ...answerOf(result, status), taskId, epoch, requestId: anyText(result.value['request_id']) };
+  return completionOf(taskId, epoch, status, anyText(result.value['request_id']), result);
 }
 
 /** An item of a list of completions. */
@@ -42,17 +42,20 @@ export function toListedCompletion(item: JsonPart): CompleteCall {
   if (!isObject(result)) throw wrongType(`${item.path}result`, 'an object', result);
   const part = partOfField(item, 'result');
   const token = textField(item, 'lease_token') ?? textField(part, 'lease_token');
-  return completionOf(taskId, epochOfToken(taskId, token), part);
+  return completionOf(taskId, epochOfToken(taskId, token), statusOf(part), textField(part, 'request_id'), part);
 }
 
-function completionOf(taskId: string, epoch: number | null, result: JsonPart): CompleteCall {
-  const answer = answerOf(result, statusOf(result));
-  return { ...answer, taskId, epoch, requestId: textField(result, 'request_id') };
-}
-
-function answerOf(result: JsonPart, statusCode: number): Pick<CompleteCall, 'statusCode' | 'body' | 'usage'> {
+function completionOf(
+  taskId: string,
+  epoch: number | null,
+  statusCode: number,
+  requestId: string | null,
+  result: JsonPart,
+): CompleteCall {
   const { body, json } = bodyOf(result);
-  return { statusCode, body: json, usage: statusCode < FIRST_FAILURE ? usageOf(body) : null };
+  const usage = statusCode < FIRST_FAILURE ? usageOf(body) : null;
+  // Written out: spreads make objects several times as large and slow to read, and these come by the hundred.
+  return { taskId, epoch, statusCode, requestId, body: json, usage };
 }
 
 export function toOutcome({ taskId }: CompleteCall, verdict: HolderVerdict): CompletionOutcomeDto {
@@ -80,14 +83,24 @@ function statusOf(result: JsonPart): number {
 function bodyOf(result: JsonPart): { body: unknown; json: string } {
   const { value } = result;
   const { body, error } = value;
-  const names = Object.keys(value);
-  const rest = names.filter((name) => !ENVELOPE.has(name) && (isGiven(value[name]) || !isGiven(body)));
-  if (isGiven(body) && rest.length === 0) return { body, json: jsonOfField(result, 'body') };
+  if (isGiven(body) && !saysMore(value)) return { body, json: jsonOfField(result, 'body') };
   const text = wholeText(result); // refuses what is nested too deeply to be written
+  const names = Object.keys(value);
+  const rest = names.filter((name) => isKept(value, name));
   if (rest.length === names.length && !isGiven(error)) return { body: value, json: text };
   const more = Object.fromEntries(rest.map((name) => [name, value[name]]));
   if (isGiven(body)) return { body, json: keptWith(jsonOfField(result, 'body'), more) };
   return { body: more, json: isGiven(error) ? keptWith(null, more) : JSON.stringify(more) };
+}
+
+/** Most say nothing beside their body: found out without making a list. */
+function saysMore(fields: JsonPart['value']): boolean {
+  for (const name in fields) if (isKept(fields, name)) return true;
+  return false;
+}
+
+function isKept(fields: JsonPart['value'], name: string): boolean {
+  return !ENVELOPE.has(name) && (isGiven(fields[name]) || !isGiven(fields['body']));
 }
 
 /** What can be kept of it as a text; null when nothing can. */
