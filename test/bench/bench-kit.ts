@@ -15,12 +15,18 @@ export interface Started {
   url: string;
 }
 
+/** A bench that fails must not leave its servers behind. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts a script of dist/ and waits for the line in which it says where it listens. */
 export async function startProcess(script: string, args: string[], env: Record<string, string> = {}): Promise<Started> {
   const child = spawn(process.execPath, [join(DIST, script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   let said = '';
   for await (const chunk of child.stdout) {
     said += String(chunk);
