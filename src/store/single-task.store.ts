@@ -4,7 +4,7 @@ import { sizeOfEvents, type ProgressEvent } from '../kernel/progress-event.js';
 import { Database } from './database.js';
 import type { BulkClaim } from './procedures/bulk-keys.js';
 import { appendEvents } from './procedures/progress.procedures.js';
-import { putTasks } from './procedures/put.procedures.js';
+import { putTasks, putTasksOnce } from './procedures/put.procedures.js';
 import { cancelTasks, type CancelRequest } from './procedures/stop.procedures.js';
 import type {
   CancelOutcome,
@@ -112,7 +112,9 @@ export class SingleTaskStore {
    */
   put(tasks: NewTask[], bulk: BulkClaim | null = null): Promise<PutOutcome[]> {
     const bytes = tasks.reduce((sum, { body }) => sum + (body?.length ?? 0), 0);
-    return this.database.write(putTasks, { tasks, bulk }, { weight: { rows: tasks.length, bytes } });
+    const options = { weight: { rows: tasks.length, bytes } };
+    if (bulk === null) return this.database.write(putTasks, tasks, options);
+    return this.database.write(putTasksOnce, { tasks, bulk }, options);
   }
 
   cancel(requests: CancelRequest[]): Promise<Outcomes<CancelOutcome>> {

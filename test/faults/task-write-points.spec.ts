@@ -43,6 +43,14 @@ const WRITES: readonly Write[] = [
     },
   },
   {
+    procedure: 'task-put-once',
+    hasHappened: 'COUNT(*) = 1',
+    act: async (queue) => {
+      again.push(async () => ledger.put(await putManyOnce(queue), { queue }));
+      await putManyOnce(queue);
+    },
+  },
+  {
     procedure: 'task-take',
     hasHappened: 'task.state = 2 AND epoch = 1',
     act: async (queue) => {
@@ -163,6 +171,13 @@ async function put(queue: string, over: object = {}): Promise<string> {
 async function putOnce(queue: string): Promise<string> {
   const body = { endpoint: '/v1/x', queue, data: { queue } };
   return (await worker.post('put', body, { 'idempotency-key': queue })).data;
+}
+
+/** As a put of many, of which there is one. */
+async function putManyOnce(queue: string): Promise<string> {
+  const tasks = [{ endpoint: '/v1/x', queue, data: { queue } }];
+  const { results } = await worker.post('put/bulk', { tasks }, { 'idempotency-key': queue });
+  return results[0].task_id;
 }
 
 async function take(queue: string, over: object = {}): Promise<HeldTask[]> {

@@ -37,45 +37,67 @@ export const TASK_KEY_SCOPE = 'tasks';
 /** Said to whom a full queue turns away: nobody knows when it drains, so not at once and not much later. */
 const FULL_RETRY_MS = 1000;
 
-/** Tasks that are put together; `bulk`: the key that they, of which there are some, share; else each may have its own. */
-export interface PutCall {
-  tasks: NewTask[];
-  bulk: BulkClaim | null;
+/** Tasks that are put together once, however often the call comes; `bulk`: the key that they, of which there are some, share. */
+export interface PutOnce {
+  tasks: readonly NewTask[];
+  bulk: BulkClaim;
 }
 
 /**
- * An outcome for each task of each call. A refused one leaves nothing behind, nor its key. Who asks for a lease with it is
- * given the head of its lane as it is then, so a task that is put never goes ahead of another.
+ * An outcome for each task of each call, of which each may have a key of its own. A refused one leaves nothing behind, nor its
+ * key. Who asks for a lease with it is given the head of its lane as it is then, so a task that is put never goes ahead of
+ * another. Calls are plain lists, because those cross threads cheaply.
  */
 export const putTasks = procedureOfMany(
   'task-put',
-  async (tx, calls: readonly PutCall[]) => {
-    const intake = new Intake(tx);
-    const accepted: NewTask[] = [];
-    const outcomes: PutOutcome[][] = [];
-    for (const { tasks, bulk } of calls) {
-      const ofCall = await (bulk === null ? intake.admitAll(tasks) : intake.admitOnce(tasks, bulk));
-      accepted.push(...tasks.filter((_, index) => ofCall[index]!.kind === 'put'));
-      outcomes.push(ofCall);
-    }
-    await insert(tx, accepted);
-    await leaseFor(tx, accepted, outcomes.flat().filter(isPut));
-    return outcomes;
-  },
-  {
-    lanesOf: (_tx, calls) => lanesOfPuts(calls),
-    readsFirst: (calls) => [
-      ...lanesOfPuts(calls).map((laneSeq): Read => ({ statement: INTAKE, params: { laneSeq } })),
-      ...calls
-        .flatMap(({ tasks }) => tasks)
-        .flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
-    ],
-  },
+  (tx, calls: readonly (readonly NewTask[])[]) => put(tx, calls, (intake, tasks) => intake.admitAll(tasks)),
+  { lanesOf: (_tx, calls) => lanesOf(calls), readsFirst },
 );
 
+/** As `putTasks`, for tasks that share a key. */
+export const putTasksOnce = procedureOfMany(
+  'task-put-once',
+  (tx, calls: readonly PutOnce[]) => {
+    const claims = calls.map(({ bulk }) => bulk);
+    return put(tx, listsOf(calls), (intake, tasks, index) => intake.admitOnce(tasks, claims[index]!));
+  },
+  { lanesOf: (_tx, calls) => lanesOf(listsOf(calls)), readsFirst: (calls) => readsFirst(listsOf(calls)) },
+);
+
+type TaskLists = readonly (readonly NewTask[])[];
+
+function listsOf(calls: readonly PutOnce[]): TaskLists {
+  return calls.map(({ tasks }) => tasks);
+}
+
+async function put(
+  tx: Tx,
+  lists: TaskLists,
+  admit: (intake: Intake, tasks: readonly NewTask[], index: number) => Promise<PutOutcome[]>,
+): Promise<PutOutcome[][]> {
+  const intake = new Intake(tx);
+  const accepted: NewTask[] = [];
+  const outcomes: PutOutcome[][] = [];
+  for (const [index, tasks] of lists.entries()) {
+    const ofCall = await admit(intake, tasks, index);
+    accepted.push(...tasks.filter((_, place) => ofCall[place]!.kind === 'put'));
+    outcomes.push(ofCall);
+  }
+  await insert(tx, accepted);
+  await leaseFor(tx, accepted, outcomes.flat().filter(isPut));
+  return outcomes;
+}
+
 /** Each once. */
-function lanesOfPuts(calls: readonly PutCall[]): number[] {
-  return [...new Set(calls.flatMap(({ tasks }) => tasks.map(({ laneSeq }) => laneSeq)))];
+function lanesOf(lists: TaskLists): number[] {
+  return [...new Set(lists.flatMap((tasks) => tasks.map(({ laneSeq }) => laneSeq)))];
+}
+
+function readsFirst(lists: TaskLists): Read[] {
+  return [
+    ...lanesOf(lists).map((laneSeq): Read => ({ statement: INTAKE, params: { laneSeq } })),
+    ...lists.flat().flatMap(({ laneSeq, lease }) => (lease === null ? [] : [readOfLane({ laneSeq, ...lease })])),
+  ];
 }
 
 async function insert(tx: Tx, tasks: readonly NewTask[]): Promise<void> {

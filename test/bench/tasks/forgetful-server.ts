@@ -1,6 +1,6 @@
 /** The server as it is, except that a `put` is answered for without being stored: what HTTP alone costs. */
 import type { GroupCommit } from '../../../src/store/group-commit.js';
-import type { PutCall } from '../../../src/store/procedures/put.procedures.js';
+import type { NewTask } from '../../../src/store/procedures/single-shapes.js';
 import { built } from './built.js';
 
 interface Call {
@@ -14,7 +14,7 @@ const { write } = prototype;
 
 prototype.write = function forget(this: GroupCommit, call: Call, ...rest: unknown[]) {
   if (call.name !== 'task-put') return write.call(this, call, ...rest);
-  const [{ tasks }] = rest as [PutCall];
+  const [tasks] = rest as [NewTask[]];
   return Promise.resolve(tasks.map(({ id }) => ({ kind: 'put', id, enqueuedAt: 0, isReady: true, leased: null })));
 };
 
