@@ -273,6 +273,29 @@ function exerciseHeartbeat(store: TestStore): void {
     expect(await rowOf(store, c!.id)).toMatchObject({ state: 1, leaseUntil: null });
   });
 
+  it('notes once in a while that whoever took the task is here, when it does not say who it is', async () => {
+    const lane = await seedLane(store);
+    const [gpu, idle] = ['gpu-1', 'gpu-2'].map((name) => ({ tenantSeq: lane.tenantSeq, name, capacity: 4 }));
+    await put(store, lane);
+    const [task] = await take(store, [lane], { worker: gpu! });
+    await take(store, [lane], { worker: idle! });
+    const seenAfter = async (ms: number, claims: ReturnType<typeof claimOf>[]) => {
+      store.clock.advance(ms);
+      await store.pull.heartbeat({ claims, worker: null });
+      const workers = await store.pull.workers(lane.tenantSeq);
+      return workers.map(({ name, capacity, lastSeenAt }) => [name, capacity, store.clock.now() - lastSeenAt]);
+    };
+    const held = [claimOf(task!, lane)];
+    const lost = [{ ...held[0]!, epoch: 7 }];
+    const seen = (gpuAgo: number, idleAgo: number) => [
+      ['gpu-1', 4, gpuAgo],
+      ['gpu-2', 4, idleAgo],
+    ];
+    expect(await seenAfter(60_000, held)).toEqual(seen(0, 60_000));
+    expect(await seenAfter(4_999, held)).toEqual(seen(4_999, 64_999));
+    expect(await seenAfter(10_000, lost)).toEqual(seen(14_999, 74_999));
+  });
+
   it('of a lease without an end only says that it holds', async () => {
     const lane = await seedLane(store);
     await put(store, lane);

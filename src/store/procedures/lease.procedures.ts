@@ -13,13 +13,14 @@ import { findTasks, isHeldBy, refusalOf, type KnownTask } from './task-lookup.js
 import { recordReturns } from './task-returns.js';
 import type { AttemptNote, FinishedTask, ReturnedTask } from './task-shapes.js';
 import { SWEEP_ROWS } from './task.procedures.js';
-import { seqOfWorkers } from './workers.js';
+import { noteHolders, seqOfWorkers } from './workers.js';
 
 const HEARTBEAT = statement<{ seq: number; epoch: number; now: number; extendMs: number | null }>('task-heartbeat');
 const OVERDUE = statement<{ now: number; limit: number }, OverdueLease>('task-overdue');
 
 export interface HeartbeatRequest {
   claims: HolderClaim[];
+  /** Null: whoever took the tasks. */
   worker: WorkerNote | null;
   /** How long the leases last from now on; left out, as long as they were given for. */
   extendMs?: number | null;
@@ -34,7 +35,8 @@ export const renewLeases = procedureOfMany(
       calls.map(({ worker }) => ({ worker, laneSeqs: [] })),
     );
     const verdicts: HolderVerdict[][] = [];
-    for (const { claims, extendMs = null } of calls) {
+    const ofNameless: number[] = [];
+    for (const { claims, worker, extendMs = null } of calls) {
       const known = await findTasks(
         tx,
         claims.map(({ key }) => key),
@@ -44,8 +46,10 @@ export const renewLeases = procedureOfMany(
         HEARTBEAT,
         held.map(({ seq, epoch }) => ({ seq, epoch, now: tx.now, extendMs })),
       );
+      if (worker === null) ofNameless.push(...held.map(({ seq }) => seq));
       verdicts.push(claims.map((claim, index) => verdictOf(known[index]!, claim)));
     }
+    await noteHolders(tx, ofNameless);
     return verdicts;
   },
   {

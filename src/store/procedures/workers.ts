@@ -18,6 +18,8 @@ const SEEN = statement<{
 }>('worker-seen');
 export const FIND_WORKER = statement<{ tenantSeq: number; name: string }, KnownWorker>('worker-find');
 
+const ALIVE = statement<{ seqs: string; notedBefore: number; now: number }>('worker-alive');
+
 /** One who is here all the time, and mostly for nothing, is noted this often: who polls must not make the store write each time. */
 export const NOTE_EVERY_MS = 5_000;
 /** What a worker has not asked for in so long it does not wait for any more. Longer than the longest poll. */
@@ -43,6 +45,12 @@ export async function seqOfWorkers(tx: Tx, sightings: readonly Sighting[]): Prom
   }
   for (const each of workers.values()) each.seq = await seqOf(tx, each.note, each.laneSeqs);
   return sightings.map(({ worker }) => (worker === null ? null : workers.get(keyOf(worker))!.seq));
+}
+
+/** Notes that whoever holds these tasks is here, for holders who do not say who they are. */
+export async function noteHolders(tx: Tx, taskSeqs: readonly number[]): Promise<void> {
+  if (taskSeqs.length === 0) return;
+  await tx.later(ALIVE, [{ seqs: JSON.stringify(taskSeqs), notedBefore: tx.now - NOTE_EVERY_MS, now: tx.now }]);
 }
 
 /** What `seqOfWorkers` begins with. */
