@@ -29,19 +29,25 @@ export interface CallbackSubject extends Omit<TaskResultRow, 'taskSeq'> {
 }
 
 const HAS_DUE = statement<{ now: number }, { seq: number }>('callback-has-due');
-const DUE_LINES = statement<{ now: number; limit: number }, CallbackLine>('callback-due-lines');
+const LINES = statement<{ passed: string; limit: number }, CallbackLine & { dueAt: number }>('callback-lines');
 const PENDING = statement<{ limit: number }, { pending: number }>('callback-pending');
 const SUBJECT = statement<{ seq: number; epoch: number }, CallbackSubject>('callback-subject');
 
 /** Counting goes no further than this: it is for a gauge, and longer reads hold others up. */
 export const MAX_COUNTED = 100_000;
 
-/** Lines of one tenant that are looked at; several times those that it can have calls under way of. */
-const MAX_DUE_LINES = 500;
+/**
+ * Lines of one tenant that are looked at in one go; several times those that it can have calls under way of. One who has
+ * callbacks to 100,000 origins would else keep all others waiting for a second, each time.
+ */
+const LINES_AT_ONCE = 500;
 
 /** The outbox. */
 @Injectable()
 export class CallbackStore {
+  /** Tenants with more lines than are looked at in one go: the last one that was looked at of each. */
+  private passed: CallbackLine[] = [];
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
@@ -72,9 +78,14 @@ export class CallbackStore {
     return (await this.database.all(HAS_DUE, { now: this.clock.now() })).length > 0;
   }
 
-  /** Lines with due callbacks, whoever has waited longest first; of a tenant with very many, those that wait longest. */
-  dueLines(): Promise<CallbackLine[]> {
-    return this.database.all(DUE_LINES, { now: this.clock.now(), limit: MAX_DUE_LINES });
+  /** Lines with due callbacks, whoever has waited longest first; of a tenant with very many, the next ones with each call. */
+  async dueLines(): Promise<CallbackLine[]> {
+    const now = this.clock.now();
+    const lines = await this.database.all(LINES, { passed: JSON.stringify(this.passed), limit: LINES_AT_ONCE });
+    // Who has as many lines as that, which stand together, may have more of them.
+    this.passed = lines.filter(({ tenantSeq }, index) => lines[index - LINES_AT_ONCE + 1]?.tenantSeq === tenantSeq);
+    const due = lines.filter(({ dueAt }) => dueAt <= now).toSorted((a, b) => a.dueAt - b.dueAt);
+    return due.map(({ tenantSeq, target }) => ({ tenantSeq, target }));
   }
 
   /** Callbacks that wait to be delivered, at most MAX_COUNTED. */

@@ -19,7 +19,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'batch-live-lines': ['ux_task_line'],
   'batch-ready-lanes': ['ux_task_line'],
   'batch-settle': ['ux_task_line'],
-  'callback-due-lines': ['ix_callback_target:callback'],
+  'callback-lines': ['ix_callback_target:callback'],
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],
   'callback-lease': ['ix_callback_target:callback'],
   'callback-withdraw': ['ix_callback_task:callback'],
@@ -63,6 +63,7 @@ const LISTS: Readonly<Record<string, string>> = {
   ownerSeqs: '[5]',
   items: '[{"seq":5,"epoch":1}]',
   seqs: '[5]',
+  passed: '[{"tenantSeq":1,"target":"https://a.example"}]',
 };
 /** Enough for an instant after all in the table, or a number of a row. */
 const NUMBERS: Readonly<Record<string, number>> = { now: 1, before: 1, limit: 100, want: 10, until: 100, after: 0 };

@@ -39,12 +39,17 @@ interface Seed {
 }
 
 /** `count` callbacks that wait, in the order of their ids. */
-async function seed(
+async function seed(store: TestStore, count: number, { target = A, ...over }: Seed = {}) {
+  return seedEach(store, Array<string>(count).fill(target), over);
+}
+
+/** One to each of these origins. */
+async function seedEach(
   store: TestStore,
-  count: number,
-  { tenantSeq = 1, target = A, taskSeq = null, availableAt }: Seed = {},
+  targets: readonly string[],
+  { tenantSeq = 1, taskSeq = null, availableAt }: Seed = {},
 ) {
-  const rows = range(1, count).map(() => ({
+  const rows = targets.map((target) => ({
     id: newId('callback'),
     tenantSeq,
     taskSeq,
@@ -55,7 +60,8 @@ async function seed(
     availableAt: availableAt ?? store.clock.now(),
     createdAt: store.clock.now(),
   }));
-  await store.byHand.insert(CallbackRow, rows);
+  for (let from = 0; from < rows.length; from += 200)
+    await store.byHand.insert(CallbackRow, rows.slice(from, from + 200));
   return rows.map(({ id }) => id);
 }
 
@@ -152,14 +158,24 @@ function exerciseDueLines(store: TestStore): void {
     expect(await due()).toEqual([ofA, line(A)]);
   });
 
-  it('of a tenant with very many do not crowd out those of others', async () => {
-    const many = range(1, 600).map((n) => `https://${n}.example`);
-    for (const target of many) await seed(store, 1, { target });
+  it('of a tenant with very many are looked at by and by, and do not crowd out those of others', async () => {
+    const many = range(1, 1_100).map((n) => `https://${String(n).padStart(4, '0')}.example`);
+    await seedEach(store, many);
     store.clock.advance(1);
     await seed(store, 1, { tenantSeq: 2 });
-    const found = await due();
-    expect(found).toHaveLength(501);
-    expect(found.at(-1)).toEqual(line(A, 2));
+    const part = (from: number, to: number) => [...many.slice(from, to).map((target) => line(target)), line(A, 2)];
+    expect(await due()).toEqual(part(0, 500));
+    expect(await due()).toEqual(part(500, 1_000));
+    expect(await due()).toEqual(part(1_000, 1_100));
+    expect(await due()).toEqual(part(0, 500));
+  });
+
+  it('of a tenant with just as many as are looked at in one go are all found again', async () => {
+    const many = range(1, 500).map((n) => `https://${n}.example`);
+    await seedEach(store, many, { tenantSeq: 3 });
+    expect(await due()).toHaveLength(500);
+    expect(await due()).toEqual([]);
+    expect(await due()).toHaveLength(500);
   });
 }
 
