@@ -66,7 +66,7 @@ describe('millrace doctor of a deployment', () => {
     expect(stdout).toContain(`ready at ${server.url}`);
     expect(stdout).toMatch(/1 process: all \S+/);
     for (const check of [
-      'MariaDB 1',
+      'MariaDB 1|MySQL 8',
       'a single primary',
       'Redis 7',
       'an object can be written',
@@ -97,7 +97,8 @@ describe('millrace doctor of a deployment', () => {
 
     await makeSchema();
     const database = new URL(place.env['MILLRACE_DATABASE_URL']!).pathname.slice(1);
-    await root.query(`CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'reads'`);
+    await root.query(`DROP USER IF EXISTS reader@'127.0.0.1'`);
+    await root.query(`CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'reads'`);
     await root.query(`GRANT SELECT ON ${database}.* TO reader@'127.0.0.1'`);
     const reading = changed('MILLRACE_DATABASE_URL', (url) =>
       Object.assign(url, { username: 'reader', password: 'reads' }),
