@@ -127,6 +127,22 @@ CREATE TABLE IF NOT EXISTS lane (
   UNIQUE INDEX ux_lane_level (queue_seq, level)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- What tasks that have ended still say of a queue that was deleted: the row that each of its lanes leaves, under the same seq,
+-- until none of its tasks is left. No line of a batch after `last_batch_seq` is among them.
+CREATE TABLE IF NOT EXISTS deleted_lane (
+  seq BIGINT NOT NULL,
+  queue_seq BIGINT NOT NULL,
+  tenant_seq BIGINT NOT NULL,
+  queue_name VARCHAR(255) NOT NULL,
+  visibility LONGTEXT NOT NULL,
+  level BIGINT NOT NULL,
+  result_ttl_ms BIGINT NULL,
+  last_batch_seq BIGINT NOT NULL,
+  PRIMARY KEY (seq),
+  INDEX ix_deleted_lane_queue (queue_seq),
+  INDEX ix_deleted_lane_name (queue_name)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a
 -- finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops. `ended_at` is
 -- when it got its last state, whichever that is; `cleared_at` when the rows of its lines were forgotten.

@@ -124,6 +124,21 @@ CREATE TABLE lane (
 );
 CREATE UNIQUE INDEX ux_lane_level ON lane (queue_seq, level);
 
+-- What tasks that have ended still say of a queue that was deleted: the row that each of its lanes leaves, under the same seq,
+-- until none of its tasks is left. No line of a batch after `last_batch_seq` is among them.
+CREATE TABLE deleted_lane (
+  seq INTEGER PRIMARY KEY NOT NULL,
+  queue_seq INTEGER NOT NULL,
+  tenant_seq INTEGER NOT NULL,
+  queue_name TEXT NOT NULL,
+  visibility TEXT NOT NULL,
+  level INTEGER NOT NULL,
+  result_ttl_ms INTEGER,
+  last_batch_seq INTEGER NOT NULL
+);
+CREATE INDEX ix_deleted_lane_queue ON deleted_lane (queue_seq);
+CREATE INDEX ix_deleted_lane_name ON deleted_lane (queue_name);
+
 -- `ingested` lines of `total` have a task row. `planned_*` fix the result files' ids before they are written, so that a
 -- finalize that was cut off goes on with the same ones. `outcome` is how the batch will end, set when it stops. `ended_at` is
 -- when it got its last state, whichever that is; `cleared_at` when the rows of its lines were forgotten.

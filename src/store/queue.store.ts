@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from './database.js';
+import { DeletedLaneRow } from './entities/deleted-lane.entity.js';
 import { LaneRow } from './entities/lane.entity.js';
 import { QueueRow } from './entities/queue.entity.js';
 import { UpstreamRow } from './entities/upstream.entity.js';
@@ -42,6 +43,16 @@ export class QueueStore {
 
   lanes(): Promise<StoredLane[]> {
     return this.database.reader.find(LaneRow, { order: { queueSeq: 'asc', level: 'asc' } });
+  }
+
+  /** Queues of that name, the tenant's and shared ones, that were deleted, as long as tasks of them are kept. */
+  async deletedNamed(tenantSeq: number, queueName: string): Promise<number[]> {
+    const where = [
+      { queueName, tenantSeq },
+      { queueName, visibility: 'shared' },
+    ];
+    const lanes = await this.database.reader.findBy(DeletedLaneRow, where);
+    return [...new Set(lanes.map(({ queueSeq }) => queueSeq))];
   }
 
   putQueue(queue: NewQueue): Promise<StoredQueue> {

@@ -6,6 +6,7 @@ import {
   clearBatch,
   forgetCallbacks,
   forgetInstances,
+  forgetLanes,
   forgetOldRows,
   forgetTasks,
   type ForgottenTasks,
@@ -34,6 +35,7 @@ const ENDED_QUEUES = statement<Record<string, never>, EndedQueue>('task-ended-qu
 const OUTLIVED_TASKS = statement<{ queueSeq: number; state: number; before: number; limit: number }, Seq>(
   'task-outlived',
 );
+const OUTLIVED_LANES = statement<{ limit: number }, Seq>('deleted-lane-outlived');
 const OUTLIVED_BATCHES = statement<{ before: number; limit: number }, Seq>('batch-outlived');
 const BATCH_LINES = statement<{ batchSeq: number; limit: number }, Seq>('batch-line-seqs');
 const OUTLIVED_CALLBACKS = statement<{ state: number; before: number; limit: number }, Seq>('callback-outlived');
@@ -52,6 +54,11 @@ export class RetentionStore {
     return this.seqs(OUTLIVED_TASKS, { queueSeq, state: TASK_STATE_CODE[state], before, limit: TASKS_PER_STEP });
   }
 
+  /** Lanes of deleted queues of which no task is left; one step's worth. */
+  outlivedLanes(): Promise<number[]> {
+    return this.seqs(OUTLIVED_LANES, { limit: TASKS_PER_STEP });
+  }
+
   /** Batches that ended long enough ago and still have rows of their lines. */
   outlivedBatches(before: number): Promise<number[]> {
     return this.seqs(OUTLIVED_BATCHES, { before, limit: 10 });
@@ -68,6 +75,10 @@ export class RetentionStore {
 
   forgetTasks(seqs: number[]): Promise<ForgottenTasks> {
     return this.database.write(forgetTasks, { seqs }, { weight: WEIGHT });
+  }
+
+  forgetLanes(seqs: number[]): Promise<void> {
+    return this.database.write(forgetLanes, { seqs }, { weight: WEIGHT });
   }
 
   clearBatch(batchSeq: number): Promise<boolean> {

@@ -50,7 +50,7 @@ export interface StoredTask {
   endpoint: string | null;
   expiresAt: number | null;
   batchId: string | null;
-  /** Empty where the queue is gone. */
+  /** Also of a queue that was deleted since. */
   queueName: string;
   level: number;
   body: string | null;

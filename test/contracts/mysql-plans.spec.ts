@@ -23,6 +23,7 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   'callback-has-due': ['ix_callback_due:callback', 'ix_callback_target:callback'],
   'callback-lease': ['ix_callback_target:callback'],
   'callback-withdraw': ['ix_callback_task:callback'],
+  'deleted-lane-outlived': ['ix_task_ended'],
   'idempotency-find': ['ux_task_id'],
   'lane-has-ready': ['ix_task_ready'],
   'lane-head': ['ix_task_ready'],
@@ -91,7 +92,9 @@ describe('the plan of', () => {
     await source.query(`INSERT INTO lane (queue_seq, level) VALUES (1, 1), (2, 1), (3, 1), (1, 2), (1, 3)`);
     await source.query(`INSERT INTO queue (id, tenant_seq, name, visibility, models, consumers, completion_rule, eventbus, created_at,
       updated_at) SELECT CONCAT('q', seq), 1, CONCAT('q', seq), 'private', '[]', '[]', 'first', 0, 1, 1 FROM ${numbersTo(3)}`);
-    await source.query('ANALYZE TABLE task, callback, batch, lane, queue');
+    await source.query(`INSERT INTO deleted_lane (seq, queue_seq, tenant_seq, queue_name, visibility, level, last_batch_seq)
+      SELECT 5 + seq, 5 + seq, 1, CONCAT('q', seq), 'private', 1, 1 FROM ${numbersTo(10)}`);
+    await source.query('ANALYZE TABLE task, callback, batch, lane, queue, deleted_lane');
   });
   afterAll(async () => {
     await source.destroy();

@@ -5,6 +5,7 @@ import { exerciseStoreBatchEnds } from './store-batch-end.contract.js';
 import { exerciseStoreBatchStarts } from './store-batch-start.contract.js';
 import { exerciseStoreCallbacks } from './store-callbacks.contract.js';
 import { exerciseStoreDeadLetters } from './store-dead-letter.contract.js';
+import { exerciseStoreDeletedQueues } from './store-deleted-queue.contract.js';
 import { exerciseStoreFiles } from './store-files.contract.js';
 import { exerciseStoreHolders } from './store-holder.contract.js';
 import { exerciseStoreFinishes } from './store-finish.contract.js';
@@ -42,6 +43,7 @@ export function exerciseStore(store: TestStore): void {
   describe('callbacks', () => exerciseStoreCallbacks(store));
   describe('files', () => exerciseStoreFiles(store));
   describe('retention', () => exerciseStoreRetention(store));
+  describe('a deleted queue', () => exerciseStoreDeletedQueues(store));
   describe('owners', () => exerciseStoreOwners(store));
   describe('instances', () => exerciseStoreInstances(store));
   describe('set-up', () => exerciseStoreSetup(store));

@@ -6,6 +6,7 @@ import { BlobRow } from './blob.entity.js';
 import { CallbackAttemptRow } from './callback-attempt.entity.js';
 import { CallbackRow } from './callback.entity.js';
 import { CommitMarkRow } from './commit-mark.entity.js';
+import { DeletedLaneRow } from './deleted-lane.entity.js';
 import { FileRow } from './file.entity.js';
 import { IdempotencyKeyRow } from './idempotency-key.entity.js';
 import { InstanceRow } from './instance.entity.js';
@@ -33,6 +34,7 @@ export const ALL_ENTITIES = [
   CallbackAttemptRow,
   CallbackRow,
   CommitMarkRow,
+  DeletedLaneRow,
   FileRow,
   IdempotencyKeyRow,
   InstanceRow,

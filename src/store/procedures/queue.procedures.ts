@@ -2,6 +2,7 @@
 import { In } from 'typeorm';
 import { counted } from '../../kernel/counted.js';
 import { MillraceError } from '../../kernel/errors.js';
+import { DeletedLaneRow } from '../entities/deleted-lane.entity.js';
 import { LaneRow } from '../entities/lane.entity.js';
 import { QueueRow } from '../entities/queue.entity.js';
 import { UpstreamRow } from '../entities/upstream.entity.js';
@@ -76,16 +77,19 @@ export const setQueuePaused = procedureOfOne(
   },
 );
 
-const LIVE = statement<{ queueSeq: number }, { tasks: number; deadLetters: number; batches: number }>('queue-live');
+type Live = { tasks: number; deadLetters: number; batches: number; lastBatchSeq: number };
+
+const LIVE = statement<{ queueSeq: number }, Live>('queue-live');
 
 /**
  * Refuses with `conflict` unless the queue is empty of tasks and of dead letters, which nobody could find without it, and
- * while batches are being read in that may bring it tasks.
+ * while batches are being read in that may bring it tasks. What has ended in it keeps its name and level.
  */
 export const deleteQueue = procedureOfOne(
   'queue-delete',
   async (tx, { seq, by }: { seq: number } & By) => {
-    const { tenantSeq, id, name } = await queueOf(tx, seq);
+    const row = await queueOf(tx, seq);
+    const { tenantSeq, id, name } = row;
     const [live] = await tx.all(LIVE, { queueSeq: seq });
     if (live!.tasks > 0) {
       const text = `The queue '${name}' still holds ${counted(live!.tasks, 'task')}. Only an empty queue can be deleted.`;
@@ -100,6 +104,7 @@ export const deleteQueue = procedureOfOne(
       const text = `${counted(live!.batches, 'batch', 'batches')} being read in may bring tasks to the queue '${name}'.`;
       throw new MillraceError('conflict', `${text} Try again in a moment.`);
     }
+    await leaveNames(tx, row, live!.lastBatchSeq);
     await tx.manager.delete(LaneRow, { queueSeq: seq });
     await tx.manager.delete(QueueRow, { seq });
     await noteAct(tx, { by, action: 'queue.delete', tenantSeq, subject: id, detail: { name } });
@@ -132,6 +137,17 @@ async function insertQueue(tx: Tx, columns: NewQueue & Partial<QueueRules>): Pro
     createdAt: tx.now,
     updatedAt: tx.now,
   });
+}
+
+async function leaveNames(tx: Tx, queue: QueueRow, lastBatchSeq: number): Promise<void> {
+  const lanes = await tx.manager.findBy(LaneRow, { queueSeq: queue.seq });
+  if (lanes.length === 0) return;
+  const { seq: queueSeq, tenantSeq, name: queueName, visibility, resultTtlMs } = queue;
+  const shared = { queueSeq, tenantSeq, queueName, visibility, resultTtlMs, lastBatchSeq };
+  await tx.manager.insert(
+    DeletedLaneRow,
+    lanes.map(({ seq, level }) => ({ seq, level, ...shared })),
+  );
 }
 
 async function queueOf(tx: Tx, seq: number): Promise<QueueRow> {

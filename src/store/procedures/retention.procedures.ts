@@ -4,6 +4,7 @@
  * looked for anyway; the other way round it would leave rows that promise what is gone.
  */
 import { In } from 'typeorm';
+import { DeletedLaneRow } from '../entities/deleted-lane.entity.js';
 import { TaskRow } from '../entities/task.entity.js';
 import { procedureOfOne } from '../procedure.js';
 import { statement } from '../statement.js';
@@ -54,6 +55,11 @@ export const forgetTasks = procedureOfOne(
     },
   },
 );
+
+/** Forgets lanes of deleted queues, once no task is left of them; none comes to them any more. */
+export const forgetLanes = procedureOfOne('deleted-lane-forget', async (tx, { seqs }: { seqs: number[] }) => {
+  await tx.manager.delete(DeletedLaneRow, { seq: In(seqs) });
+});
 
 const CLEAR_BATCH = statement<{ batchSeq: number; now: number }>('batch-clear');
 

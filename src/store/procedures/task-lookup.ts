@@ -24,8 +24,10 @@ export interface KnownTask {
   hasCallback: number;
   /** Whether its end lets another one begin, because of the queue's limit or the lane's sequential lock: 1 or 0. */
   holdsRoom: number;
+  /** Also where the queue was deleted since the task ended. */
   queueTenantSeq: number;
-  completionRule: string;
+  /** Null where the queue was deleted. */
+  completionRule: string | null;
   retryPolicy: string | null;
   /** Whether its caller has been sent a part of the answer already: 1 or 0. */
   isHeard: number;

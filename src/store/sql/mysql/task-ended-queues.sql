@@ -1,6 +1,7 @@
 -- The queues that have ended single tasks, those of deleted queues included, each found by one look into the index; and how
 -- long the queue keeps results.
-SELECT found.queue_seq AS queueSeq, queue.result_ttl_ms AS resultTtlMs
+SELECT found.queue_seq AS queueSeq,
+  COALESCE(queue.result_ttl_ms, (SELECT result_ttl_ms FROM deleted_lane WHERE queue_seq = found.queue_seq LIMIT 1)) AS resultTtlMs
 FROM (SELECT DISTINCT queue_seq FROM task) AS found
 LEFT JOIN queue ON queue.seq = found.queue_seq
 WHERE EXISTS (

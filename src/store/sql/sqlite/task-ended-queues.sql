@@ -9,6 +9,7 @@ WITH RECURSIVE found (queue_seq) AS (
   )
   FROM found WHERE found.queue_seq IS NOT NULL
 )
-SELECT found.queue_seq AS queueSeq, queue.result_ttl_ms AS resultTtlMs
+SELECT found.queue_seq AS queueSeq,
+  COALESCE(queue.result_ttl_ms, (SELECT result_ttl_ms FROM deleted_lane WHERE queue_seq = found.queue_seq LIMIT 1)) AS resultTtlMs
 FROM found LEFT JOIN queue ON queue.seq = found.queue_seq
 WHERE found.queue_seq IS NOT NULL

@@ -1,0 +1,17 @@
+-- Lanes of deleted queues of which no task is left: no single one, which by then has ended, and no line of a batch that was
+-- there before they were deleted. Each is looked for by itself: nothing is to be collected of all tasks.
+SELECT seq FROM deleted_lane
+WHERE (
+    SELECT task.seq FROM task FORCE INDEX (ix_task_ended)
+    WHERE task.queue_seq = deleted_lane.queue_seq AND task.batch_seq IS NULL LIMIT 1) IS NULL
+  AND (
+    SELECT batch.seq FROM batch FORCE INDEX (ix_batch_live)
+    WHERE batch.state IN ('validating', 'in_progress', 'finalizing', 'cancelling')
+      AND (batch.queue_seq IS NULL OR batch.queue_seq = deleted_lane.queue_seq) AND batch.seq <= deleted_lane.last_batch_seq
+    LIMIT 1) IS NULL
+  AND (
+    SELECT batch.seq FROM batch FORCE INDEX (ix_batch_uncleared)
+    WHERE batch.ended_at IS NOT NULL AND batch.cleared_at IS NULL
+      AND (batch.queue_seq IS NULL OR batch.queue_seq = deleted_lane.queue_seq) AND batch.seq <= deleted_lane.last_batch_seq
+    LIMIT 1) IS NULL
+ORDER BY seq LIMIT :limit
