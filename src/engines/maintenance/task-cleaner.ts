@@ -7,7 +7,7 @@ import { Sweep } from './sweep.js';
 
 const ENDED_STATES = ['completed', 'failed', 'expired', 'cancelled'] as const;
 
-/** Forgets single tasks that ended long ago, with their bodies and results. */
+/** Forgets single tasks that ended long ago, with their bodies and results; and deleted queues of which no task is left. */
 @Injectable()
 export class TaskCleaner extends Sweep {
   override readonly name = 'clean-tasks';
@@ -30,7 +30,10 @@ export class TaskCleaner extends Sweep {
         forgotten += await this.forget(await this.retention.outlivedTasks(queue.queueSeq, state, before));
       }
     }
-    return forgotten > 0;
+    if (forgotten > 0) return true;
+    const lanes = await this.retention.outlivedLanes();
+    if (lanes.length > 0) await this.retention.forgetLanes(lanes);
+    return lanes.length > 0;
   }
 
   /** Failed tasks are the dead letters: somebody may want to run them again long after the others are of no use. */
