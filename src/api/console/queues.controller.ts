@@ -80,7 +80,7 @@ export class QueuesController {
     summary: 'Remove an empty queue',
     description:
       'One that holds neither tasks nor dead letters: those are sent back (`POST /v1/queue/dead/redrive`) or deleted ' +
-      '(`POST /v1/queue/dead/drop`) first.',
+      '(`POST /v1/queue/dead/drop`) first. Tasks that have ended keep its name, and are kept as long as it would have kept them.',
   })
   @ApiParam(PARAM)
   @ApiOkResponse({ type: DeletedDto })

@@ -33,7 +33,11 @@ export class TasksController {
       `Without their data and results. A page looks at about ${MAX_LOOKS} tasks at most: where few of them fit it has fewer ` +
       'than `limit`, even none, and `has_more` says that others may. Give its `last_id` as `after` for the next page.',
   })
-  @ApiQuery({ name: 'queue', required: false, description: 'Only those of this queue' })
+  @ApiQuery({
+    name: 'queue',
+    required: false,
+    description: 'Only those of this queue; also of one that was deleted, as long as tasks of it are kept',
+  })
   @ApiQuery({ name: 'state', required: false, enum: TASK_STATES })
   @ApiQuery({ name: 'batch', required: false, description: 'The lines of this batch; else single tasks' })
   @ApiQuery({ name: 'created_after', required: false, schema: { type: 'integer' }, description: 'Epoch ms, inclusive' })

@@ -101,6 +101,11 @@ export class QueuesService implements OnModuleInit, OnModuleDestroy {
     return queueNamed(this.queues, tenantSeq, name);
   }
 
+  /** Queues that had this name, the caller's own and shared ones, and were deleted, as long as tasks of them are kept. */
+  deletedNamed(tenantSeq: number, name: string): Promise<number[]> {
+    return this.store.deletedNamed(tenantSeq, name);
+  }
+
   route(query: RouteQuery): Queue | null {
     return routeTask(this.queues, query);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ListedTask } from '../../store/single-task.store.js';
 import { MAX_LOOKS, pageThrough, type TaskFilter } from './task-pages.js';
 
-const ANY: TaskFilter = { queueSeq: null, state: null, since: null, before: null };
+const ANY: TaskFilter = { queueSeqs: null, state: null, since: null, before: null };
 
 /** A list of so many tasks, newest first: every second is of queue 2, the last one has failed. */
 class List {
@@ -33,16 +33,16 @@ describe('a page of tasks', () => {
   });
 
   it.each([
-    [{ queueSeq: 2 }, [19, 17]],
+    [{ queueSeqs: new Set([2]) }, [19, 17]],
     [{ state: 4 }, [1]],
     [{ since: 19, before: 20 }, [19]],
-    [{ queueSeq: 9 }, []],
+    [{ queueSeqs: new Set([9]) }, []],
   ])('has those that fit %j', async (filter, seqs) => {
     expect(await pageThrough({ ...ANY, ...filter }, 2, null, new List(20).read)).toEqual({ seqs, stoppedAt: null });
   });
 
   it('begins after the one it is told', async () => {
-    expect(await pageThrough({ ...ANY, queueSeq: 2 }, 2, 17, new List(20).read)).toEqual({
+    expect(await pageThrough({ ...ANY, queueSeqs: new Set([2]) }, 2, 17, new List(20).read)).toEqual({
       seqs: [15, 13],
       stoppedAt: null,
     });

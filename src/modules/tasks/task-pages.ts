@@ -7,7 +7,7 @@ import type { ListedTask } from '../../store/single-task.store.js';
 
 /** What is null does not matter. */
 export interface TaskFilter {
-  queueSeq: number | null;
+  queueSeqs: ReadonlySet<number> | null;
   /** See TASK_STATE_CODE. */
   state: number | null;
   /** Instants of coming in, epoch ms: the first inclusive, the second not. */
@@ -51,9 +51,9 @@ export async function pageThrough(
   return { seqs, stoppedAt: last };
 }
 
-function fits(task: ListedTask, { queueSeq, state, since, before }: TaskFilter): boolean {
+function fits(task: ListedTask, { queueSeqs, state, since, before }: TaskFilter): boolean {
   return (
-    (queueSeq === null || task.queueSeq === queueSeq) &&
+    (queueSeqs === null || queueSeqs.has(task.queueSeq)) &&
     (state === null || task.state === state) &&
     (since === null || task.enqueuedAt >= since) &&
     (before === null || task.enqueuedAt < before)

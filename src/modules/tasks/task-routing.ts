@@ -30,6 +30,13 @@ export class TaskRouting {
     return queue;
   }
 
+  /** The queue of that name, and those that had it before, as long as tasks of them are kept. Refuses with `queue_not_found`. */
+  async seqsNamed(tenantSeq: number, name: string): Promise<ReadonlySet<number>> {
+    const deleted = await this.queues.deletedNamed(tenantSeq, name);
+    const queue = deleted.length === 0 ? this.queueNamed(tenantSeq, name) : this.queues.named(tenantSeq, name);
+    return new Set(queue === null ? deleted : [queue.seq, ...deleted]);
+  }
+
   private queueOf({ tenantSeq, queueName, endpoint, model }: Routed): Queue {
     if (queueName !== null) return this.queueNamed(tenantSeq, queueName);
     if (endpoint === null) {

@@ -47,8 +47,8 @@ export class TasksService {
   /** Single tasks newest first, or the lines of a batch last first. */
   async list(query: TaskQuery): Promise<TaskPage> {
     const { tenantSeq, queueName, batchId, state, since, before, afterSeq, limit } = query;
-    const queueSeq = queueName === null ? null : this.routing.queueNamed(tenantSeq, queueName).seq;
-    const filter = { queueSeq, since, before, state: state === null ? null : TASK_STATE_CODE[state] };
+    const queueSeqs = queueName === null ? null : await this.routing.seqsNamed(tenantSeq, queueName);
+    const filter = { queueSeqs, since, before, state: state === null ? null : TASK_STATE_CODE[state] };
     const batchSeq = batchId === null ? null : await this.batchSeq(tenantSeq, batchId);
     const { seqs, stoppedAt } = await pageThrough(filter, limit + 1, afterSeq, (after, want) =>
       batchSeq === null ? this.store.page(tenantSeq, after, want) : this.store.linePage(batchSeq, after, want),
