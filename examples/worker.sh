@@ -10,9 +10,10 @@ trap stopping=1 TERM INT
 while [[ -z $stopping ]]; do
   taken=$(say take <<<"$take") || { sleep 3; continue; }
   [[ $taken =~ $held ]] || continue
+  task=${taken#*:[} task=${task%]*}
   id=${BASH_REMATCH[1]} token="\"lease_token\":\"${BASH_REMATCH[2]}\""
   (while sleep 20 2>/dev/null; do say "$id/heartbeat" <<<"{$token}" || break; done) >/dev/null & keeper=$!
-  if answer=$("$@" <<<"$taken"); then say "$id/complete" <<<"{$token,\"status_code\":200,\"body\":$answer}"
+  if answer=$("$@" <<<"$task"); then say "$id/complete" <<<"{$token,\"status_code\":200,\"body\":$answer}"
   else say "$id/fail" <<<"{$token,\"error\":{\"message\":\"the command ended with status $?\"}}"; fi >/dev/null
   { kill $keeper; wait $keeper; } 2>/dev/null || :
 done

@@ -4,9 +4,9 @@
  */
 import { findField } from './json-span.js';
 
-/** `body`: JSON text; null where the worker gave none. `more`: what he said beside it, at least one field. */
-export function keptWith(body: string | null, more: Readonly<Record<string, unknown>>): string {
-  return `${body === null ? '' : bodyField(body)},${JSON.stringify(more).slice(1, -1)}`;
+/** `body`: JSON text; null where the worker gave none. `more`: the members that he wrote beside it, at least one. */
+export function keptWith(body: string | null, more: readonly string[]): string {
+  return `${body === null ? '' : bodyField(body)},${more.join(',')}`;
 }
 
 /** The fields of the answer as they stand in a JSON object, behind others. */

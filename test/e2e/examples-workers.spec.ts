@@ -11,9 +11,9 @@ import { TestServer } from '../support/server.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 
-/** Counts words like the other two, and refuses what has none. */
+/** Counts words like the other two, and refuses what is no task or has none. */
 const COMMAND = `#!/usr/bin/env bash
-[[ $(cat) =~ '"text":"'([^'"']*) ]] || exit 7
+[[ $(cat) =~ ^'{"task_id":"task_'.*'"text":"'([^'"']*) ]] || exit 7
 set -- \${BASH_REMATCH[1]}
 echo "{\\"words\\":$#}"
 `;

@@ -102,7 +102,10 @@ describe('a task with a handler', () => {
 
   it('needs no type in a queue that is named like it', async () => {
     await admin.post('queues', { name: 'word-count', consumers: ['handler'] });
-    expect((await post({ queue: 'word-count', endpoint: '/v1/x', data: { text: 'a b' } })).body).toEqual({ words: 2 });
+    for (const endpoint of ['/v1/x', null, undefined])
+      expect((await post({ queue: 'word-count', endpoint, data: { text: 'a b' } })).body).toEqual({ words: 2 });
+    const { status, body } = await post({ queue: 'default', data: { text: 'a b' } });
+    expect([status, body]).toMatchObject([400, { message: 'endpoint cannot be null' }]);
   });
 
   it('may share its queue with an upstream and with workers', async () => {

@@ -42,6 +42,8 @@ describe('an answer', () => {
   it('without a body is the rest', () => {
     expect(read('{"status_code":500,"a":{"b":1},"body":null}').body).toBe('{"a":{"b":1}}');
     expect(read('{"status_code":204}').body).toBe('{}');
+    expect(read('{"status_code":200,"body":null}').body).toBe('null');
+    expect(read(`{"status_code":200, "a" : ${BODY}}`).body).toBe(`{"a":${BODY}}`);
     expect(read('{}').body).toBe('{}');
   });
 
@@ -55,6 +57,10 @@ describe('an answer', () => {
       body: ',"error":{"code":"k"},"none":null,"stream":true',
     });
     expect(read(`{"body":${BODY},"error":null}`).body).toBe(BODY);
+    expect(read(`{"body":7, "error" : ${BODY} , "\\u0061\\"" : 1.10, "n":1e400}`).body).toBe(
+      `,"body":7,"error":${BODY},"a\\"":1.10,"n":1e400`,
+    );
+    expect(read(`{"status_code":200,"error":${BODY}}`).body).toBe(`,"error":${BODY}`);
   });
 
   it('names its tokens, unless it is an error', () => {

@@ -77,8 +77,8 @@ function statusOf(result: JsonPart): number {
 }
 
 /**
- * Nothing that a worker says is lost: what else he says is kept beside his `body`; where he says neither `body` nor `error`,
- * it is the body. `json`: as it is kept.
+ * Nothing that a worker says is lost, nor written anew: what else he says is kept beside his `body`; where he says neither
+ * `body` nor `error`, it is the body. `json`: as it is kept.
  */
 function bodyOf(result: JsonPart): { body: unknown; json: string } {
   const { value } = result;
@@ -88,9 +88,11 @@ function bodyOf(result: JsonPart): { body: unknown; json: string } {
   const names = Object.keys(value);
   const rest = names.filter((name) => isKept(value, name));
   if (rest.length === names.length && !isGiven(error)) return { body: value, json: text };
+  if (rest.length === 0 && body === null) return { body, json: 'null' };
+  const members = rest.map((name) => `${JSON.stringify(name)}:${jsonOfField(result, name)}`);
+  if (isGiven(body)) return { body, json: keptWith(jsonOfField(result, 'body'), members) };
   const more = Object.fromEntries(rest.map((name) => [name, value[name]]));
-  if (isGiven(body)) return { body, json: keptWith(jsonOfField(result, 'body'), more) };
-  return { body: more, json: isGiven(error) ? keptWith(null, more) : JSON.stringify(more) };
+  return { body: more, json: isGiven(error) ? keptWith(null, members) : `{${members.join(',')}}` };
 }
 
 /** Most say nothing beside their body: found out without making a list. */

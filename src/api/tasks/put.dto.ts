@@ -39,7 +39,8 @@ const judgeMode: Judge = (value, path) => {
 
 export class PutDto {
   @TextField({
-    about: 'What the task is for: the path at an upstream. It may be left out of a task with a `type`.',
+    about:
+      'What the task is for: the path at an upstream. Tasks with a `type`, and those for functions, may go without.',
     example: '/v1/chat/completions',
     maxLength: 200,
     isOptional: true,

@@ -11,6 +11,8 @@ const MAX_WAIT_SECONDS = 600;
 const DEFAULT_LIFE_SECONDS = 86_400;
 /** A task outlives the wait of its caller by this, so that it is the caller's time that is over and not the task's. */
 const MARGIN_MS = 1_000;
+/** In 1973: what is less was meant to be seconds. */
+const EARLIEST_MS = 1e11;
 
 export interface PutOrigin {
   caller: Caller;
@@ -25,15 +27,15 @@ export function waitMsOf({ timeout }: PutDto): number {
   return Math.min(seconds, MAX_WAIT_SECONDS) * 1000;
 }
 
-/** `data`: its JSON text. Refuses with `missing_required_parameter` and `invalid_value`. */
+/** `data`: its JSON text. Refuses with `invalid_value`. */
 export function toPutRequest(body: PutDto, data: string, origin: PutOrigin, targets: CallbackTargets): PutRequest {
   const { delay, not_before: notBefore, callback_url: callbackUrl } = body;
-  const endpoint = body.endpoint?.trim() ? body.endpoint : null;
-  if (endpoint === null && !body.type) {
-    throw new MillraceError('missing_required_parameter', 'endpoint cannot be null', { param: 'endpoint' });
-  }
   if (isGiven(delay) && isGiven(notBefore)) {
     throw new MillraceError('invalid_value', "Give either 'delay' or 'not_before'.", { param: 'not_before' });
+  }
+  if (isGiven(notBefore) && notBefore < EARLIEST_MS) {
+    const text = `Invalid 'not_before': expected epoch milliseconds, but ${notBefore} looks like seconds.`;
+    throw new MillraceError('invalid_value', text, { param: 'not_before' });
   }
   const model = body.data['model'];
   return {
@@ -43,7 +45,7 @@ export function toPutRequest(body: PutDto, data: string, origin: PutOrigin, targ
     level: body.level ?? 0,
     mode: body.response_mode ?? 'callback',
     type: body.type || null,
-    endpoint,
+    endpoint: body.endpoint?.trim() ? body.endpoint : null,
     model: typeof model === 'string' ? model : null,
     body: data,
     delayMs: isGiven(delay) ? delay * 1000 : null,

@@ -16,10 +16,14 @@ export class TaskRouting {
     private readonly handled: HandledTypes,
   ) {}
 
-  /** Refuses with `queue_not_found`, `no_route`, `no_handler`, and `invalid_value` for an endpoint that no upstream has. */
+  /**
+   * Refuses with `queue_not_found`, `no_route`, `no_handler`, `missing_required_parameter` when there is neither an endpoint nor
+   * a type, and `invalid_value` for an endpoint that no upstream has.
+   */
   async route(request: Routed): Promise<{ lane: Lane; type: string | null }> {
     const queue = this.queueOf(request);
     const type = await this.typeIn(queue, request.type);
+    if (request.endpoint === null && type === null) throw noEndpoint();
     if (isForUpstream(queue, type)) checkEndpoint(request.endpoint ?? queue.endpoint, queue);
     return { lane: await this.queues.lane(queue, request.level), type };
   }
@@ -39,9 +43,7 @@ export class TaskRouting {
 
   private queueOf({ tenantSeq, queueName, endpoint, model }: Routed): Queue {
     if (queueName !== null) return this.queueNamed(tenantSeq, queueName);
-    if (endpoint === null) {
-      throw new MillraceError('missing_required_parameter', 'Name a queue or an endpoint.', { param: 'queue' });
-    }
+    if (endpoint === null) throw noEndpoint();
     const queue = this.queues.route({ tenantSeq, endpoint, model });
     if (queue) return queue;
     const sought = model === null ? 'without a model' : `for the model '${model}'`;
@@ -65,6 +67,11 @@ export class TaskRouting {
     const text = `No function of this server handles tasks of the type '${type}'. There are handlers for ${known}.`;
     throw new MillraceError('no_handler', text, { param: 'type' });
   }
+}
+
+/** The words that clients of bella-queue know. */
+function noEndpoint(): MillraceError {
+  return new MillraceError('missing_required_parameter', 'endpoint cannot be null', { param: 'endpoint' });
 }
 
 /** Tasks with a type are for the functions of a queue that has both. */
