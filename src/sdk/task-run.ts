@@ -67,11 +67,23 @@ export class TaskRun {
     const value = await handler(lease.task, {
       signal: lease.signal,
       progress: (data, { id = null, name = null }: { id?: string | null; name?: string | null } = {}) =>
-        progress.add({ id, name, data }),
+        progress.add({ id, name, data: data ?? null }),
     });
     await progress.flushed();
     const { statusCode, body } = value instanceof Answer ? value : new Answer(200, value);
-    return { kind: 'completed', lease, statusCode, body: JSON.stringify(body) ?? 'null' };
+    return { kind: 'completed', lease, statusCode, body: jsonOf(body) };
+  }
+}
+
+/** What cannot be written as JSON, such as a BigInt or a circle, cannot be the next time either. */
+function jsonOf(answer: unknown): string {
+  try {
+    return JSON.stringify(answer) ?? 'null';
+  } catch (error) {
+    throw new GiveUp(`The answer cannot be written as JSON: ${String(error)}`, {
+      code: 'invalid_answer',
+      cause: error,
+    });
   }
 }
 

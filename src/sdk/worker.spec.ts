@@ -147,7 +147,7 @@ describe('a worker', () => {
       void progress('a', { id: '1', name: 'word' });
       void progress({ b: 2 });
       await progress('c');
-      void progress('d');
+      void progress(undefined);
     });
     tasks('task_1');
     const reports = await server.reports.first(3);
@@ -156,7 +156,20 @@ describe('a worker', () => {
       lease_token: 'token-1',
       events: [{ event_id: '1', event_name: 'word', event_data: 'a' }, { event_data: { b: 2 } }, { event_data: 'c' }],
     });
-    expect(reports[1]!.body.events).toEqual([{ event_data: 'd' }]);
+    expect(reports[1]!.body.events).toEqual([{ event_data: null }]);
+  });
+
+  it.each([
+    ['a number of any size', 7n],
+    ['a circle', circle()],
+  ])('tries no more when the answer is %s', async (_what, answer) => {
+    work(async () => answer);
+    tasks('task_1');
+    const [report] = await server.reports.first(1);
+    expect(report).toMatchObject({
+      path: 'task_1/fail',
+      body: { retryable: false, error: { code: 'invalid_answer', message: expect.stringContaining('as JSON') } },
+    });
   });
 
   it('fails a task whose progress is refused', async () => {
@@ -167,6 +180,12 @@ describe('a worker', () => {
     expect([report!.path, report!.body.error.message]).toEqual(['task_1/fail', 'Too long a name.']);
   });
 });
+
+function circle(): object {
+  const round: Record<string, unknown> = {};
+  round['self'] = round;
+  return round;
+}
 
 const refused = (status: number, message: string, headers = {}) => ({
   status,
