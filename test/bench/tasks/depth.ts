@@ -23,17 +23,11 @@ export interface DepthRound {
 
 /** Both lanes, filled once for all rounds. */
 export class DepthBench {
-  private readonly lanes: SideBySide<BenchLane>;
-
-  private constructor(
-    private readonly small: BenchLane,
-    private readonly large: BenchLane,
-  ) {
-    this.lanes = new SideBySide(small, large);
-  }
+  private constructor(private readonly lanes: SideBySide<BenchLane>) {}
 
   static async open(): Promise<DepthBench> {
-    return new DepthBench(await BenchLane.open(10_000), await BenchLane.open(1_000_000));
+    const small = await BenchLane.open(10_000);
+    return new DepthBench(new SideBySide(small, await BenchLane.open(1_000_000)));
   }
 
   async round(): Promise<DepthRound> {
@@ -45,9 +39,8 @@ export class DepthBench {
     };
   }
 
-  async close(): Promise<void> {
-    await this.small.close();
-    await this.large.close();
+  close(): Promise<void> {
+    return this.lanes.close();
   }
 }
 

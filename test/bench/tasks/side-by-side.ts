@@ -13,6 +13,7 @@ export interface Ask {
 export interface DeepLane {
   /** Has it get so many more ready tasks. */
   add: (ready: number) => void | Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** p99, ms. */
@@ -36,6 +37,11 @@ export class SideBySide<Lane extends DeepLane> {
     }
     for (const lane of [this.small, this.large]) await lane.add(CALLS * askOf(lane).gives);
     return { small: p99(times.small), large: p99(times.large) };
+  }
+
+  async close(): Promise<void> {
+    await this.small.close();
+    await this.large.close();
   }
 }
 
