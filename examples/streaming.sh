@@ -4,13 +4,14 @@
 url=$MILLRACE_URL/v1/queue last='' failed=''
 stream() { curl -sSN --fail-with-body -H "Authorization: Bearer $MILLRACE_API_KEY" "$@"; }
 follow() {
-  local has_id='' # as all that the task says has; an error without one is its end
-  while IFS= read -r line; do
+  local has_id='' line # as all that the task says has; an error without one is its end
+  while IFS= read -r line || [[ -n $line ]]; do
     case $line in
       id:*) last=${line#id:} has_id=1 ;;
       event:error) if [[ -z $has_id ]]; then failed=1; fi ;;
       data:*) printf '%s\n' "${line#data:}" ;;
       '') has_id='' ;;
+      '{'*) printf '%s\n' "$line" >&2 ;; # no stream, but why there is none
     esac
   done
 }
