@@ -2,6 +2,7 @@
 import { MillraceError } from '../../kernel/errors.js';
 import type { Caller } from '../../modules/access/caller.js';
 import type { CallbackTargets } from '../../modules/callbacks/callback-targets.js';
+import { OUTLIVES_WAIT_MS } from '../../modules/tasks/outlives-wait.js';
 import type { PutRequest } from '../../modules/tasks/task-requests.js';
 import { isGiven } from '../common/field.decorators.js';
 import type { PutDto } from './put.dto.js';
@@ -9,8 +10,6 @@ import type { PutDto } from './put.dto.js';
 const DEFAULT_WAIT_SECONDS = 300;
 const MAX_WAIT_SECONDS = 600;
 const DEFAULT_LIFE_SECONDS = 86_400;
-/** A task outlives the wait of its caller by this, so that it is the caller's time that is over and not the task's. */
-const MARGIN_MS = 1_000;
 /** In 1973: what is less was meant to be seconds. */
 const EARLIEST_MS = 1e11;
 
@@ -59,6 +58,6 @@ export function toPutRequest(body: PutDto, data: string, origin: PutOrigin, targ
 
 function ttlMsOf(body: PutDto): number {
   const { timeout, response_mode: mode } = body;
-  if (isGiven(mode) && mode !== 'callback') return waitMsOf(body) + MARGIN_MS;
+  if (isGiven(mode) && mode !== 'callback') return waitMsOf(body) + OUTLIVES_WAIT_MS;
   return (isGiven(timeout) && timeout > 0 ? timeout : DEFAULT_LIFE_SECONDS) * 1000;
 }

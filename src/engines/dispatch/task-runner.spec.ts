@@ -14,7 +14,7 @@ import { SliceLoader } from './slice-loader.js';
 import { TaskRunner } from './task-runner.js';
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import type { UpstreamClient } from './upstream-client.js';
-import type { UpstreamGate } from './upstream-gate.js';
+import { UpstreamGate } from './upstream-gate.js';
 
 const KEY = 'permits';
 const TASK = { seq: 1, id: 'task_1', epoch: 1, batchSeq: null, tries: 0 } as LeasedTask;
@@ -84,5 +84,70 @@ describe('a call that went out while its task was being stored', () => {
     expect(abort).toHaveBeenCalled();
     expect([recorder.release, endStream].map((end) => end.mock.calls)).toEqual([[], []]);
     expect(release.mock.calls).toEqual([[KEY, 1]]);
+  });
+});
+
+describe('a task whose caller waits for three seconds more', () => {
+  const clock = new FakeClock();
+  const recorder = { answer: vi.fn(), retry: vi.fn(), release: vi.fn(), giveUp: vi.fn(), maxTries: 5 };
+  const limiter = { release: vi.fn(), pause: vi.fn(), pausedUntil: vi.fn() };
+  const telemetry = { called: vi.fn(), failed: vi.fn(), paced: vi.fn() } as unknown as DispatchTelemetry;
+  const post = vi.fn();
+  const waiting = { mode: 'blocking', expiresAt: clock.now() + 4_000 } as SingleTask;
+  const busy = (retryAfterMs: number | null): UpstreamAnswer => ({ ...ANSWER, status: 429, retryAfterMs, body: '{}' });
+
+  beforeEach(() => {
+    limiter.pausedUntil.mockResolvedValue(null);
+  });
+
+  /** How often each end was recorded, and the pauses that were begun, in ms. */
+  async function endsOf(answer: UpstreamAnswer, single = waiting, firstMs = 1): Promise<object> {
+    vi.clearAllMocks();
+    post.mockReturnValue({ answer: Promise.resolve(answer), abort: vi.fn() });
+    const runner = new TaskRunner(
+      { post } as unknown as UpstreamClient,
+      recorder as unknown as Recorder,
+      new SliceLoader(null!, null!, null!, telemetry),
+      limiter as unknown as Limiter,
+      clock,
+      telemetry,
+      { stream: () => null, endpointOf: () => '/v1/x' } as unknown as SingleCalls,
+    );
+    const lane = { queue: { retry: { maxTries: 5, backoff: { firstMs, maxMs: firstMs } } } } as Lane;
+    const upstream = { name: 'u', concurrency: 8 } as Upstream;
+    const gate = new UpstreamGate(upstream, limiter as unknown as Limiter, clock, telemetry);
+    runner.start(lane, upstream, gate, [runner.known(TASK, single, '{}', null)]);
+    await runner.drained();
+    const { answer: answered, retry, release } = recorder;
+    const [told, retried, released] = [answered, retry, release].map(({ mock }) => mock.calls.length);
+    const pauses = limiter.pause.mock.calls.map(([, until]) => (until as number) - clock.now());
+    return { told, retried, released, pauses, allowed: gate.limits.concurrency };
+  }
+
+  it('is told of a pause that ends after that, which nobody keeps for his sake; and the upstream gets fewer calls', async () => {
+    const told = { told: 1, retried: 0, released: 0, pauses: [], allowed: 5 };
+    expect(await endsOf(busy(3_000))).toEqual(told);
+    expect(await endsOf(busy(2_900)), 'no time for an answer is left').toEqual(told);
+  });
+
+  it('waits for the end of one that is shorter', async () => {
+    expect(await endsOf(busy(2_000))).toEqual({ told: 0, retried: 0, released: 1, pauses: [2_000], allowed: 5 });
+  });
+
+  it('is told when others have begun a longer one, whoever it is that tries again', async () => {
+    limiter.pausedUntil.mockResolvedValue(clock.now() + 3_000);
+    expect(await endsOf(busy(10))).toMatchObject({ told: 1, released: 0, pauses: [] });
+    expect(await endsOf({ ...ANSWER, status: 500, body: '{}' })).toMatchObject({ told: 1, retried: 0 });
+  });
+
+  it('is told of an error when the next try is due after that', async () => {
+    expect(await endsOf({ ...ANSWER, status: 500, body: '{}' }, waiting, 8_000)).toMatchObject({ told: 1, retried: 0 });
+    expect(await endsOf({ ...ANSWER, status: 500, body: '{}' })).toMatchObject({ retried: 1 });
+  });
+
+  it('waits as long as it is there when nobody is on the line', async () => {
+    const alone = { ...waiting, mode: 'callback' } as SingleTask;
+    expect(await endsOf(busy(3_900), alone)).toMatchObject({ told: 0, released: 1, pauses: [3_900] });
+    expect(await endsOf(busy(99_000), { ...alone, expiresAt: null })).toMatchObject({ told: 0, released: 1 });
   });
 });

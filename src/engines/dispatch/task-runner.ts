@@ -23,7 +23,7 @@ import { SliceLoader, type LoadedTask, type SliceInput } from './slice-loader.js
 import { UpstreamFailure, type UpstreamAnswer } from './upstream-answer.js';
 import { UpstreamClient, type UpstreamCall } from './upstream-client.js';
 import type { UpstreamGate } from './upstream-gate.js';
-import { judgeAnswer, judgeFailure, type Tries, type Verdict } from './verdict.js';
+import { isBusy, judgeAnswer, judgeFailure, type Tries, type Verdict } from './verdict.js';
 
 interface Running extends Held, Slotted {
   gate: UpstreamGate;
@@ -185,9 +185,12 @@ export class TaskRunner {
     if (running.isLost) return;
     const { stream } = running;
     if (stream?.relay.isHeard) return this.singleCalls.endStream(running, stream, result);
-    const tries = this.triesOf(running);
-    if (result instanceof UpstreamFailure) await this.apply(running, judgeFailure(result, tries), null);
-    else await this.apply(running, judgeAnswer(result, tries), result);
+    const verdict = judge(result, this.triesOf(running));
+    const waitMs = waitOf(running.gate, verdict);
+    const isLate = waitMs !== null && !(await this.isInTime(running, waitMs));
+    if (running.isLost) return;
+    const answer = result instanceof UpstreamFailure ? null : result;
+    await this.apply(running, isLate ? judge(result, null) : verdict, answer, waitMs ?? 0);
   }
 
   private triesOf({ task, lane, single }: Running): Tries {
@@ -195,8 +198,14 @@ export class TaskRunner {
       tries: task.tries,
       maxTries: maxTriesOf(lane.queue, single) ?? this.recorder.maxTries,
       backoff: lane.queue.retry.backoff,
-      timeLeftMs: single === null ? Number.POSITIVE_INFINITY : timeLeftOf(single, this.clock.now()),
     };
+  }
+
+  /** Whether a try that is due in `waitMs` begins early enough; it has to wait for the end of any pause, too. */
+  private async isInTime({ single, gate }: Running, waitMs: number): Promise<boolean> {
+    if (single === null || single.expiresAt === null) return true;
+    const startsAt = this.clock.now() + Math.max(waitMs, await gate.pauseLeftMs());
+    return timeLeftOf(single, startsAt) > 0;
   }
 
   /** Gives the permit back when the call has ended, however. */
@@ -248,16 +257,17 @@ export class TaskRunner {
     return call.answer;
   }
 
-  private apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null): Promise<void> {
+  /** `waitMs`: until the next try, where there is one. */
+  private apply(running: Running, verdict: Verdict, answer: UpstreamAnswer | null, waitMs: number): Promise<void> {
     const { gate, upstream } = running;
     switch (verdict.kind) {
       case 'record':
-        gate.speedUp();
+        if (!isBusy(answer!)) gate.speedUp();
         return this.recorder.answer(running, answer!, verdict.json);
       case 'retry':
         return this.recorder.retry(running, verdict.afterMs, verdict.statusCode, verdict.detail);
       case 'pace':
-        gate.slowDown(verdict.retryAfterMs);
+        gate.pause(waitMs);
         this.telemetry.paced(upstream.name, { status: verdict.statusCode, retryAfterMs: verdict.retryAfterMs });
         return this.recorder.release(running, 'pace');
       case 'give_up':
@@ -266,4 +276,15 @@ export class TaskRunner {
         return this.recorder.release(running, verdict.kind);
     }
   }
+}
+
+/** `tries`: null when there is no time for another. */
+function judge(result: UpstreamAnswer | UpstreamFailure, tries: Tries | null): Verdict {
+  return result instanceof UpstreamFailure ? judgeFailure(result, tries) : judgeAnswer(result, tries);
+}
+
+/** How long the task would wait for its next try; null where none is meant to come after a while. */
+function waitOf(gate: UpstreamGate, verdict: Verdict): number | null {
+  if (verdict.kind === 'pace') return gate.slowDown(verdict.retryAfterMs);
+  return verdict.kind === 'retry' ? verdict.afterMs : null;
 }

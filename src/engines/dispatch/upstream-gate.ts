@@ -144,18 +144,29 @@ export class UpstreamGate {
     }
   }
 
-  /** The upstream said "too many", perhaps with how long to wait. */
-  slowDown(retryAfterMs: number | null): void {
+  /**
+   * The upstream said "too many", perhaps with how long to wait. Returns the pause that is due, in ms; it begins when somebody
+   * waits for its end.
+   */
+  slowDown(retryAfterMs: number | null): number {
     const now = this.clock.now();
     if (now - this.slowedAt >= SLOW_DOWN_ONCE_MS) {
       this.slowedAt = now;
       this.slowDowns += 1;
       this.limit = Math.max(1, this.limit * DECREASE);
     }
-    this.limiter.pause(
-      this.key,
-      now + Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF)),
-    );
+    return Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF));
+  }
+
+  /** No calls for so long. */
+  pause(ms: number): void {
+    this.limiter.pause(this.key, this.clock.now() + ms);
+  }
+
+  /** What is left of the pause or rest that there is now, whoever began it; ms. */
+  async pauseLeftMs(): Promise<number> {
+    const until = (await this.limiter.pausedUntil(this.key)) ?? 0;
+    return Math.max(0, until - this.clock.now());
   }
 
   /** The library asks how long the breaker stays open; for as long there are no permits either. */

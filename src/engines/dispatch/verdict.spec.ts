@@ -3,7 +3,7 @@ import { DEFAULT_BACKOFF } from '../../kernel/backoff.js';
 import { UpstreamFailure, type FailureKind, type UpstreamAnswer } from './upstream-answer.js';
 import { judgeAnswer, judgeFailure, type Verdict } from './verdict.js';
 
-const FIRST = { tries: 0, maxTries: 5, backoff: DEFAULT_BACKOFF, timeLeftMs: Number.POSITIVE_INFINITY };
+const FIRST = { tries: 0, maxTries: 5, backoff: DEFAULT_BACKOFF };
 const LAST = { ...FIRST, tries: 4 };
 
 type Waiting = Extract<Verdict, { kind: 'retry' }>;
@@ -12,18 +12,22 @@ function answer(status: number, body = '{"ok":1}', retryAfterMs: number | null =
   return { status, contentType: 'application/json', requestId: null, retryAfterMs, body };
 }
 
-describe('a task whose time is nearly over', () => {
-  const hurried = { ...FIRST, timeLeftMs: 100 };
-
-  it('is told of an error rather than tried too late', () => {
-    expect(judgeAnswer(answer(500), hurried)).toEqual({ kind: 'record', json: { ok: 1 } });
-    expect(judgeFailure(new UpstreamFailure('broken', 'gone'), hurried)).toMatchObject({ kind: 'give_up' });
+describe('a task that has no time for another try', () => {
+  it.each([408, 429, 500, 503, 529])('is told of %d', (status) => {
+    expect(judgeAnswer(answer(status), null)).toEqual({ kind: 'record', json: { ok: 1 } });
   });
 
-  it('is told of a pause that is longer than it can wait', () => {
-    expect(judgeAnswer(answer(429, '{"ok":1}', 101), hurried)).toEqual({ kind: 'record', json: { ok: 1 } });
-    expect(judgeAnswer(answer(429, '{"ok":1}', 99), hurried)).toMatchObject({ kind: 'pace' });
-    expect(judgeAnswer(answer(503), hurried)).toMatchObject({ kind: 'pace' });
+  it('is told that there is no answer that it can have', () => {
+    expect(judgeAnswer(answer(200, '<html>'), null)).toMatchObject({
+      kind: 'give_up',
+      code: 'invalid_upstream_response',
+    });
+    expect(judgeFailure(new UpstreamFailure('broken', 'gone'), null)).toMatchObject({ kind: 'give_up' });
+  });
+
+  it('waits for what nobody has been asked about: there is nothing to tell', () => {
+    expect(judgeFailure(new UpstreamFailure('no_storage', 'away'), null)).toMatchObject({ kind: 'pace' });
+    expect(judgeFailure(new UpstreamFailure('unreachable', 'away'), null)).toEqual({ kind: 'unreachable' });
   });
 });
 

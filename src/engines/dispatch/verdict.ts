@@ -1,6 +1,6 @@
 /**
  * What an answer, or the lack of one, means for a task. Pure. A try is an answer of the model, or an attempt that failed
- * after its request was sent; the upstream's pace (429, 503, not reachable) is none, and only the task's expiry ends that.
+ * after its request was sent; the upstream's pace (429, 503, not reachable) is none, and only the end of the task's time ends that.
  */
 import { backoffMs, type BackoffPolicy } from '../../kernel/backoff.js';
 import type { UpstreamAnswer, UpstreamFailure } from './upstream-answer.js';
@@ -33,14 +33,17 @@ export interface Tries {
   maxTries: number;
   /** How long to wait between tries. */
   backoff: BackoffPolicy;
-  /** What comes later than this comes too late; ms. */
-  timeLeftMs: number;
 }
 
-export function judgeAnswer(answer: UpstreamAnswer, tries: Tries): Verdict {
+/** Busy, whatever becomes of the task. */
+export function isBusy({ status }: Pick<UpstreamAnswer, 'status'>): boolean {
+  return PACE.has(status);
+}
+
+/** `tries`: null when another one would begin too late. One who cannot wait for it had better have this answer now. */
+export function judgeAnswer(answer: UpstreamAnswer, tries: Tries | null): Verdict {
   const { status } = answer;
-  // One who would have to wait longer than he can had better know it now.
-  if (PACE.has(status) && (answer.retryAfterMs ?? 0) < tries.timeLeftMs) {
+  if (isBusy(answer) && tries !== null) {
     return { kind: 'pace', retryAfterMs: answer.retryAfterMs, statusCode: status };
   }
   if (status >= 500 || RETRYABLE.has(status)) {
@@ -63,7 +66,8 @@ const GIVE_UP_CODE = {
   too_large: 'response_too_large',
 } as const;
 
-export function judgeFailure(failure: UpstreamFailure, tries: Tries): Verdict {
+/** `tries`: as for an answer. */
+export function judgeFailure(failure: UpstreamFailure, tries: Tries | null): Verdict {
   if (failure.kind === 'aborted') return { kind: 'aborted' };
   if (failure.kind === 'unreachable') return { kind: 'unreachable' };
   // Nothing was sent, and the next task would fare no better: all wait until the storage is back.
@@ -74,16 +78,16 @@ export function judgeFailure(failure: UpstreamFailure, tries: Tries): Verdict {
   return retry ?? { kind: 'give_up', code: GIVE_UP_CODE[failure.kind], message: failure.message };
 }
 
-/** Null when this try was the last, or when the next one would come too late. */
+/** Null when this try was the last. */
 function anotherTry(
-  { tries, maxTries, backoff, timeLeftMs }: Tries,
+  tries: Tries | null,
   retryAfterMs: number | null,
   statusCode: number | null,
   detail: string,
 ): Verdict | null {
-  if (tries + 1 >= maxTries) return null;
-  const afterMs = Math.max(retryAfterMs ?? 0, backoffMs(tries + 1, backoff));
-  return afterMs < timeLeftMs ? { kind: 'retry', afterMs, statusCode, detail } : null;
+  if (tries === null || tries.tries + 1 >= tries.maxTries) return null;
+  const afterMs = Math.max(retryAfterMs ?? 0, backoffMs(tries.tries + 1, tries.backoff));
+  return { kind: 'retry', afterMs, statusCode, detail };
 }
 
 function parse(text: string): unknown {
