@@ -50,7 +50,7 @@ async function ask(): Promise<{ answered: Promise<string[]> }> {
   const call = await find(WaitingCalls).open(request, 600_000);
   const answered = call.ended.then((end) => {
     call.close();
-    return [end?.state ?? 'nothing'];
+    return [end === null || end === 'large' ? 'nothing' : end.state];
   });
   return { answered };
 }

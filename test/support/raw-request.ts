@@ -45,3 +45,13 @@ export class RawConnection {
     this.socket.destroy();
   }
 }
+
+/** Sends a request and reads nothing of the answer; resolves when its first bytes are there. */
+export async function sendUnread(url: string, request: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const answered = new Promise<void>((resolve, reject) => socket.once('readable', resolve).once('error', reject));
+  socket.write(request);
+  await answered;
+  return socket.on('error', () => {});
+}

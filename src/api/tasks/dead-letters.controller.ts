@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { CROWDED } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { QueuesService } from '../../modules/queues/queues.service.js';
@@ -8,6 +9,7 @@ import { DeadLettersService } from '../../modules/tasks/dead-letters.service.js'
 import { TaskReader } from '../../modules/tasks/task-reader.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, readPageRequest, readText, type Query as QueryParameters } from '../common/page.js';
+import { AnswerRooms } from './answer-rooms.js';
 import { TASK_ID } from './completion.dto.js';
 import {
   CHOICE_EXAMPLES,
@@ -40,6 +42,7 @@ export class DeadLettersController {
     private readonly letters: DeadLettersService,
     private readonly reader: TaskReader,
     private readonly queues: QueuesService,
+    private readonly rooms: AnswerRooms,
   ) {}
 
   @Get('dead')
@@ -52,7 +55,7 @@ export class DeadLettersController {
   @ApiQuery({ name: 'queue', description: 'Its name' })
   @ApiPageQuery(PAGE_LIMITS)
   @ApiOkResponse({ description: 'A page of them', schema: { example: DEAD_LETTERS_EXAMPLE } })
-  @TaskErrors({ 400: NO_QUEUE })
+  @TaskErrors({ 400: NO_QUEUE, 503: CROWDED })
   async list(
     @CurrentCaller() { tenantSeq }: Caller,
     @Query() query: QueryParameters,
@@ -64,11 +67,11 @@ export class DeadLettersController {
     }
     const { limit, after } = readPageRequest(query, PAGE_LIMITS);
     const afterSeq = after === null ? null : await this.seqOf(tenantSeq, after);
-    const { letters, hasMore } = await this.letters.list(tenantSeq, queueName, afterSeq, limit);
+    const room = this.rooms.of(reply.header('content-type', 'application/json'));
+    const { letters, hasMore } = await this.letters.list(tenantSeq, queueName, afterSeq, limit, room.hold);
     const lastId = JSON.stringify(letters.at(-1)?.id ?? null);
     const texts = letters.flatMap((letter) => [',', deadLetterJson(letter)]).slice(1);
-    const json = bytesOf(['{"data":[', ...texts, `],"has_more":${hasMore},"last_id":${lastId}}`]);
-    void reply.header('content-type', 'application/json').send(json);
+    room.send(bytesOf(['{"data":[', ...texts, `],"has_more":${hasMore},"last_id":${lastId}}`]));
   }
 
   @Post('dead/redrive')

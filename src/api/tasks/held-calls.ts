@@ -9,7 +9,9 @@ import type { PutRequest, TaskDetails } from '../../modules/tasks/task-requests.
 import { WaitingCalls, type WaitingCall } from '../../modules/tasks/waiting-calls.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { ServerPhase } from '../common/server-phase.js';
+import { AnswerRooms, CALLER_PATIENCE_MS, type AnswerRoom } from './answer-rooms.js';
 import { EventStreams } from './event-streams.js';
+import { bytesOf } from './json-bytes.js';
 import { answerOf, NOT_IN_TIME, TASK_ID_HEADER, type TaskAnswer } from './task-answers.js';
 
 @Injectable()
@@ -19,6 +21,7 @@ export class HeldCalls {
   constructor(
     private readonly calls: WaitingCalls,
     private readonly streams: EventStreams,
+    private readonly rooms: AnswerRooms,
     private readonly phase: ServerPhase,
     private readonly clock: Clock,
     logger: AppLogger,
@@ -39,9 +42,13 @@ export class HeldCalls {
       call.close();
       if (ended === 'gone') await this.abandon(request, call);
       if (ended === 'gone' || ended === 'overrun') return;
-      const answer = ended === null ? await this.timeOut(request, call) : answerOf(ended);
+      const room = this.rooms.of(reply, CALLER_PATIENCE_MS);
+      const answer =
+        ended === null
+          ? await this.timeOut(request, call, room)
+          : answerOf(await this.calls.wholeEnd(request.tenantSeq, call, ended, room.hold));
       if (stream) stream.end(answer);
-      else this.send(answer, reply);
+      else this.send(answer, reply, room);
     } catch (error) {
       if (!stream) throw error;
       stream.fail(error);
@@ -50,21 +57,21 @@ export class HeldCalls {
     }
   }
 
-  private send({ status, body, error }: TaskAnswer, reply: FastifyReply): void {
+  private send({ status, body, error }: TaskAnswer, reply: FastifyReply, room: AnswerRoom): void {
     void reply.code(status);
     if (status === NOT_IN_TIME.status && body === null) {
       void reply.send();
       return;
     }
     void reply.header('content-type', 'application/json');
-    if (error === null) void reply.send(body ?? '{}');
+    if (error === null) room.send(bytesOf([body ?? '{}']));
     else void reply.send({ code: status, message: error.message, timestamp: this.clock.now() });
   }
 
   /** Cancels the task, unless it has just ended after all, or somebody else still waits for it. */
-  private async timeOut({ tenantSeq }: PutRequest, { taskId }: WaitingCall): Promise<TaskAnswer> {
+  private async timeOut({ tenantSeq }: PutRequest, { taskId }: WaitingCall, { hold }: AnswerRoom): Promise<TaskAnswer> {
     if (this.calls.isAwaited(taskId)) return NOT_IN_TIME;
-    const late: TaskDetails | null = await this.calls.giveUp(tenantSeq, taskId, { isTimeOut: true });
+    const late: TaskDetails | null = await this.calls.giveUp(tenantSeq, taskId, { isTimeOut: true }, hold);
     return late === null ? NOT_IN_TIME : answerOf(late);
   }
 

@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../modules/access/caller.js';
 import { PullService } from '../../modules/tasks/pull.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
+import { AnswerRooms } from './answer-rooms.js';
 import { Handovers } from './handovers.js';
 import { TakeDto } from './take.dto.js';
 import { TAKEN_EXAMPLE } from './take.examples.js';
@@ -21,6 +22,7 @@ export class TakeController {
     private readonly pull: PullService,
     private readonly handovers: Handovers,
     private readonly reports: ReportIntake,
+    private readonly rooms: AnswerRooms,
   ) {}
 
   @Post('take')
@@ -38,10 +40,11 @@ export class TakeController {
     const { tenantSeq } = caller;
     const call = toTakeCall(caller, body);
     const handover = this.handovers.begin(tenantSeq, reply.raw);
-    const taken = await this.pull.take(call, handover.signal);
+    const room = this.rooms.of(reply.header('content-type', 'application/json'));
+    const taken = await this.pull.take(call, handover.signal, room.hold);
     if (call.waitMs > 0) await nextLook(); // a worker who hung up while it waited is noticed now
     const instanceFor = (queueName: string): string | null => this.reports.instanceFor(tenantSeq, queueName);
-    void reply.header('content-type', 'application/json').send(handedJson(handover.offer(taken), instanceFor));
+    room.send(handedJson(handover.offer(taken), instanceFor));
   }
 }
 

@@ -7,6 +7,7 @@ import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { WaitingCalls } from '../../modules/tasks/waiting-calls.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { readText, type Query as QueryParameters } from '../common/page.js';
+import { AnswerRooms, CALLER_PATIENCE_MS } from './answer-rooms.js';
 import { EventStreams } from './event-streams.js';
 import { goneOf } from './held-calls.js';
 import { answerOf, TASK_ID_HEADER } from './task-answers.js';
@@ -24,6 +25,7 @@ export class TaskEventsController {
     private readonly tasks: TasksService,
     private readonly calls: WaitingCalls,
     private readonly streams: EventStreams,
+    private readonly rooms: AnswerRooms,
   ) {}
 
   @Get(':id/events')
@@ -58,7 +60,9 @@ export class TaskEventsController {
     const stream = this.streams.open(call, reply, after > 0);
     try {
       const ended = await Promise.race([call.ended, gone, stream.overrun]);
-      if (ended !== null && typeof ended === 'object') stream.end(answerOf(ended));
+      if (ended === null || ended === 'gone' || ended === 'overrun') return;
+      const { hold } = this.rooms.of(reply, CALLER_PATIENCE_MS);
+      stream.end(answerOf(await this.calls.wholeEnd(tenantSeq, call, ended, hold)));
     } catch (error) {
       stream.fail(error);
     } finally {

@@ -4,6 +4,7 @@ import { CallbacksModule } from '../../modules/callbacks/callbacks.module.js';
 import { QueuesModule } from '../../modules/queues/queues.module.js';
 import { SetupModule } from '../../modules/setup/setup.module.js';
 import { TasksModule } from '../../modules/tasks/tasks.module.js';
+import { AnswerRooms } from './answer-rooms.js';
 import { CompleteController } from './complete.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EventStreams } from './event-streams.js';
@@ -35,6 +36,6 @@ import { WorkersController } from './workers.controller.js';
     TaskCallbacksController,
     TaskQueuesController,
   ],
-  providers: [EventStreams, Handovers, HeldCalls, ReportIntake, ReportTelemetry],
+  providers: [AnswerRooms, EventStreams, Handovers, HeldCalls, ReportIntake, ReportTelemetry],
 })
 export class TasksApiModule {}

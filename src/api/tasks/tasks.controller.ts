@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { CROWDED } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATES } from '../../kernel/task-state.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
@@ -9,6 +10,7 @@ import { noSuchTask } from '../../modules/tasks/task-reader.js';
 import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { CurrentCaller } from '../common/caller.decorator.js';
 import { ApiPageQuery, type Query as QueryParameters } from '../common/page.js';
+import { AnswerRooms } from './answer-rooms.js';
 import { bytesOf } from './json-bytes.js';
 import { TaskErrors, TaskScopes } from './task-docs.decorators.js';
 import { AttemptListDto, GetManyDto, TASK_EXAMPLE_ID, TaskDto, TaskListDto, TasksDto } from './task.dto.js';
@@ -23,7 +25,10 @@ const ID = { name: 'id', example: TASK_EXAMPLE_ID };
 @TaskScopes('tasks')
 @Controller('v1/queue')
 export class TasksController {
-  constructor(private readonly tasks: TasksService) {}
+  constructor(
+    private readonly tasks: TasksService,
+    private readonly rooms: AnswerRooms,
+  ) {}
 
   @Get('tasks')
   @Header('content-type', 'application/json')
@@ -69,11 +74,13 @@ export class TasksController {
   @TaskErrors({
     400: "Invalid 'task_ids': at most 500 items.",
     413: 'An answer holds 32 MiB of tasks, which is the first 3 of these: ask for fewer at a time.',
+    503: CROWDED,
   })
   async getMany(@CurrentCaller() { tenantSeq }: Caller, @Body() body: GetManyDto, @Res() reply: FastifyReply) {
-    const tasks = await this.tasks.getMany(tenantSeq, body.task_ids);
+    const room = this.rooms.of(reply);
+    const tasks = await this.tasks.getMany(tenantSeq, body.task_ids, room.hold);
     const texts = tasks.flatMap((task) => [',', task === null ? 'null' : taskDetailsJson(task)]).slice(1);
-    void reply.send(bytesOf(['{"tasks":[', ...texts, ']}']));
+    room.send(bytesOf(['{"tasks":[', ...texts, ']}']));
   }
 
   @Get(':id')
@@ -81,9 +88,10 @@ export class TasksController {
   @ApiOperation({ summary: 'Look at a task, with its result when it has ended' })
   @ApiParam(ID)
   @ApiOkResponse({ type: TaskDto })
-  @TaskErrors({ 404: UNKNOWN })
+  @TaskErrors({ 404: UNKNOWN, 503: CROWDED })
   async retrieve(@CurrentCaller() { tenantSeq }: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
-    void reply.send(bytesOf([taskDetailsJson(await this.tasks.get(tenantSeq, id))]));
+    const room = this.rooms.of(reply);
+    room.send(bytesOf([taskDetailsJson(await this.tasks.get(tenantSeq, id, room.hold))]));
   }
 
   @Post(':id/cancel')

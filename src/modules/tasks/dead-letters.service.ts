@@ -1,5 +1,6 @@
 /** Failed tasks, for the owners of their queues: looked through, sent back, forgotten; and lanes cleared of what waits. */
 import { Injectable } from '@nestjs/common';
+import { UNHELD, type Hold } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { DeadLetterStore } from '../../store/dead-letter.store.js';
 import { PullStore } from '../../store/pull.store.js';
@@ -39,11 +40,17 @@ export class DeadLettersService {
   ) {}
 
   /** In their order, after the one of row `afterSeq`, fewer when they are large; refuses with `queue_not_found`. */
-  async list(tenantSeq: number, queueName: string, afterSeq: number | null, limit: number): Promise<DeadLetterPage> {
+  async list(
+    tenantSeq: number,
+    queueName: string,
+    afterSeq: number | null,
+    limit: number,
+    hold: Hold = UNHELD,
+  ): Promise<DeadLetterPage> {
     const rows = await this.store.page(this.queueOf(tenantSeq, queueName).seq, afterSeq, limit + 1);
     const seqs = rows.slice(0, limit).map(({ seq }) => seq);
     const [{ details, isCut }, attempts] = await Promise.all([
-      this.reader.detailsOf(seqs, null),
+      this.reader.detailsOf(seqs, null, hold),
       this.tasks.attempts(seqs, MAX_ATTEMPTS),
     ]);
     const letters = details.map((task) => {

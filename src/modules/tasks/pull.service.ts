@@ -1,6 +1,7 @@
 /** What workers do over HTTP: take, keep, answer for, give back. All of it is for queues of the worker's own tenant. */
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
+import { UNHELD, type Hold } from '../../kernel/byte-gate.js';
 import { isOutage, MillraceError } from '../../kernel/errors.js';
 import { EventBus } from '../../ports/event-bus.js';
 import { Limiter } from '../../ports/limiter.js';
@@ -44,12 +45,12 @@ export class PullService {
 
   /**
    * The tasks that this worker has now. Waits as long as the call says for a first one; `signal` ends the wait of a worker
-   * who has gone away. Refuses with `queue_not_found` and `invalid_value`.
+   * who has gone away; `hold`: of the answer. Refuses with `queue_not_found`, `invalid_value` and `overloaded`.
    */
-  async take(call: TakeCall, signal?: AbortSignal): Promise<HandedTask[]> {
+  async take(call: TakeCall, signal?: AbortSignal, hold: Hold = UNHELD): Promise<HandedTask[]> {
     const lanes = await this.lanesOf(call);
     const request = this.requestOf(call, lanes);
-    if (call.waitMs <= 0) return this.takeNow(request, lanes);
+    if (call.waitMs <= 0) return this.takeNow(request, lanes, hold);
     const { waiters } = this.tools;
     const ticket = waiters.join(request, call.waitMs);
     const leave = () => waiters.leave(ticket);
@@ -57,7 +58,7 @@ export class PullService {
     try {
       for (;;) {
         if (signal?.aborted) return [];
-        const handed = await this.takeNow(request, lanes);
+        const handed = await this.takeNow(request, lanes, hold);
         if (handed.length > 0) {
           ticket.took(seqsOf(lanes, handed));
           return handed;
@@ -182,9 +183,9 @@ export class PullService {
     };
   }
 
-  private async takeNow(request: TakeRequest, lanes: readonly Lane[]): Promise<HandedTask[]> {
+  private async takeNow(request: TakeRequest, lanes: readonly Lane[], hold: Hold): Promise<HandedTask[]> {
     const rated = new Map(lanes.flatMap(({ queue }) => (queue.perMinute === null ? [] : [[queue.seq, queue]])));
-    if (rated.size === 0) return this.hand(await this.store.take(request), lanes);
+    if (rated.size === 0) return this.hand(await this.store.take(request), lanes, hold);
     const allowances: TakeRequest['allowances'] = [];
     let handed: HandedTask[] = [];
     try {
@@ -194,7 +195,7 @@ export class PullService {
         const count = await this.limiter.acquire(rateKeyOf(queue), 0, want, limits);
         allowances.push({ queueSeq: queue.seq, count });
       }
-      handed = await this.hand(await this.store.take({ ...request, allowances }), lanes);
+      handed = await this.hand(await this.store.take({ ...request, allowances }), lanes, hold);
       return handed;
     } finally {
       for (const { queueSeq, count } of allowances) {
@@ -207,9 +208,9 @@ export class PullService {
   /**
    * The leased tasks with their bodies. One that ended since is left out; one whose body cannot be read has failed; one whose
    * body cannot be reached just now, or has no room in the answer, goes back to its place. Rejects with that outage when it
-   * leaves none.
+   * leaves none, and as `hold` does.
    */
-  private async hand(leases: readonly TakenLease[], lanes: readonly Lane[]): Promise<HandedTask[]> {
+  private async hand(leases: readonly TakenLease[], lanes: readonly Lane[], hold: Hold): Promise<HandedTask[]> {
     if (leases.length === 0) return [];
     const { reader } = this.tools;
     const all = await this.store.held(leases);
@@ -221,7 +222,10 @@ export class PullService {
     };
     // Before the others are read: somebody else may take them meanwhile.
     if (count < all.length) await this.putBack(all.slice(count).map(claimed));
-    const bodies = await reader.bodiesOf(held);
+    const bodies = await reader.bodiesOf(held, hold).catch(async (error: unknown) => {
+      await this.putBack(held.map(claimed));
+      throw error;
+    });
     const handed: HandedTask[] = [];
     const unreadable: Failure[] = [];
     const outOfReach: HolderClaim[] = [];

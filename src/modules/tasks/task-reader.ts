@@ -1,6 +1,6 @@
 /** Tasks as their owners and workers see them, made of what is stored. */
 import { Injectable } from '@nestjs/common';
-import { ByteGate } from '../../kernel/byte-gate.js';
+import { ByteGate, LARGE_BYTES, UNHELD, type Hold } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { lineTaskId, parseLineTaskId } from '../../kernel/ids.js';
 import { TASK_STATES } from '../../kernel/task-state.js';
@@ -17,7 +17,7 @@ const WHOLE_PAGE = 100;
 const MIB = 1024 * 1024;
 /** One answer holds bodies and results of so many bytes together, or of one task. */
 export const ANSWER_BYTES = 32 * MIB;
-/** Read at a time for all answers; with what becomes of them, several times as much memory. */
+/** Read at a time for what is no answer; with what becomes of them, several times as much memory. */
 const READ_BYTES = 64 * MIB;
 
 /** Where a body is kept: in its row, in a blob, or in the input file of its batch. */
@@ -97,9 +97,15 @@ export class TaskReader {
     return seqs.map((seq) => (seq === null ? null : (bySeq.get(seq) ?? null)));
   }
 
-  /** The bodies of tasks as JSON texts, by `seq`; an error where one cannot be read, nothing where it is not kept. */
-  async bodiesOf(tasks: readonly BodyPlace[]): Promise<Map<number, string | Error>> {
-    return this.gate.run(bytesOf(tasks.map(sizeOfBody)), () => this.readBodies(tasks));
+  /**
+   * The bodies of tasks as JSON texts, by `seq`; an error where one cannot be read, nothing where it is not kept. `hold`: where
+   * they are for an answer.
+   */
+  async bodiesOf(tasks: readonly BodyPlace[], hold: Hold | null = null): Promise<Map<number, string | Error>> {
+    const bytes = bytesOf(tasks.map(sizeOfBody));
+    if (hold === null) return this.gate.run(bytes, () => this.readBodies(tasks));
+    await hold(bytes, bytesOf(tasks.map(({ body }) => body?.length ?? 0)));
+    return this.readBodies(tasks);
   }
 
   private async readBodies(tasks: readonly BodyPlace[]): Promise<Map<number, string | Error>> {
@@ -118,17 +124,26 @@ export class TaskReader {
     return countOf(tasks.map(sizeOfBody), ANSWER_BYTES);
   }
 
-  /** With body and result, by their rows and in that order; those that are unknown or of another tenant are left out. */
-  async detailsOf(seqs: readonly number[], tenantSeq: number | null): Promise<ReadTasks> {
+  /**
+   * With body and result, by their rows and in that order; those that are unknown or of another tenant are left out. Room is
+   * asked for once: who held some of it and waited for more could wait for others who do the same.
+   */
+  async detailsOf(seqs: readonly number[], tenantSeq: number | null, hold: Hold = UNHELD): Promise<ReadTasks> {
     const details: TaskDetails[] = [];
     let room = ANSWER_BYTES;
+    let isHeld = false;
     for (let from = 0; from < seqs.length; from += WHOLE_PAGE) {
       const tasks = await this.stored(seqs.slice(from, from + WHOLE_PAGE), tenantSeq, true);
       const sizes = tasks.map((task) => sizeOfBody(task) + sizeOfResult(task));
       const count = details.length > 0 && sizes[0]! > room ? 0 : countOf(sizes, room);
-      const bytes = bytesOf(sizes.slice(0, count));
-      details.push(...(await this.gate.run(bytes, () => this.read(tasks.slice(0, count)))));
-      room -= bytes;
+      room -= bytesOf(sizes.slice(0, count));
+      const bytes = ANSWER_BYTES - room;
+      if (!isHeld && bytes >= LARGE_BYTES) {
+        const isLast = count < tasks.length || from + WHOLE_PAGE >= seqs.length;
+        await hold(isLast ? bytes : Math.max(bytes, ANSWER_BYTES), bytesOf(tasks.map(inRowOf)));
+        isHeld = true;
+      }
+      details.push(...(await this.read(tasks.slice(0, count))));
       if (count < tasks.length) return { details, isCut: true };
     }
     return { details, isCut: false };
@@ -167,12 +182,21 @@ function isLine(task: BodyPlace): task is BodyPlace & LinePlace {
   return task.batchSeq !== null;
 }
 
+/** Whether what came of it is read only when there is room for it. */
+export function hasLargeResult(task: Pick<StoredTask, 'resultBody' | 'resultBlobKey'>): boolean {
+  return sizeOfResult(task) >= LARGE_BYTES;
+}
+
 function sizeOfBody({ bodyLength, body, bodyBlobKey }: BodyPlace): number {
   return bodyLength ?? sizeOfKept({ body, blobKey: bodyBlobKey });
 }
 
-function sizeOfResult({ resultBody, resultBlobKey }: StoredTask): number {
+function sizeOfResult({ resultBody, resultBlobKey }: Pick<StoredTask, 'resultBody' | 'resultBlobKey'>): number {
   return sizeOfKept({ body: resultBody, blobKey: resultBlobKey });
+}
+
+function inRowOf({ body, resultBody }: StoredTask): number {
+  return (body?.length ?? 0) + (resultBody?.length ?? 0);
 }
 
 function bytesOf(sizes: readonly number[]): number {

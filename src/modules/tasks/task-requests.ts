@@ -86,6 +86,9 @@ export interface TaskDetails extends TaskSummary {
 /** What came of a task, for who waits for it. */
 export type TaskEnd = Pick<TaskDetails, 'state' | 'result'>;
 
+/** `large`: what came of it is to be read when there is room for it. */
+export type ToldEnd = TaskEnd | 'large';
+
 export interface TaskQuery {
   tenantSeq: number;
   queueName: string | null;

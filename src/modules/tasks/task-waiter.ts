@@ -2,18 +2,18 @@
 import { Subject } from 'rxjs';
 import type { MillraceError } from '../../kernel/errors.js';
 import { eventsAfter } from './event-numbers.js';
-import type { NumberedEvent, TaskEnd } from './task-requests.js';
+import type { NumberedEvent, ToldEnd } from './task-requests.js';
 
 export class TaskWaiter {
   /** What the task says from now on, each event once, in order; ends with the task, or with an error when the server stops. */
   readonly events = new Subject<NumberedEvent[]>();
   /** What came of the task; null when the waiter's time was over first. Rejects when the server stops. */
-  readonly ended: Promise<TaskEnd | null>;
+  readonly ended: Promise<ToldEnd | null>;
   /** When it was last made sure that the task has not ended; epoch ms. */
   checkedAt = 0;
   /** Some events did not come, so they must be read. */
   isBehind: boolean;
-  private settle!: { resolve: (end: TaskEnd | Promise<TaskEnd> | null) => void; reject: (error: Error) => void };
+  private settle!: { resolve: (end: ToldEnd | Promise<ToldEnd> | null) => void; reject: (error: Error) => void };
 
   /** `lastN`: the number of the last event the caller has; null when he does not listen. `deadlineAt`: epoch ms. */
   constructor(
@@ -59,7 +59,7 @@ export class TaskWaiter {
   }
 
   /** `end`: perhaps it must be read first. */
-  end(end: TaskEnd | Promise<TaskEnd>): void {
+  end(end: ToldEnd | Promise<ToldEnd>): void {
     this.events.complete();
     this.settle.resolve(end);
   }

@@ -21,13 +21,20 @@ class FakeStore {
   looks = 0;
 
   readonly forgotten = new Set<string>();
+  readonly results = new Map<string, string>();
 
   storedByIds = async (ids: readonly string[]) => {
     this.reads += 1;
     return ids.map((id) =>
       this.forgotten.has(id)
         ? null
-        : ({ id, seq: Number(id), endedAt: this.ended.has(id) ? 1 : null } as unknown as StoredTask),
+        : ({
+            id,
+            seq: Number(id),
+            endedAt: this.ended.has(id) ? 1 : null,
+            resultBody: this.results.get(id) ?? id,
+            resultBlobKey: null,
+          } as unknown as StoredTask),
     );
   };
 
@@ -189,6 +196,17 @@ describe('TaskWaiters', () => {
     await end('1');
     expect(await behind!.ended).toEqual(endOf('1'));
     expect([missed, waiters.count]).toEqual([[1, 2, 'end'], 0]);
+  });
+
+  it('leaves an end that is large to be read by who has room for it', async () => {
+    const [one, two] = ['1', '2'].map((id) => waiters.join(id, null));
+    const large = 'x'.repeat(1024 * 1024);
+    store.results.set('1', large);
+    waiters.end('1', endOf(large), undefined);
+    expect(waiters.count).toBe(2);
+    await end('1', '2');
+    expect(await one!.ended).toBe('large');
+    expect(await two!.ended).toEqual(endOf('2'));
   });
 
   it('lets one whose answer cannot be read know, and nobody else', async () => {

@@ -14,8 +14,8 @@ import { EventBus } from '../../ports/event-bus.js';
 import type { EndHints } from '../../ports/event-map.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { AppLogger } from '../../telemetry/logger.js';
-import { keyOf, noSuchTask, TaskReader } from './task-reader.js';
-import type { TaskEnd } from './task-requests.js';
+import { hasLargeResult, keyOf, noSuchTask, TaskReader } from './task-reader.js';
+import type { TaskEnd, ToldEnd } from './task-requests.js';
 import { TaskWaiter } from './task-waiter.js';
 import { numbered } from './event-numbers.js';
 
@@ -106,9 +106,10 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
 
   /**
    * This task has ended thus, and what it has said up to event number `lastN` was told. Who has heard all of that need not read
-   * anything; the others are ended by the event that follows.
+   * anything; the others are ended by the event that follows, and all are when the end is large.
    */
   end(taskId: string, end: TaskEnd, lastN: number | undefined): void {
+    if (hasLargeResult({ resultBody: end.result?.body ?? null, resultBlobKey: null })) return;
     for (const waiter of this.byTask.get(taskId) ?? []) if (waiter.hasHeard(lastN)) this.finish(waiter, end);
   }
 
@@ -125,7 +126,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
     this.timer ??= this.nextTick();
   }
 
-  private finish(waiter: TaskWaiter, end: TaskEnd | Promise<TaskEnd>): void {
+  private finish(waiter: TaskWaiter, end: ToldEnd | Promise<ToldEnd>): void {
     this.leave(waiter);
     waiter.end(end);
   }
@@ -169,7 +170,7 @@ export class TaskWaiters implements OnModuleInit, OnModuleDestroy {
       // It was there, and is forgotten: nothing more will be heard of it.
       if (task === null) for (const waiter of waiters) this.refuse(waiter, noSuchTask(taskId));
       if (task === null || task.endedAt === null) continue;
-      const end = this.reader.endOf(task);
+      const end: Promise<ToldEnd> = hasLargeResult(task) ? Promise.resolve('large') : this.reader.endOf(task);
       end.catch(() => {}); // who waits hears of it
       for (const waiter of waiters) {
         if (!waiter.hasHeard(lastN)) await this.catchUp(waiter, task.seq);

@@ -1,5 +1,6 @@
 /** Tasks that are there, as their submitters know them: looked at, cancelled. */
 import { Injectable } from '@nestjs/common';
+import { UNHELD, type Hold } from '../../kernel/byte-gate.js';
 import { MillraceError } from '../../kernel/errors.js';
 import { TASK_STATE_CODE, TASK_STATES, type TaskState } from '../../kernel/task-state.js';
 import { BatchStore } from '../../store/batch.store.js';
@@ -25,20 +26,20 @@ export class TasksService {
   ) {}
 
   /** Refuses with `not_found`. */
-  async get(tenantSeq: number, id: string): Promise<TaskDetails> {
-    const [task] = await this.getMany(tenantSeq, [id]);
+  async get(tenantSeq: number, id: string, hold: Hold = UNHELD): Promise<TaskDetails> {
+    const [task] = await this.getMany(tenantSeq, [id], hold);
     if (!task) throw noSuchTask(id);
     return task;
   }
 
   /**
    * In the order of the ids; null for those that are unknown or of another tenant. Refuses with `payload_too_large` when they
-   * are more than one answer holds.
+   * are more than one answer holds. `hold`: of that answer.
    */
-  async getMany(tenantSeq: number, ids: readonly string[]): Promise<(TaskDetails | null)[]> {
+  async getMany(tenantSeq: number, ids: readonly string[], hold: Hold = UNHELD): Promise<(TaskDetails | null)[]> {
     const seqs = await this.reader.seqsOf(ids);
     const known = seqs.filter((seq) => seq !== null);
-    const { details, isCut } = await this.reader.detailsOf(known, tenantSeq);
+    const { details, isCut } = await this.reader.detailsOf(known, tenantSeq, hold);
     if (isCut) throw new MillraceError('payload_too_large', tooLarge(details.length), { param: 'task_ids' });
     const bySeq = new Map(details.map((task) => [task.seq, task]));
     return seqs.map((seq) => (seq === null ? null : (bySeq.get(seq) ?? null)));

@@ -4,11 +4,12 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { UNHELD, type Hold } from '../../kernel/byte-gate.js';
 import { newId } from '../../kernel/ids.js';
 import { SingleTaskStore } from '../../store/single-task.store.js';
 import { TaskIntake } from './task-intake.js';
 import { TaskNotices } from './task-notices.js';
-import type { NumberedEvent, PutRequest, TaskDetails, TaskEnd } from './task-requests.js';
+import type { NumberedEvent, PutRequest, TaskDetails, TaskEnd, ToldEnd } from './task-requests.js';
 import type { TaskWaiter } from './task-waiter.js';
 import { TaskWaiters } from './task-waiters.js';
 import { TasksService } from './tasks.service.js';
@@ -19,7 +20,7 @@ export interface WaitingCall {
   /** True when an earlier request with the same Idempotency-Key made the task. */
   isReplay: boolean;
   /** What came of the task; null when the wait was over first. Rejects with `shutting_down`. */
-  ended: Promise<TaskEnd | null>;
+  ended: Promise<ToldEnd | null>;
   /** What the task says, each event once, in order; ends with the task. Nothing for a blocking call. */
   events: Observable<NumberedEvent[]>;
   /** The caller has gone, or has got what he came for. The task goes on. */
@@ -68,15 +69,25 @@ export class WaitingCalls {
     return this.waiters.countOf(taskId) > 0;
   }
 
+  /** The end that was told of, with what came of it. `hold`: of the answer that tells it. */
+  wholeEnd(tenantSeq: number, { taskId }: WaitingCall, ended: ToldEnd, hold: Hold): TaskEnd | Promise<TaskEnd> {
+    return ended === 'large' ? this.tasks.get(tenantSeq, taskId, hold) : ended;
+  }
+
   /**
    * The caller's patience is over, or he has gone: cancels the task unless it has just ended. Resolves with the task as it
-   * ended in that case, else null.
+   * ended in that case if there is somebody to tell, else null.
    */
-  async giveUp(tenantSeq: number, taskId: string, { isTimeOut }: { isTimeOut: boolean }): Promise<TaskDetails | null> {
+  async giveUp(
+    tenantSeq: number,
+    taskId: string,
+    { isTimeOut }: { isTimeOut: boolean },
+    hold: Hold = UNHELD,
+  ): Promise<TaskDetails | null> {
     const request = { key: { id: taskId }, tenantSeq, by: null, isTimeOut };
     const { outcomes, aftermath } = await this.store.cancel([request]);
     this.notices.after(aftermath);
-    return outcomes[0] === 'ended_before' ? this.tasks.get(tenantSeq, taskId) : null;
+    return isTimeOut && outcomes[0] === 'ended_before' ? this.tasks.get(tenantSeq, taskId, hold) : null;
   }
 
   private callOf(waiter: TaskWaiter, isReplay: boolean): WaitingCall {
