@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 
 /** As much of a reply as a stream needs. */
 class FakeReply {
-  readonly raw = Object.assign(new EventEmitter(), { flushHeaders: () => {}, destroy: vi.fn() });
+  readonly raw = Object.assign(new EventEmitter(), { flushHeaders: () => {}, destroy: vi.fn(), writableLength: 0 });
   stream!: Readable;
 
   header = (): this => this;
@@ -68,6 +68,47 @@ describe('a stream of events', () => {
     expect(overrun).not.toHaveBeenCalled();
     say(2, JSON.stringify('x'.repeat(MIB)));
     expect(await stream.overrun).toBe('overrun');
+    expect(reply.raw.destroy).toHaveBeenCalledOnce();
+  });
+
+  it('is cut off when all readers together are too far behind and it has most waiting; the others go on', async () => {
+    const opened = Array.from({ length: 17 }, (_, index) => {
+      [reply, events] = [new FakeReply(), new Subject()];
+      const stream = open();
+      say(1, JSON.stringify('x'.repeat(index === 7 ? 4.5 * MIB : 3.7 * MIB)));
+      return { stream, raw: reply.raw };
+    });
+    const cutOff = () => opened.flatMap(({ raw }, index) => (raw.destroy.mock.calls.length > 0 ? [index] : []));
+    expect(cutOff()).toEqual([]);
+    // What its connection has not taken counts, too.
+    opened[3]!.raw.writableLength = MIB;
+    say(2, '{}');
+    expect(cutOff()).toEqual([3]);
+    expect(await opened[3]!.stream.overrun).toBe('overrun');
+    say(3, JSON.stringify('x'.repeat(4.2 * MIB)));
+    expect(cutOff()).toEqual([3, 16]);
+  });
+
+  it('counts among them after its end, until its reader has it', () => {
+    const readers = Array.from({ length: 9 }, () => {
+      [reply, events] = [new FakeReply(), new Subject()];
+      const stream = open();
+      say(1, JSON.stringify('x'.repeat(7.9 * MIB)));
+      stream.end({ status: 200, body: null, error: null, workerError: null });
+      return reply.raw;
+    });
+    expect(readers.filter(({ destroy }) => destroy.mock.calls.length > 0)).toHaveLength(1);
+  });
+
+  it('is cut off when nothing is left to say and its reader takes nothing of it for 30 s', () => {
+    const stream = open();
+    say(1, '{}');
+    stream.end({ status: 200, body: null, error: null, workerError: null });
+    vi.advanceTimersByTime(15_000);
+    reply.stream.read(1);
+    vi.advanceTimersByTime(30_000);
+    expect(reply.raw.destroy).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(15_000);
     expect(reply.raw.destroy).toHaveBeenCalledOnce();
   });
 
