@@ -1,16 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { lineTaskId } from '../../kernel/ids.js';
 import { resultObject, type RecordedResult } from '../../modules/callbacks/result-object.js';
-import { ANSWER_LOST, LostText, Spill } from '../../modules/tasks/spill.js';
+import { ANSWER_LOST, LostText, sizeOfKept, Spill } from '../../modules/tasks/spill.js';
 import { CallbackStore, type CallbackSubject } from '../../store/callback.store.js';
 import type { LeasedCallback } from '../../store/procedures/callback-shapes.js';
 
 /** What a callback says. */
 export interface CallbackMessage {
-  /** JSON. */
-  body: string;
   /** The task that it tells of; null when it tells of no task. */
   taskId: string | null;
+  /** How much memory its body takes, about. */
+  bytes: number;
+  /** JSON, read when it is asked for. */
+  body: () => Promise<string>;
 }
 
 /** Finds out what a callback has to say. */
@@ -25,9 +27,10 @@ export class CallbackMessages {
   async messageOf({ seq, epoch, taskSeq, body }: LeasedCallback): Promise<CallbackMessage | null> {
     const subject = taskSeq === null ? null : await this.store.subject({ seq, epoch });
     const taskId = subject === null ? null : taskIdOf(subject);
-    if (body !== null) return { body, taskId };
+    if (body !== null) return { taskId, bytes: body.length, body: async () => body };
     if (subject === null || taskId === null) return null;
-    return { body: resultObject(taskId, await this.resultOf(subject)), taskId };
+    const result = async () => resultObject(taskId, await this.resultOf(subject));
+    return { taskId, bytes: sizeOfKept(subject), body: result };
   }
 
   private async resultOf(subject: CallbackSubject): Promise<RecordedResult> {

@@ -39,6 +39,11 @@ export class CallbackPlaces {
     if (this.rooms.size > MAX_PROVEN) this.rooms.delete(this.rooms.keys().next().value!);
   }
 
+  /** Whether this origin answered last. */
+  isProven(line: CallbackLine): boolean {
+    return this.rooms.has(keyOf(line));
+  }
+
   /** How many calls each of these lines, which have due ones, may begin now; the first in the list choose first. */
   share(due: readonly CallbackLine[], most: number): (CallbackLine & { want: number })[] {
     const [all, unproven] = this.taken();

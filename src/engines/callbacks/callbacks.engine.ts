@@ -86,7 +86,8 @@ export class CallbacksEngine implements OnApplicationBootstrap, BeforeApplicatio
     this.places.begin(callback);
     let isAnswering: boolean | null = null;
     try {
-      const tried = await this.delivery.tryOnce(callback, this.stopping.signal);
+      const isProven = this.places.isProven(callback);
+      const tried = await this.delivery.tryOnce(callback, isProven, this.stopping.signal);
       isAnswering = tried.isAnswering;
       crashPoint('callback:sent');
       await this.record(callback, tried.end);
