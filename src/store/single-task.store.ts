@@ -95,12 +95,15 @@ const ENDED = statement<{ ids: string }, Place>('task-ended');
 const ENDED_LINES = statement<{ keys: string }, Place>('task-ended-lines');
 const PAGE = statement<{ tenantSeq: number; beforeSeq: number; limit: number }, ListedTask>('task-page');
 const LINE_PAGE = statement<{ batchSeq: number; afterSeq: number | null; limit: number }, ListedTask>('task-line-page');
-const EVENTS = statement<{ taskSeq: number; after: number; limit: number }, { n: number; events: string }>(
-  'event-page',
-);
+const EVENTS = statement<
+  { taskSeq: number; after: number; limit: number; bytes: number },
+  { n: number; events: string }
+>('event-page');
 const ATTEMPTS = statement<{ seqs: string; limit: number }, StoredAttempt>('task-attempts');
 
 const EVENT_ROWS = 200;
+/** Of events read at a time: a page ends with the row that reaches so many. */
+const EVENT_BYTES = 4 * 1024 * 1024;
 
 @Injectable()
 export class SingleTaskStore {
@@ -150,9 +153,9 @@ export class SingleTaskStore {
     return this.database.all(LINE_PAGE, { batchSeq, afterSeq, limit });
   }
 
-  /** Rows that hold events after number `after`, in order; fewer than there are when they are many. */
+  /** Rows that hold events after number `after`, in order; fewer than there are when they are many or large. */
   async events(taskSeq: number, after: number): Promise<EventRow[]> {
-    const rows = await this.database.all(EVENTS, { taskSeq, after, limit: EVENT_ROWS });
+    const rows = await this.database.all(EVENTS, { taskSeq, after, limit: EVENT_ROWS, bytes: EVENT_BYTES });
     return rows.map(({ n, events }) => ({ n, events: JSON.parse(events) as ProgressEvent[] }));
   }
 

@@ -159,6 +159,18 @@ function exerciseProgress(store: TestStore): void {
     expect(await store.singles.events(task!.seq, 3)).toEqual([]);
   });
 
+  it('is read in pages that large events make shorter', async () => {
+    const lane = await seedLane(store);
+    await put(store, lane, { mode: 'streaming' });
+    const [task] = await take(store, [lane]);
+    const large = event(JSON.stringify('x'.repeat(3_000_000)));
+    for (let n = 0; n < 3; n += 1) {
+      await store.singles.appendEvents({ ...claimOf(task!, lane), events: [large], firstN: null, laneSeq: null });
+    }
+    const numbers = async (after: number) => (await store.singles.events(task!.seq, after)).map(({ n }) => n);
+    expect(await Promise.all([0, 1, 2, 3].map(numbers))).toEqual([[1, 2], [2, 3], [3], []]);
+  });
+
   it.each(['worker', 'dispatcher'])('that is counted by the %s who says it is stored once', async (who) => {
     const lane = await seedLane(store);
     await put(store, lane, { mode: 'streaming' });
