@@ -202,7 +202,7 @@ describe('TaskWaiters', () => {
     const [one, two] = ['1', '2'].map((id) => waiters.join(id, null));
     const large = 'x'.repeat(1024 * 1024);
     store.results.set('1', large);
-    waiters.end('1', endOf(large), undefined);
+    waiters.end('1', endOf(large), 0);
     expect(waiters.count).toBe(2);
     await end('1', '2');
     expect(await one!.ended).toBe('large');
