@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settle } from '../../../test/support/inbox.js';
 import type { NumberedEvent } from '../../modules/tasks/task-requests.js';
 import type { WaitingCall } from '../../modules/tasks/waiting-calls.js';
 import { EventStreams } from './event-streams.js';
@@ -87,6 +88,22 @@ describe('a stream of events', () => {
     expect(await opened[3]!.stream.overrun).toBe('overrun');
     say(3, JSON.stringify('x'.repeat(4.2 * MIB)));
     expect(cutOff()).toEqual([3, 16]);
+  });
+
+  it('shares the bytes of a large event with all who hear it', async () => {
+    const event = { n: 1, id: null, name: null, data: JSON.stringify('x'.repeat(MIB)) };
+    const [one, two] = [1, 2].map(() => {
+      [reply, events] = [new FakeReply(), new Subject()];
+      open();
+      events.next([event, { n: 2, id: null, name: null, data: '2' }]);
+      const { stream } = reply;
+      expect(stream.readableLength).toBe('id:1\ndata:\n\nid:2\ndata:2\n\n'.length + MIB);
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => void pieces.push(piece));
+      return pieces;
+    });
+    await settle();
+    expect(one![0]).toBe(two![0]);
   });
 
   it('counts among them after its end, until its reader has it', () => {

@@ -39,6 +39,8 @@ export interface OpenStream {
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
   private readonly streams = new Set<Open>();
+  /** Of large events: all who hear one have the same bytes waiting. */
+  private readonly frames = new WeakMap<NumberedEvent, Buffer>();
   private pinger: NodeJS.Timeout | null = null;
 
   /** Sends the events of this call from now on. `isResumed`: the caller has some of them already. */
@@ -56,7 +58,8 @@ export class EventStreams implements OnModuleDestroy {
       const subscription = call.events.subscribe({
         next: (events) => {
           isSilent = false;
-          stream.push(framesOf(events));
+          if (events.some(isLarge)) for (const event of events) stream.push(this.frameOf(event));
+          else stream.push(framesOf(events));
           if (stream.readableLength > MAX_WAITING_BYTES) open.cutOff();
           else if (waitingOf(open) > SLOW_BYTES) this.cutOffSlowest();
         },
@@ -89,6 +92,12 @@ export class EventStreams implements OnModuleDestroy {
     if (this.pinger) clearInterval(this.pinger);
   }
 
+  private frameOf(event: NumberedEvent): Buffer {
+    const frame = this.frames.get(event) ?? Buffer.from(eventFrame(event));
+    if (isLarge(event)) this.frames.set(event, frame);
+    return frame;
+  }
+
   private keepAlive(open: Open): void {
     this.streams.add(open);
     open.stream.once('close', () => this.streams.delete(open));
@@ -104,6 +113,10 @@ export class EventStreams implements OnModuleDestroy {
       slow.reduce((most, open) => (waitingOf(open) > waitingOf(most) ? open : most)).cutOff();
     }
   }
+}
+
+function isLarge({ data }: NumberedEvent): boolean {
+  return data.length > SLOW_BYTES;
 }
 
 function waitingOf({ stream, response }: Open): number {
