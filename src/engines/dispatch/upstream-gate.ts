@@ -42,6 +42,8 @@ export class UpstreamGate {
   isUntroubled = true;
   private slowDowns = 0;
   private slowedAt = -SLOW_DOWN_ONCE_MS;
+  /** Until when we back off of our own accord; epoch ms. */
+  private backsOffUntil = 0;
   private broken: UpstreamCondition['broken'] = null;
   /** No call before this; counted on our clock, which never goes back. */
   private restsUntil = 0;
@@ -154,8 +156,12 @@ export class UpstreamGate {
       this.slowedAt = now;
       this.slowDowns += 1;
       this.limit = Math.max(1, this.limit * DECREASE);
+      this.backsOffUntil = 0;
     }
-    return Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? backoffMs(this.slowDowns, PACE_BACKOFF));
+    if (retryAfterMs !== null) return Math.min(LONGEST_PAUSE_MS, retryAfterMs);
+    // The same end for all that were in flight together: one who is to wait until then does not see it put off by the next.
+    if (this.backsOffUntil <= now) this.backsOffUntil = now + backoffMs(this.slowDowns, PACE_BACKOFF);
+    return this.backsOffUntil - now;
   }
 
   /** No calls for so long. */
