@@ -23,7 +23,7 @@ const LANE = {
   queue: { name: 'q', maxConcurrency: null, retry: { maxTries: null, backoff: { firstMs: 100, maxMs: 100 } } },
 } as unknown as Lane;
 
-describe('a task of a handler whose input is kept elsewhere', () => {
+describe('a task of a handler', () => {
   const stored = vi.fn();
   const bodiesOf = vi.fn();
   const giveBack = vi.fn(() => Promise.resolve(true));
@@ -62,6 +62,18 @@ describe('a task of a handler whose input is kept elsewhere', () => {
     await runner.drained();
     expect(onFree).toHaveBeenCalledOnce();
   }
+
+  it('has failed, and is not tried again, when its caller would have gone by then though it would still be there', async () => {
+    run.mockRejectedValue(new Error('no ink'));
+    for (const waitMs of [5_000, 200]) {
+      stored.mockResolvedValue([{ ...STORED, mode: 'blocking', expiresAt: START_AT + waitMs + 1_000 }]);
+      onFree.mockClear();
+      await runTask();
+    }
+    run.mockResolvedValue({ done: true });
+    expect(giveBack.mock.calls).toMatchObject([[{ isTry: true, attempt: { detail: 'handler_failed: no ink' } }]]);
+    expect(finish.mock.calls).toMatchObject([[{ state: 'failed', errorCode: 'handler_failed' }]]);
+  });
 
   it.each([
     ['the blobs', () => bodiesOf.mockResolvedValue(new Map([[TASK.seq, outage('storage_unavailable')]]))],
