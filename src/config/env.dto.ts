@@ -1,4 +1,7 @@
 import type { LogConfig, Mode, Role } from './app-config.js';
+import { databaseUrlProblem } from './database-url.js';
+import { redisUrlProblem } from './redis-url.js';
+import { s3UrlProblem } from './s3-url.js';
 import {
   BaseUrl,
   Choice,
@@ -69,23 +72,25 @@ export class EnvDto {
   )
   MILLRACE_SECRET: string | null;
 
-  @ServiceUrl(['mysql', 'mariadb'], {
+  @ServiceUrl(['mysql', 'mariadb'], databaseUrlProblem, {
     about:
       'Distributed mode: the database, e.g. `mysql://user:password@host:3306/millrace`, `…/millrace?tls=on` for TLS.',
   })
   MILLRACE_DATABASE_URL: string | null;
 
-  @ServiceUrl(['redis', 'rediss'], { about: 'Distributed mode: Redis, e.g. `redis://:password@host:6379`.' })
+  @ServiceUrl(['redis', 'rediss'], redisUrlProblem, {
+    about: 'Distributed mode: Redis, e.g. `redis://:password@host:6379`.',
+  })
   MILLRACE_REDIS_URL: string | null;
 
-  @ServiceUrl(['redis', 'rediss'], {
+  @ServiceUrl(['redis', 'rediss'], redisUrlProblem, {
     about:
       'Distributed mode: the same Redis as a user who may only XADD, for workers that report over Redis; they are told it. ' +
       'Not set: they report over HTTP.',
   })
   MILLRACE_EVENTBUS_URL: string | null;
 
-  @ServiceUrl(['s3', 'http', 'https'], {
+  @ServiceUrl(['s3', 'http', 'https'], s3UrlProblem, {
     about:
       'Distributed mode: the bucket, `s3://bucket/prefix?region=…` at AWS or `https://key:secret@host/bucket/prefix` elsewhere.',
   })

@@ -1,11 +1,11 @@
 /** The URL of Redis that workers are told, beside the one that the servers use themselves. */
-import type { ConfigProblem } from './config-error.js';
+import type { UrlProblem } from './service-url.js';
 
 const DEFAULT_USER = 'default';
 const OWN_USER = 'redis://user:password@host:port';
 
 /** What is wrong with it although it is the URL of a Redis: whoever is told it must not be able to do what a server can. */
-export function eventbusProblem(told: string | null, own: string | null): Omit<ConfigProblem, 'variable'> | null {
+export function eventbusProblem(told: string | null, own: string | null): UrlProblem | null {
   if (told === null || own === null) return null;
   const user = userOf(told);
   if (user === DEFAULT_USER || new URL(told).password === '') {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigProblem } from './config-error.js';
 import { databaseTls } from './database-url.js';
@@ -20,6 +21,7 @@ function problemsOf(env: Values): readonly ConfigProblem[] {
 }
 
 const KEY = 'k'.repeat(16);
+const CA = join(import.meta.dirname, '../../test/support/services/tls/ca.pem');
 const DISTRIBUTED = {
   MILLRACE_MODE: 'distributed',
   MILLRACE_DATABASE_URL: 'mysql://u:p@db/millrace',
@@ -75,14 +77,14 @@ describe('a server', () => {
   ])('takes no parameter of the database that it would not keep: %s', (query, wrong) => {
     const MILLRACE_DATABASE_URL = `mysql://u:p@db/millrace?${query}`;
     const allowed = expect.stringContaining('?tls=on') as string;
-    const problem = { variable: 'MILLRACE_DATABASE_URL', wrong, allowed };
+    const problem = { variable: 'MILLRACE_DATABASE_URL', wrong: `${wrong} (environment)`, allowed };
     expect(problemsOf({ ...DISTRIBUTED, MILLRACE_DATABASE_URL })).toEqual([problem]);
   });
 
   it.each([
     ['db/millrace', null],
     ['db/millrace?tls=on', { isVerified: true, caPath: null }],
-    ['db/millrace?tls=on&tls_ca=/etc/ca.pem', { isVerified: true, caPath: '/etc/ca.pem' }],
+    [`db/millrace?tls=on&tls_ca=${CA}`, { isVerified: true, caPath: CA }],
     ['10.0.0.1/millrace?tls=skip-verify', { isVerified: false, caPath: null }],
   ])('speaks to the database as its URL says: %s', (rest, tls) => {
     const MILLRACE_DATABASE_URL = `mysql://u:p@${rest}`;

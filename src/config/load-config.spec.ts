@@ -73,7 +73,7 @@ const BAD: Record<string, string[]> = {
   MILLRACE_ADMIN_KEY: ['k'.repeat(15), `${KEY} ${KEY}`, `${KEY}ü`],
   MILLRACE_AUTH: ['true', 'ON', '0'],
   MILLRACE_SECRET: ['s'.repeat(15)],
-  MILLRACE_DATABASE_URL: ['db:3306', 'postgres://db/millrace', 'mysql://'],
+  MILLRACE_DATABASE_URL: ['db:3306', 'postgres://db/millrace'],
   MILLRACE_REDIS_URL: ['cache:6379', 'http://cache:6379'],
   MILLRACE_EVENTBUS_URL: ['cache:6379', 'http://u:p@cache:6379'],
   MILLRACE_S3_URL: ['bucket', 'ftp://store/bucket'],
@@ -89,6 +89,9 @@ const BAD: Record<string, string[]> = {
     'http://h/v1?key=x',
     'http://h/v1#x',
     'http://h:99999/v1',
+    'http://h:0/v1',
+    'http://h/50%',
+    'http://me:a/b@h/v1',
     'http://h/a b',
   ],
   MILLRACE_UPSTREAM_KEY: ['two words', 'ключ'],
@@ -231,6 +234,19 @@ describe('problems', () => {
       }
     },
   );
+
+  it.each([
+    ['h/v1', 'does not begin with http:// or https://'],
+    ['http://', 'names no host'],
+    ['http://me:hush@h/v1', 'has credentials'],
+    ['http://h/v1?key=hush', 'has a query (?…) or a fragment (#…)'],
+    ['http://h:0/v1', 'has a port that is none: there are those from 1 to 65535'],
+    ['http://h:99999/v1', 'has a port that is none: there are those from 1 to 65535'],
+    ['http://h:eighty/v1', 'is no URL'],
+    ['http://h/50%/v1', 'has a % that escapes nothing; % itself is written as %25'],
+  ])('says what is wrong with the upstream %s', (url, wrong) => {
+    expect(problemsOf({ MILLRACE_UPSTREAM_URL: url })).toMatchObject([{ wrong: `${wrong} (environment)` }]);
+  });
 
   it('lists all of them at once, each with its name, value and what is allowed', () => {
     writeDotenv('MILLRACE_MAX_TRIES=none\n');

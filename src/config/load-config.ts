@@ -5,7 +5,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { AppConfig } from './app-config.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
-import { databaseUrlProblem } from './database-url.js';
+import { databaseCaProblem } from './database-url.js';
 import { eventbusProblem } from './eventbus-url.js';
 import { EnvDto, VARIABLES } from './env.dto.js';
 import { gatherSettings, type Environment, type Setting } from './env-sources.js';
@@ -25,7 +25,8 @@ export interface ConfigInput {
 }
 
 /**
- * Reads, checks and freezes the configuration. Touches nothing but `input`, the `.env` file and the `*_FILE`s.
+ * Reads, checks and freezes the configuration. Touches nothing but `input`, the `.env` file, the `*_FILE`s and the database's
+ * `tls_ca`.
  * Throws one ConfigError that lists all problems.
  */
 export function loadConfig(input: ConfigInput): AppConfig {
@@ -63,6 +64,8 @@ export function resolveEnv({ env, cwd }: ConfigInput): { env: EnvDto; settings: 
 }
 
 function refusal({ variable, text, origin }: Setting): ConfigProblem {
+  const problem = text === null ? null : variable.problemOf(text);
+  if (problem !== null) return { variable: variable.name, ...problem, wrong: `${problem.wrong} (${origin})` };
   const wrong = variable.isQuotable ? `cannot be '${text}'` : 'has a value that is not allowed';
   return { variable: variable.name, wrong: `${wrong} (${origin})`, allowed: `it takes ${variable.allowed}` };
 }
@@ -88,7 +91,7 @@ function contradictions(env: EnvDto, refused: ReadonlySet<string>): ConfigProble
     }
   }
   if (!refused.has('MILLRACE_DATABASE_URL')) {
-    const problem = databaseUrlProblem(env.MILLRACE_DATABASE_URL);
+    const problem = databaseCaProblem(env.MILLRACE_DATABASE_URL);
     if (problem !== null) add('MILLRACE_DATABASE_URL', problem.wrong, problem.allowed);
   }
   if (!refused.has('MILLRACE_EVENTBUS_URL') && !refused.has('MILLRACE_REDIS_URL')) {

@@ -1,4 +1,6 @@
 /** Where blobs are kept in S3, as one URL says it. */
+import { messageOf } from '../kernel/errors.js';
+import { placeProblem, type UrlForm, type UrlProblem } from './service-url.js';
 
 export interface S3Location {
   bucket: string;
@@ -16,6 +18,7 @@ export interface S3Location {
 export const S3_URL_WORDS =
   's3://bucket[/prefix]?region=… for AWS, or http(s)://KEY:SECRET@host[:port]/bucket[/prefix][?region=…]; ' +
   'in KEY and SECRET write / as %2F, + as %2B, @ as %40 and : as %3A';
+const FORM: UrlForm = { example: S3_URL_WORDS, credentials: 'KEY or SECRET', usualPort: '443, or 80 behind http://' };
 
 /** Servers of one's own have one region, and most of them call it so. */
 const USUAL_REGION = 'us-east-1';
@@ -26,6 +29,20 @@ const REGION_PATTERN = /^[A-Za-z0-9-]{1,64}$/;
 const PREFIX_PART_PATTERN = /^[A-Za-z0-9_.-]+$/;
 /** A key of S3 has at most 1,024 bytes, and a blob's own name takes 200 of them. */
 const MAX_PREFIX_LENGTH = 500;
+
+/** What is wrong with it, and what to write instead; null for what `parseS3Url` takes. */
+export function s3UrlProblem(text: string): UrlProblem | null {
+  const isOfServer = !text.startsWith('s3:');
+  const problem = isOfServer ? placeProblem(text, FORM) : null;
+  if (problem !== null) return problem;
+  try {
+    parseS3Url(text);
+    return null;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { wrong: messageOf(error), allowed: `it takes ${S3_URL_WORDS}` };
+  }
+}
 
 /** @throws RangeError which says what is wrong, as the end of a sentence about the URL, and never quotes a secret */
 export function parseS3Url(text: string): S3Location {
@@ -60,6 +77,7 @@ function serverLocation(url: URL, region: string | null): S3Location {
     throw new RangeError(`has no KEY:SECRET@ in front of the host${why}`);
   }
   const credentials = { accessKeyId: decoded(url.username), secretAccessKey: decoded(url.password) };
+  if (url.port === '0') throw new RangeError('has a port that is none');
   const endpoint = `${url.protocol}//${url.host}`;
   return { ...placeOf(url.pathname.slice(1)), region: region ?? USUAL_REGION, endpoint, credentials };
 }
@@ -76,7 +94,11 @@ function regionOf(url: URL): string | null {
 function placeOf(path: string): { bucket: string; prefix: string } {
   const [bucket = '', ...rest] = path.replace(/\/+$/, '').split('/');
   if (bucket === '') throw new RangeError('has no bucket');
-  if (!BUCKET_PATTERN.test(bucket)) throw new RangeError('has a bucket with a name that cannot be');
+  if (!BUCKET_PATTERN.test(bucket)) {
+    throw new RangeError(
+      'has a bucket with a name that cannot be: one has 2 to 63 letters, digits, ., _ and -, and begins with none of these three',
+    );
+  }
   const isSound = rest.every((part) => PREFIX_PART_PATTERN.test(part) && part !== '.' && part !== '..');
   const prefix = rest.length === 0 ? '' : `${rest.join('/')}/`;
   if (!isSound || prefix.length > MAX_PREFIX_LENGTH) {

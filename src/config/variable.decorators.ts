@@ -4,7 +4,8 @@
  */
 import { Transform } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min, MinLength, ValidateBy, isFQDN, isIP } from 'class-validator';
-import { BASE_URL_WORDS, cutTrailingSlashes, isBaseUrl } from '../kernel/base-url.js';
+import { BASE_URL_WORDS, cutTrailingSlashes, wrongWithBaseUrl } from '../kernel/base-url.js';
+import type { UrlProblem } from './service-url.js';
 import { formatSize, formatSpan, parseSize, parseSpan } from './units.js';
 
 /** A variable as errors, the README and `config print` need to know it. */
@@ -20,6 +21,8 @@ export interface Variable {
   isSecret: boolean;
   /** Whether an error may quote a value that was refused. */
   isQuotable: boolean;
+  /** What is wrong with a text that was refused; null where there is no more to say than what is allowed. */
+  problemOf: (text: string) => UrlProblem | null;
 }
 
 interface Documentation {
@@ -40,6 +43,7 @@ interface Kind {
   checks: PropertyDecorator[];
   isSecret?: boolean;
   isQuotable?: boolean;
+  problemOf?: (text: string) => UrlProblem | null;
 }
 
 const declared = new WeakMap<object, Variable[]>();
@@ -60,6 +64,7 @@ function variable(documentation: Documentation, kind: Kind): PropertyDecorator {
       defaultText: documentation.default ?? null,
       isSecret: kind.isSecret ?? false,
       isQuotable: kind.isQuotable ?? true,
+      problemOf: kind.problemOf ?? (() => null),
     });
     const { read } = kind;
     if (read) Transform(({ value }: { value: string | null }) => (value === null ? null : read(value)))(target, key);
@@ -118,29 +123,38 @@ function isHostName(text: unknown): boolean {
 
 /** A base URL to which paths are appended; trailing slashes are cut. */
 export function BaseUrl(documentation: Documentation): PropertyDecorator {
+  const isBaseUrl = (text: unknown) => typeof text === 'string' && wrongWithBaseUrl(text) === null;
   return variable(documentation, {
     allowed: BASE_URL_WORDS,
     read: cutTrailingSlashes,
-    checks: [
-      ValidateBy({ name: 'baseUrl', validator: { validate: (text) => typeof text === 'string' && isBaseUrl(text) } }),
-    ],
+    checks: [ValidateBy({ name: 'baseUrl', validator: { validate: isBaseUrl } })],
     isQuotable: false, // a refused one may hold a password
+    problemOf: (text) => {
+      const wrong = wrongWithBaseUrl(text);
+      return wrong === null ? null : { wrong, allowed: `it takes ${BASE_URL_WORDS}` };
+    },
   });
 }
 
-/** The URL of another service, such as `redis://host:6379`. Secret, because it may hold a password. */
-export function ServiceUrl(protocols: readonly string[], documentation: Documentation): PropertyDecorator {
+/**
+ * The URL of another service, such as `redis://host:6379`. Secret, because it may hold a password.
+ *
+ * @param problemOf what is wrong with one that begins as it must
+ */
+export function ServiceUrl(
+  protocols: readonly string[],
+  problemOf: (text: string) => UrlProblem | null,
+  documentation: Documentation,
+): PropertyDecorator {
   const starts = WORDS.format(protocols.map((protocol) => `\`${protocol}://\``));
-  const isServiceUrl = (text: unknown) =>
-    typeof text === 'string' &&
-    protocols.some((protocol) => text.startsWith(`${protocol}://`)) &&
-    URL.canParse(text) &&
-    new URL(text).hostname !== '';
+  const begins = (text: string) => protocols.some((protocol) => text.startsWith(`${protocol}://`));
+  const isServiceUrl = (text: unknown) => typeof text === 'string' && begins(text) && problemOf(text) === null;
   return variable(documentation, {
     allowed: `a URL that begins with ${starts}`,
     checks: [ValidateBy({ name: 'serviceUrl', validator: { validate: isServiceUrl } })],
     isSecret: true,
     isQuotable: false,
+    problemOf: (text) => (begins(text) ? problemOf(text) : null),
   });
 }
 
