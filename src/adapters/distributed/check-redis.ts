@@ -1,11 +1,19 @@
 import type { Redis } from 'ioredis';
+import { refusalOf } from './redis-act.js';
 
 /** The first one whose scripts, blocking moves and lists do all that is used here. */
 const MIN_VERSION = [6, 2] as const;
 
 /** What one look at Redis has shown; of the shape of the doctor's findings. */
 export interface RedisFinding {
-  check: 'redis-version' | 'redis-eviction' | 'redis-rights' | 'redis-memory' | 'eventbus' | 'eventbus-rights';
+  check:
+    | 'redis-database'
+    | 'redis-version'
+    | 'redis-eviction'
+    | 'redis-rights'
+    | 'redis-memory'
+    | 'eventbus'
+    | 'eventbus-rights';
   status: 'ok' | 'warning' | 'failed';
   message: string;
   /** What to do about it; null when nothing is to be done. */
@@ -22,7 +30,27 @@ export interface RedisFinding {
 export async function checkRedis(client: Redis): Promise<RedisFinding[]> {
   const info = await client.info();
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? 'unknown';
-  return [checkVersion(field('redis_version')), checkEviction(field('maxmemory_policy'))];
+  return [
+    ...(await checkDatabase(client)),
+    checkVersion(field('redis_version')),
+    checkEviction(field('maxmemory_policy')),
+  ];
+}
+
+/** Nothing when it is there. When it is not, the client goes on in database 0 without a word, among the keys of others. */
+async function checkDatabase(client: Redis): Promise<RedisFinding[]> {
+  const { db = 0 } = client.options;
+  if (db === 0) return [];
+  const refusal = await refusalOf(client, ['SELECT', String(db)]);
+  if (refusal === null) return [];
+  return [
+    {
+      check: 'redis-database',
+      status: 'failed',
+      message: `there is no database ${db} in it (${refusal})`,
+      fix: 'End MILLRACE_REDIS_URL in a smaller `/number`, or set `databases` of Redis to more.',
+    },
+  ];
 }
 
 function checkVersion(version: string): RedisFinding {

@@ -70,6 +70,14 @@ describe('DistributedModule', () => {
     );
   });
 
+  it('refuses a database that Redis does not have, instead of using another one', async () => {
+    const service = await redis();
+    const refused = start({ redisUrl: `${service.url}/16`, deployment: { name: 'lost', id: 'a' } });
+    await expect(refused).rejects.toThrow(/there is no database 16 in it \(.*\)\. End MILLRACE_REDIS_URL in a smaller/);
+    expect(await service.client().dbsize()).toBe(0);
+    await (await start({ redisUrl: `${service.url}/15` })).close();
+  });
+
   it('tells in figures what Redis does not carry', async () => {
     const service = await redis();
     const app = await start({ redisUrl: service.url, instanceId: 'i2' });

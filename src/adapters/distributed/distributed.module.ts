@@ -99,11 +99,13 @@ export class DistributedModule implements OnModuleInit, OnApplicationShutdown {
     const findings = this.link.isReady ? await this.examine() : [];
     const texts = findings.filter(({ status }) => status === 'failed').map(({ message, fix }) => `${message}. ${fix}`);
     if (!this.link.isReady) {
+      const tls = redisUrl.startsWith('rediss:') ? ', and speaks TLS there' : '';
       texts.push(
-        `it does not answer (${this.link.reason ?? 'no error'}). Check MILLRACE_REDIS_URL, and that Redis runs.`,
+        `it does not answer (${this.link.reason ?? 'it said nothing'}). Check MILLRACE_REDIS_URL, and that Redis runs${tls}.`,
       );
     }
-    if (this.link.isReady && !(await this.isAlone())) texts.push(SAME_NAME);
+    const hasPlace = this.link.isReady && !findings.some(({ check }) => check === 'redis-database');
+    if (hasPlace && !(await this.isAlone())) texts.push(SAME_NAME);
     if (texts.length > 0 && !ignoreFindings) {
       await this.closeAll();
       throw new Error(`Redis at ${describeUrl(redisUrl)} cannot be used: ${texts.join(' ')}`);
