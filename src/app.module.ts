@@ -13,7 +13,7 @@ import { TasksApiModule } from './api/tasks/tasks-api.module.js';
 import type { AppConfig, Role, ServicesConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { loadSecrets, prepareDataFolder, Secrets } from './config/generated-secrets.js';
-import { describeS3Url, parseS3Url } from './config/s3-url.js';
+import { describeS3Url, parseS3Url, S3_FIX } from './config/s3-url.js';
 import { VERSION } from './config/version.js';
 import { Clock, SystemClock } from './kernel/clock.js';
 import { checkSecret } from './modules/access/secret-canary.js';
@@ -193,7 +193,10 @@ async function openDistributed(
   try {
     const isThere = await blobStore.open();
     if (!isThere)
-      storage.warn({}, 'S3 does not answer; nothing is read or stored until it does and its bucket is ours');
+      storage.warn(
+        { fix: S3_FIX },
+        'S3 does not answer; nothing is read or stored until it does and its bucket is ours',
+      );
   } catch (error) {
     await close();
     throw error;

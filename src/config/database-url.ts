@@ -33,6 +33,10 @@ const PARAMETERS = ['tls', 'tls_ca'];
 const ALLOWED =
   'it takes `?tls=on`, with `&tls_ca=/path.pem` for a CA of your own, or `?tls=skip-verify`, or none of them';
 
+/** What to do about a database that cannot be reached, or refuses us. */
+export const DATABASE_FIX =
+  'look whether it runs, and whether MILLRACE_DATABASE_URL names the right host, port, user, password and database';
+
 /** What is wrong with it although it begins as the URL of a database does. */
 export function databaseUrlProblem(text: string): UrlProblem | null {
   const problem = urlProblem(text, FORM);
@@ -112,8 +116,7 @@ function wrongWith({ hostname, searchParams }: URL): string | null {
 
 function holdsCertificate(content: string): boolean {
   try {
-    new X509Certificate(content);
-    return true;
+    return new X509Certificate(content).raw.length > 0;
   } catch {
     return false;
   }

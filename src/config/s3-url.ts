@@ -18,6 +18,9 @@ export interface S3Location {
 export const S3_URL_WORDS =
   's3://bucket[/prefix]?region=… for AWS, or http(s)://KEY:SECRET@host[:port]/bucket[/prefix][?region=…]; ' +
   'in KEY and SECRET write / as %2F, + as %2B, @ as %40 and : as %3A';
+/** What to do about an S3 that cannot be reached. */
+export const S3_FIX =
+  'look whether the host and port of MILLRACE_S3_URL are right, and whether S3 answers from this machine';
 const FORM: UrlForm = { example: S3_URL_WORDS, credentials: 'KEY or SECRET', usualPort: '443, or 80 behind http://' };
 
 /** Servers of one's own have one region, and most of them call it so. */

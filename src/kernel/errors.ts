@@ -60,13 +60,11 @@ export function isOutage(error: unknown): error is MillraceError {
 
 /** What a line of the log says of an outage, in place of the error with its stack. */
 export function briefOf({ message, cause }: MillraceError): { outage: string; cause?: string } {
-  if (cause === undefined) return { outage: message };
-  // Of tries at several addresses there is no message.
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return { outage: message, cause: messageOf(cause) || code };
+  return cause === undefined ? { outage: message } : { outage: message, cause: messageOf(cause) };
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown; its code where it has none, as an error of tries at several addresses. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : '');
 }

@@ -101,11 +101,47 @@ it('one whose S3 is away starts, and looks whose the bucket is when S3 is back',
   const [api] = deployment.apis;
   const [engine] = deployment.engines;
   await Promise.all([api!.restart(), engine!.restart()]);
+  expect(api!.logs).toContainEqual(
+    expect.objectContaining({
+      msg: expect.stringContaining('S3 does not answer') as string,
+      bucket: expect.stringMatching(/^http:\/\/[^@]+:\d+\/millrace/) as string,
+      fix: expect.stringContaining('MILLRACE_S3_URL') as string,
+    }),
+  );
   const lines = chatLines(3).map(({ text }) => text);
   await expect(upload(api!.openai, lines)).rejects.toMatchObject({ status: 503 });
   await deployment.s3.up();
   const { id } = await createBatch(api!.openai, await upload(api!.openai, lines));
   const ended = await until(() => api!.openai.batches.retrieve(id), hasEnded);
   expect(ended.request_counts!.completed).toBe(3);
+  expect(await deployment.stop()).toEqual([]);
+});
+
+it('one whose database or Redis is not there is refused, and says which, where, and what to do, but no password', async () => {
+  const [api] = deployment.apis;
+  const own = deployment.place.env;
+  const at = (name: string, change: (url: URL) => void) => {
+    const url = new URL(own[name]!);
+    change(url);
+    return { [name]: url.href };
+  };
+  const nobody = (url: URL) => Object.assign(url, { port: '1', password: 'hush' });
+  const { pathname } = new URL(own['MILLRACE_DATABASE_URL']!);
+  const said = [
+    await refusal(api!.restart({ ...own, ...at('MILLRACE_DATABASE_URL', nobody) })),
+    await refusal(api!.restart({ ...own, ...at('MILLRACE_DATABASE_URL', (url) => (url.pathname = '/absent')) })),
+    await refusal(api!.restart({ ...own, ...at('MILLRACE_REDIS_URL', nobody) })),
+  ];
+  expect(said).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `the database at \\S+:1${pathname} cannot be used: .*ECONNREFUSED.*; look whether it runs, .*MILLRACE_DATABASE_URL`,
+      ),
+    ),
+    expect.stringMatching(/the database at \S+:\d+\/absent cannot be used: .*MILLRACE_DATABASE_URL names the right/),
+    expect.stringMatching(/Redis at \S+:1 cannot be used: it does not answer \(.*\)\. Check MILLRACE_REDIS_URL/),
+  ]);
+  expect(said.join()).not.toContain('hush');
+  await api!.restart(own);
   expect(await deployment.stop()).toEqual([]);
 });

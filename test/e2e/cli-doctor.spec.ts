@@ -147,6 +147,32 @@ describe('millrace doctor', () => {
     ]);
   });
 
+  it('finds what is wrong with the URLs of services, all of it, and shows no secret', async () => {
+    const settings = {
+      MILLRACE_MODE: 'distributed',
+      MILLRACE_DATABASE_URL: 'mysql://u:hush%zz@localhost:1/db',
+      MILLRACE_REDIS_URL: 'redis://u:hush@localhost:99999',
+      MILLRACE_S3_URL: 'http://a:hush@127.0.0.1:1/b',
+      MILLRACE_ADMIN_KEY: 'k'.repeat(16),
+      MILLRACE_SECRET: 's'.repeat(16),
+    };
+    const { code, found } = await complaints(settings);
+    expect(code).toBe(2);
+    expect(found.map(({ message }) => message.replace(/:.*/, ''))).toEqual([
+      'MILLRACE_DATABASE_URL has a % in the user or password that escapes nothing (environment)',
+      'MILLRACE_REDIS_URL has a port that is none (environment)',
+      'MILLRACE_S3_URL has a bucket with a name that cannot be',
+    ]);
+    for (const { fix } of found) expect(fix).not.toBeNull();
+    const start = server.launch({ ...settings, MILLRACE_LOG_LEVEL: 'loud' });
+    expect(await start.ended).toEqual({ code: 1, signal: null });
+    expect(start.lines[0]).toBe('The configuration has 4 problems:');
+    const printed = await cli(['config', 'print'], { cwd: '/', env: settings });
+    expect(printed.code).toBe(1);
+    expect(printed.stderr).toContain('The configuration has 3 problems:');
+    expect([JSON.stringify(found), ...start.lines, printed.stderr].join('\n')).not.toContain('hush');
+  });
+
   it('finds a clock that was set back', async () => {
     await server.stop();
     await server.place.alter(`UPDATE instance SET started_at = ${Date.now() + 7_200_000}`);

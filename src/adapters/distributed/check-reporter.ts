@@ -18,14 +18,14 @@ const VARIABLE = 'MILLRACE_EVENTBUS_URL';
  * @param client of the servers' own user
  */
 export async function checkReporter(client: Redis, url: string, prefix: string): Promise<RedisFinding[]> {
-  const { username, hostname, pathname } = new URL(url);
+  const { username, host, pathname } = new URL(url);
   const user = decodeURIComponent(username);
   const select = /^\/?0?$/.test(pathname) ? '' : ' +select'; // before anything else in another database
   const fix = `ACL SETUSER ${user} reset on >PASSWORD '~${reportPattern(prefix)}' +xadd${select}`;
   // A ready check asks for more than this user may do.
   const reporter = new Redis(url, { ...onceOptions(), enableReadyCheck: false });
   let reason: string | null = null;
-  reporter.on('error', (error: Error) => (reason ??= error.message));
+  reporter.on('error', (error: Error) => (reason ??= messageOf(error)));
   try {
     await reporter.connect();
     return [
@@ -33,7 +33,7 @@ export async function checkReporter(client: Redis, url: string, prefix: string):
       await checkLimits(client, reporter, { prefix, user, fix }),
     ];
   } catch (error) {
-    const message = `${VARIABLE}, ${user} at ${hostname}: ${reason ?? messageOf(error)}`;
+    const message = `${VARIABLE}, ${user} at ${host}: ${reason ?? messageOf(error)}`;
     if (/WRONGPASS|NOAUTH|ERR AUTH/.test(message)) return [{ check: 'eventbus', status: 'failed', message, fix }];
     const look = `Look whether ${VARIABLE} leads to Redis; from here its user could not be looked at.`;
     return [{ check: 'eventbus', status: 'warning', message, fix: look }];

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { messageOf } from '../../kernel/errors.js';
 import { checkReporter } from './check-reporter.js';
 import { checkRedis, type RedisFinding } from './check-redis.js';
 import { checkRights, checkRoom } from './check-rights.js';
@@ -23,7 +24,7 @@ export type RedisReport =
 export async function examineRedis(url: string, deployment: string, eventbusUrl: string | null): Promise<RedisReport> {
   const client = new Redis(url, onceOptions());
   let reason: string | null = null;
-  client.on('error', (error: Error) => (reason ??= error.message));
+  client.on('error', (error: Error) => (reason ??= messageOf(error)));
   try {
     await client.connect();
     const prefix = keyPrefix(deployment);
@@ -39,7 +40,7 @@ export async function examineRedis(url: string, deployment: string, eventbusUrl:
       findings.push(...(await checkReporter(client, eventbusUrl, prefix)));
     return { isReachable: true, findings, aheadMs };
   } catch (error) {
-    return { isReachable: false, reason: reason ?? (error as Error).message };
+    return { isReachable: false, reason: reason ?? messageOf(error) };
   } finally {
     await endConnection(client);
   }

@@ -7,6 +7,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
+import { messageOf } from '../../kernel/errors.js';
 
 /** Redis answers in well under a millisecond; so long without a byte means that nobody is there. */
 const SILENCE_MS = 2_000;
@@ -63,7 +64,7 @@ export class RedisLink {
 
   /** What went wrong last while there is no connection; null when nothing has. */
   get reason(): string | null {
-    return this.lastError?.message ?? null;
+    return this.lastError === null ? null : messageOf(this.lastError);
   }
 
   /** Begins to connect, and resolves when it has or after `patienceMs`, whichever is first; it goes on trying then. */

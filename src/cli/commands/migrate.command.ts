@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { ServicesConfig } from '../../config/app-config.js';
+import { describeDatabaseUrl } from '../../config/database-url.js';
+import { messageOf } from '../../kernel/errors.js';
 import { CliError } from '../cli-error.js';
 import { counted } from '../figures.js';
 import { JSON_OPTION, show } from '../output.js';
@@ -42,10 +44,11 @@ export function migrateCommand(): Command {
 
 async function migrateDeployment({ databaseUrl }: ServicesConfig, isStatus: boolean, json?: true): Promise<void> {
   const { MysqlInspection } = await import('../../store/mysql/mysql-inspection.js');
-  const { host, pathname } = new URL(databaseUrl);
-  const database = `${host}${pathname}`;
-  const inspection = await MysqlInspection.open(databaseUrl).catch((error: Error) => {
-    throw new CliError(`The database at ${database} cannot be used: ${error.message}. \`millrace doctor\` says more.`);
+  const database = describeDatabaseUrl(databaseUrl);
+  const inspection = await MysqlInspection.open(databaseUrl).catch((error: unknown) => {
+    throw new CliError(
+      `The database at ${database} cannot be used: ${messageOf(error)}. \`millrace doctor\` says more.`,
+    );
   });
   try {
     if (isStatus) showPending({ database }, await inspection.pendingMigrations(), json, 'run `millrace migrate`');

@@ -4,7 +4,7 @@ import { checkBucket } from '../../adapters/distributed/s3/check-bucket.js';
 import { S3BlobStore } from '../../adapters/distributed/s3/s3-blob-store.js';
 import { ForeignBucket } from '../../adapters/distributed/s3/s3-errors.js';
 import type { AppConfig, ServicesConfig } from '../../config/app-config.js';
-import { databaseTls } from '../../config/database-url.js';
+import { DATABASE_FIX, databaseTls, describeDatabaseUrl } from '../../config/database-url.js';
 import { describeS3Url, parseS3Url } from '../../config/s3-url.js';
 import { SystemClock } from '../../kernel/clock.js';
 import { messageOf, MillraceError } from '../../kernel/errors.js';
@@ -70,8 +70,10 @@ async function examineDatabase(
     return [...findings, ...(await checkUpstreams(config, inspection))];
   } catch (error) {
     const reason = messageOf(error instanceof MillraceError ? (error.cause ?? error) : error);
-    const fix = `look whether it runs, and whether MILLRACE_DATABASE_URL names the right host, user, password and database`;
-    return [failed('database', `${host}: ${reason}`, fix), ...(await checkUpstreams(config, null))];
+    return [
+      failed('database', `${describeDatabaseUrl(databaseUrl)}: ${reason}`, DATABASE_FIX),
+      ...(await checkUpstreams(config, null)),
+    ];
   } finally {
     await inspection?.close();
   }

@@ -3,6 +3,8 @@
  * a move that is cut off has done no harm: it is begun again, and brings again what it has brought.
  */
 import type { AppConfig, ServicesConfig } from '../../config/app-config.js';
+import { describeDatabaseUrl } from '../../config/database-url.js';
+import { messageOf } from '../../kernel/errors.js';
 import { SecretSealer } from '../../kernel/secret-sealer.js';
 import { grouped, MysqlTables } from '../../store/move/mysql-tables.js';
 import { CliError } from '../cli-error.js';
@@ -37,9 +39,9 @@ export async function move(config: AppConfig, services: ServicesConfig, options:
     source.checkSecret(new SecretSealer(config.secret!));
     options.onStep('Looking whether the folder is whole');
     await source.checkWhole();
-    const { host, pathname } = new URL(services.databaseUrl);
-    target = await MysqlTables.open(services.databaseUrl).catch((error: Error) => {
-      throw new CliError(`The database at ${host}${pathname} cannot be used: ${error.message}.`);
+    const to = describeDatabaseUrl(services.databaseUrl);
+    target = await MysqlTables.open(services.databaseUrl).catch((error: unknown) => {
+      throw new CliError(`The database at ${to} cannot be used: ${messageOf(error)}.`);
     });
     const tables = source.tables.tables();
     const claim = bucket.claimFor(target.deployment);
@@ -59,7 +61,7 @@ export async function move(config: AppConfig, services: ServicesConfig, options:
       await compareBlobs(source.blobs, bucket);
     }
     await target.end();
-    return { from: source.path, to: `${host}${pathname}`, rows, blobs, isVerified: options.verify };
+    return { from: source.path, to, rows, blobs, isVerified: options.verify };
   } finally {
     await target?.close();
     await bucket.close();

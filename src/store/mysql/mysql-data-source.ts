@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { format, type SqlValue } from 'mysql2';
 import { DataSource } from 'typeorm';
-import { databaseTls, type DatabaseTls } from '../../config/database-url.js';
+import { databasePlace, databaseTls, type DatabaseTls } from '../../config/database-url.js';
 import { isOutage } from '../../kernel/errors.js';
 import { mysqlEntities } from './mysql-entities.js';
 import { isAccessDenied, isSilence, isTlsFailure, outageOf } from './mysql-errors.js';
@@ -58,7 +58,7 @@ export async function openMysql({
   const pool = new MysqlPool({ session: sessionOf(lifeMs), patienceMs: readMs });
   const dataSource = new DataSource({
     type: schemaOf,
-    url,
+    ...placeOf(url),
     entities: mysqlEntities(),
     synchronize: false,
     logging: false,
@@ -84,6 +84,12 @@ export async function openMysql({
     },
   });
   return tellingOutages(await initialized(dataSource, tls), pool, watch);
+}
+
+/** Read here, because TypeORM takes an IPv6 address for a host and a port. */
+function placeOf(url: string): object {
+  const { database, ...server } = databasePlace(url);
+  return database === '' ? server : { ...server, database };
 }
 
 /** In the words of the driver, which never falls back to a connection that is not encrypted. */

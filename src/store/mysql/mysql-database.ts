@@ -1,5 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Clock } from '../../kernel/clock.js';
+import { DATABASE_FIX, describeDatabaseUrl } from '../../config/database-url.js';
+import { messageOf } from '../../kernel/errors.js';
 import { newId } from '../../kernel/ids.js';
 import { Database } from '../database.js';
 import { GroupCommit, type GroupCommitHooks, type RunGroup, type WriteOptions } from '../group-commit.js';
@@ -73,10 +75,10 @@ export class MysqlDatabase extends Database {
     const watch = hooks === undefined ? null : new OutageWatch(hooks);
     const common = { url, watch, ...(options.readMs === undefined ? {} : { readMs: options.readMs }) };
     const forWriting = { ...common, poolSize: WRITE_CONNECTIONS, isForWriting: true, lifeMs: WRITE_LIFE_MS };
-    const writeSource = await openMysql(forWriting);
+    const writeSource = await reached(forWriting);
     let readSource: DataSource | null = null;
     try {
-      readSource = await openMysql({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
+      readSource = await reached({ ...common, poolSize: READ_CONNECTIONS, isForWriting: false });
       const turn = newId('writer');
       const connections = Array.from(
         { length: GROUPS_AT_ONCE },
@@ -129,11 +131,21 @@ async function checkSchema(url: string, mayMigrate: boolean): Promise<void> {
   });
 }
 
+/** Says which service it was that could not be reached, where, and what to do: the driver does not. */
+async function reached(options: MysqlSourceOptions): Promise<DataSource> {
+  try {
+    return await openMysql(options);
+  } catch (cause) {
+    const where = describeDatabaseUrl(options.url);
+    throw new Error(`the database at ${where} cannot be used: ${messageOf(cause)}; ${DATABASE_FIX}`, { cause });
+  }
+}
+
 async function onSchema<T>(
   options: Pick<MysqlSourceOptions, 'url' | 'readMs' | 'lifeMs'>,
   work: (source: DataSource) => Promise<T>,
 ): Promise<T> {
-  const source = await openMysql({ ...options, poolSize: SCHEMA_CONNECTIONS, isForWriting: true });
+  const source = await reached({ ...options, poolSize: SCHEMA_CONNECTIONS, isForWriting: true });
   try {
     return await work(source);
   } finally {

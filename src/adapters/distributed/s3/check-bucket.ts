@@ -1,5 +1,6 @@
 /** Whether a bucket can do all that blobs need: tried out with a small and a large blob, which are gone again at the end. */
 import { buffer } from 'node:stream/consumers';
+import { S3_FIX } from '../../../config/s3-url.js';
 import { newId } from '../../../kernel/ids.js';
 import { messageOf, MillraceError } from '../../../kernel/errors.js';
 import { PART_BYTES } from './part-memory.js';
@@ -22,8 +23,6 @@ interface Step {
   run: () => Promise<void>;
 }
 
-const UNREACHABLE_FIX =
-  'look whether the host and port of MILLRACE_S3_URL are right, and whether S3 answers from this machine';
 const WRONG_ANSWER_FIX = 'this server does not do what S3 does: use another one, or a newer version of it';
 const SMALL = Buffer.from('Millrace looks whether it can keep files here. This object may be deleted.');
 
@@ -115,7 +114,7 @@ async function findingOf({ check, works, run }: Step): Promise<BucketFinding> {
     const isWrong = error instanceof WrongAnswer || (error instanceof MillraceError && error.code === 'not_found');
     const origin = error instanceof MillraceError ? (error.cause ?? error) : error;
     const message = `${origin instanceof Error && !isWrong ? `${origin.name}: ` : ''}${messageOf(origin)}`;
-    return { check, status: 'failed', message, fix: fixOf(error) ?? (isWrong ? WRONG_ANSWER_FIX : UNREACHABLE_FIX) };
+    return { check, status: 'failed', message, fix: fixOf(error) ?? (isWrong ? WRONG_ANSWER_FIX : S3_FIX) };
   }
 }
 
