@@ -99,7 +99,7 @@ function placeOf(path: string): { bucket: string; prefix: string } {
   if (bucket === '') throw new RangeError('has no bucket');
   if (!BUCKET_PATTERN.test(bucket)) {
     throw new RangeError(
-      'has a bucket with a name that cannot be: one has 2 to 63 letters, digits, ., _ and -, and begins with none of these three',
+      'has a bucket with a name that cannot be: one has 2 to 63 letters, digits, ., _ and -, and begins with a letter or digit',
     );
   }
   const isSound = rest.every((part) => PREFIX_PART_PATTERN.test(part) && part !== '.' && part !== '..');

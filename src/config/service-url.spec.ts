@@ -27,7 +27,7 @@ function problemsOf(env: Readonly<Record<string, string>>): readonly ConfigProbl
 /** What a mistake in the URL is, what is said of it, and what is said to do. Whatever is secret in it is `hush`. */
 type Mistakes = readonly (readonly [url: string, wrong: string, allowed: string])[];
 
-const OF_ANY_WITH_A_USER = (scheme: string, path: string): Mistakes => [
+const mistakesOfAny = (scheme: string, path: string): Mistakes => [
   [`${scheme}://u:hush%zz@h${path}`, 'has a % in the user or password that escapes nothing', '%25'],
   [`${scheme}://u%:hush@h${path}`, 'has a % in the user or password that escapes nothing', '%25'],
   [`${scheme}://u:hush%E4@h${path}`, 'has a % in the user or password that escapes nothing', 'UTF-8'],
@@ -47,7 +47,7 @@ const OF_ANY_WITH_A_USER = (scheme: string, path: string): Mistakes => [
   [`${scheme}://u:hush@h${path}#x`, 'has a fragment (#…)', '%23'],
 ];
 const OF_REDIS: Mistakes = [
-  ...OF_ANY_WITH_A_USER('redis', '/1'),
+  ...mistakesOfAny('redis', '/1'),
   ['redis://u:hush@h/one', 'names a database that is no number', '`/number`'],
   ['redis://u:hush@h/-1', 'names a database that is no number', '`/number`'],
   ['redis://u:hush@h/1/', 'names a database that is no number', '`/number`'],
@@ -56,7 +56,7 @@ const OF_REDIS: Mistakes = [
 ];
 const MISTAKES: Readonly<Record<string, Mistakes>> = {
   MILLRACE_DATABASE_URL: [
-    ...OF_ANY_WITH_A_USER('mysql', '/db'),
+    ...mistakesOfAny('mysql', '/db'),
     ['mysql://', 'names no host', 'mysql://user:password@host:3306/database'],
     ['mysql://u:hush@h', 'names no database', 'end the path in its name'],
     ['mysql://u:hush@h/', 'names no database', 'end the path in its name'],
