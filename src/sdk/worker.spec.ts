@@ -147,7 +147,7 @@ describe('a worker', () => {
       void progress('a', { id: '1', name: 'word' });
       void progress({ b: 2 });
       await progress('c');
-      void progress(undefined);
+      void progress([].at(0));
     });
     tasks('task_1');
     const reports = await server.reports.first(3);
