@@ -128,7 +128,7 @@ describe('tasks', () => {
       signal?: AbortSignal,
     ): Promise<{ taken: Promise<HandedTask[]> }> {
       const tried = takes.mock.calls.length + 1;
-      const taken = pull.take(takeOf({ size: 1, waitMs: 60_000, ...over }), signal);
+      const taken = pull.take(takeOf({ size: 1, waitMs: 60_000, ...over }), { signal });
       await until(
         async () => takes.mock.settledResults.filter(({ type }) => type === 'fulfilled').length,
         (count) => count === tried,
@@ -190,7 +190,7 @@ describe('tasks', () => {
 
   it('do not reach a worker who has gone', async () => {
     const leaving = new AbortController();
-    const waiting = pull.take(takeOf({ waitMs: 20_000 }), leaving.signal);
+    const waiting = pull.take(takeOf({ waitMs: 20_000 }), { signal: leaving.signal });
     leaving.abort();
     expect(await waiting).toEqual([]);
     const { id } = await intake.put(putOf());

@@ -48,7 +48,10 @@ export class KeysController {
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Revoke a key', description: 'It stays in the list and is refused from now on.' })
+  @ApiOperation({
+    summary: 'Revoke a key',
+    description: 'It stays in the list and is refused from now on. What waits or streams with it ends; tasks go on.',
+  })
   @ApiParam(PARAM)
   @ApiOkResponse({ type: KeyDto })
   @ApiErrors({ 404: UNKNOWN })

@@ -2,6 +2,10 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
+import { settle } from '../../../test/support/inbox.js';
+import type { AccessService } from '../../modules/access/access.service.js';
+import type { Caller } from '../../modules/access/caller.js';
+import { endedKey } from '../../modules/access/key-watch.js';
 import type { PullService } from '../../modules/tasks/pull.service.js';
 import type { HandedTask } from '../../modules/tasks/task-requests.js';
 import type { AppLogger } from '../../telemetry/logger.js';
@@ -28,13 +32,17 @@ function setUp() {
   const clock = new FakeClock();
   const release = vi.fn(() => Promise.resolve([]));
   const logger = { child: () => ({ debug: vi.fn(), error: vi.fn() }) } as unknown as AppLogger;
-  const handovers = new Handovers({ release } as unknown as PullService, clock, logger);
+  const close = vi.fn();
+  let endKey = (): void => {};
+  const ended = new Promise<never>((_, reject) => (endKey = () => reject(endedKey())));
+  const access = { watchKey: () => ({ ended, close }) } as unknown as AccessService;
+  const handovers = new Handovers({ release } as unknown as PullService, access, clock, logger);
   const socket = new EventEmitter();
   const begin = () => {
     const response = new FakeResponse(socket);
-    return { response, ...handovers.begin(7, response as unknown as ServerResponse) };
+    return { response, ...handovers.begin({ tenantSeq: 7 } as Caller, response as unknown as ServerResponse) };
   };
-  return { clock, release, socket, begin };
+  return { clock, release, socket, begin, endKey, close };
 }
 
 describe('a worker who hangs up', () => {
@@ -72,6 +80,22 @@ describe('a worker who hangs up', () => {
     clock.advance(1_001);
     socket.emit('close', true);
     expect(release).not.toHaveBeenCalled();
+  });
+});
+
+describe('a worker whose key ends', () => {
+  it('is waited for no longer, and gives back what was leased for it', async () => {
+    const { begin, release, socket, endKey, close } = setUp();
+    const { response, signal, offer } = begin();
+    endKey();
+    await settle();
+    expect(signal.aborted).toBe(true);
+    expect(() => offer([taskOf(1)])).toThrow(endedKey());
+    expect(release.mock.calls).toEqual([back(1)]);
+    response.close(true);
+    socket.emit('close', true);
+    expect(release).toHaveBeenCalledOnce();
+    expect(close).toHaveBeenCalledOnce();
   });
 });
 

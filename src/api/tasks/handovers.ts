@@ -1,11 +1,14 @@
 /**
  * Tasks on their way to workers. What does not reach its worker goes back to its place at once, rather than when its lease
- * ends: that of a worker who hung up while it waited, or before it had read its answer.
+ * ends: that of a worker who hung up while it waited, or before it had read its answer, or whose key has ended meanwhile.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../kernel/clock.js';
+import { MillraceError } from '../../kernel/errors.js';
+import { AccessService } from '../../modules/access/access.service.js';
+import type { Caller } from '../../modules/access/caller.js';
 import { PullService } from '../../modules/tasks/pull.service.js';
 import type { HandedTask } from '../../modules/tasks/task-requests.js';
 import { AppLogger } from '../../telemetry/logger.js';
@@ -20,9 +23,12 @@ interface Delivery {
 }
 
 export interface Handover {
-  /** Aborted when the worker hangs up. */
+  /** Aborted when the worker hangs up, or its key ends. */
   signal: AbortSignal;
-  /** What is left of these tasks to send: all, or nothing when the worker has gone; then they are on their way back. */
+  /**
+   * What is left of these tasks to send: all, or nothing when the worker has gone; then they are on their way back. So they
+   * are when its key has ended; then this refuses with `invalid_api_key`.
+   */
   offer: (tasks: readonly HandedTask[]) => readonly HandedTask[];
 }
 
@@ -34,6 +40,7 @@ export class Handovers {
 
   constructor(
     private readonly pull: PullService,
+    private readonly access: AccessService,
     private readonly clock: Clock,
     logger: AppLogger,
   ) {
@@ -41,12 +48,15 @@ export class Handovers {
   }
 
   /** `response`: to a worker who asks for tasks, not yet written. */
-  begin(tenantSeq: number, response: ServerResponse): Handover {
+  begin({ tenantSeq, keyId }: Caller, response: ServerResponse): Handover {
     const gone = new AbortController();
     const { socket } = response;
     let held: Delivery['held'] = [];
+    const key = this.access.watchKey(keyId);
+    key.ended.catch((refusal: unknown) => gone.abort(refusal));
     // Also when the answer is out; what was not sent by then never will be.
     response.once('close', () => {
+      key.close();
       const delivery = { tenantSeq, held, at: this.clock.now() };
       if (!response.writableFinished) {
         gone.abort();
@@ -56,9 +66,13 @@ export class Handovers {
       }
     });
     const offer = (tasks: readonly HandedTask[]) => {
-      held = tasks.map(({ id: taskId, epoch }) => ({ taskId, epoch }));
-      if (!gone.signal.aborted) return tasks;
-      this.takeBack({ tenantSeq, held, at: this.clock.now() });
+      const offered = tasks.map(({ id: taskId, epoch }) => ({ taskId, epoch }));
+      if (!gone.signal.aborted) {
+        held = offered;
+        return tasks;
+      }
+      this.takeBack({ tenantSeq, held: offered, at: this.clock.now() });
+      if (gone.signal.reason instanceof MillraceError) throw gone.signal.reason;
       return [];
     };
     return { signal: gone.signal, offer };

@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '../../kernel/clock.js';
+import { AccessService } from '../../modules/access/access.service.js';
 import type { PutRequest, TaskDetails } from '../../modules/tasks/task-requests.js';
 import { WaitingCalls, type WaitingCall } from '../../modules/tasks/waiting-calls.js';
 import { AppLogger } from '../../telemetry/logger.js';
@@ -20,6 +21,7 @@ export class HeldCalls {
 
   constructor(
     private readonly calls: WaitingCalls,
+    private readonly access: AccessService,
     private readonly streams: EventStreams,
     private readonly rooms: AnswerRooms,
     private readonly phase: ServerPhase,
@@ -29,16 +31,20 @@ export class HeldCalls {
     this.logger = logger.child('calls');
   }
 
-  /** Puts the task and answers when it has ended, when `waitMs` are over, or when the server stops. */
+  /**
+   * Puts the task and answers when it has ended, when `waitMs` are over, when its key has ended, or when the server stops. In
+   * the last two cases the task goes on: somebody else may ask for it.
+   */
   async hold(request: PutRequest, waitMs: number, reply: FastifyReply): Promise<void> {
-    const { mode } = request;
+    const { mode, keyId } = request;
     const gone = goneOf(reply);
     const call = await this.calls.open(request, waitMs);
     void reply.header(TASK_ID_HEADER, call.taskId);
     // Nothing may be awaited before this: the task may speak from now on.
     const stream = mode === 'streaming' ? this.streams.open(call, reply) : null;
+    const key = this.access.watchKey(keyId);
     try {
-      const ended = await Promise.race([call.ended, gone, ...(stream === null ? [] : [stream.overrun])]);
+      const ended = await Promise.race([call.ended, gone, key.ended, ...(stream === null ? [] : [stream.overrun])]);
       call.close();
       if (ended === 'gone') await this.abandon(request, call);
       if (ended === 'gone' || ended === 'overrun') return;
@@ -53,6 +59,7 @@ export class HeldCalls {
       if (!stream) throw error;
       stream.fail(error);
     } finally {
+      key.close();
       call.close();
     }
   }

@@ -2,6 +2,7 @@ import { Controller, Get, Headers, Param, Query, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
+import { AccessService } from '../../modules/access/access.service.js';
 import type { Caller } from '../../modules/access/caller.js';
 import { TasksService } from '../../modules/tasks/tasks.service.js';
 import { WaitingCalls } from '../../modules/tasks/waiting-calls.js';
@@ -25,6 +26,7 @@ export class TaskEventsController {
     private readonly tasks: TasksService,
     private readonly calls: WaitingCalls,
     private readonly streams: EventStreams,
+    private readonly access: AccessService,
     private readonly rooms: AnswerRooms,
   ) {}
 
@@ -34,7 +36,8 @@ export class TaskEventsController {
     description:
       'From the beginning, or from after the event that you have, as server-sent events; ends with the task (where it is ' +
       'a batch line, within a second or so). A bad end is told by a last event named `error` that has no id; what ' +
-      'the task itself says always has one. Hanging up changes nothing for the task.',
+      'the task itself says always has one. Hanging up changes nothing for the task. It also ends, with such an `error`, when ' +
+      'its key is revoked or expires.',
   })
   @ApiParam({ name: 'id', example: TASK_EXAMPLE_ID })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that you have' })
@@ -46,7 +49,7 @@ export class TaskEventsController {
     404: `No task found with id '${TASK_EXAMPLE_ID}'.`,
   })
   async stream(
-    @CurrentCaller() { tenantSeq }: Caller,
+    @CurrentCaller() { tenantSeq, keyId }: Caller,
     @Param('id') id: string,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Query() query: QueryParameters,
@@ -58,14 +61,16 @@ export class TaskEventsController {
     const call = await this.calls.join(tenantSeq, id, after);
     void reply.header(TASK_ID_HEADER, id);
     const stream = this.streams.open(call, reply, after > 0);
+    const key = this.access.watchKey(keyId);
     try {
-      const ended = await Promise.race([call.ended, gone, stream.overrun]);
+      const ended = await Promise.race([call.ended, gone, key.ended, stream.overrun]);
       if (ended === null || ended === 'gone' || ended === 'overrun') return;
       const { hold } = this.rooms.of(reply, CALLER_PATIENCE_MS);
       stream.end(answerOf(await this.calls.wholeEnd(tenantSeq, call, ended, hold)));
     } catch (error) {
       stream.fail(error);
     } finally {
+      key.close();
       call.close();
     }
   }

@@ -12,6 +12,7 @@ import { DEFAULT_TENANT } from '../../kernel/default-names.js';
 import type { Caller } from './caller.js';
 import { FailedAttempts } from './failed-attempts.js';
 import { KeyCache } from './key-cache.js';
+import { endedKey, KeyWatch, type WatchedKey } from './key-watch.js';
 import { SCOPES, type Scope } from './scopes.js';
 
 const NO_KEY =
@@ -21,6 +22,7 @@ const NO_KEY =
 @Injectable()
 export class AccessService implements OnModuleInit {
   private readonly cache: KeyCache;
+  private readonly watch: KeyWatch;
   private readonly failures: FailedAttempts;
   private readonly adminHash: string;
   private admin: Caller | null = null;
@@ -33,6 +35,7 @@ export class AccessService implements OnModuleInit {
     secrets: Secrets,
   ) {
     this.cache = new KeyCache((id) => this.store.findKey(id), clock);
+    this.watch = new KeyWatch((id) => this.works(id));
     this.failures = new FailedAttempts(clock);
     this.adminHash = hashSecret(secrets.adminKey.text);
   }
@@ -40,7 +43,10 @@ export class AccessService implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const { seq } = await this.store.ensureTenant(DEFAULT_TENANT, newId('tenant'));
     this.admin = { tenantSeq: seq, keyId: null, scopes: new Set(SCOPES), isAdmin: true };
-    this.events.on('access.changed').subscribe(({ keyId }) => this.cache.forget(keyId));
+    this.events.on('access.changed').subscribe(({ keyId }) => {
+      this.cache.forget(keyId);
+      return this.watch.look(keyId);
+    });
   }
 
   /**
@@ -63,6 +69,22 @@ export class AccessService implements OnModuleInit {
     if (waitMs > 0) throw tooManyFailures(waitMs);
     this.failures.note(address);
     throw new MillraceError('invalid_api_key', `Incorrect API key provided: ${maskKey(token)}.`);
+  }
+
+  /** For a request that lasts: watches its key. `keyId`: as of its Caller. */
+  watchKey(keyId: string | null): WatchedKey {
+    if (keyId !== null) return this.watch.watch(keyId);
+    return { ended: new Promise<never>(() => {}), close: () => {} };
+  }
+
+  /** Refuses with `invalid_api_key` if this key, which was let in before, has been revoked or has expired since. */
+  async recheck(keyId: string | null): Promise<void> {
+    if (keyId !== null && !(await this.works(keyId))) throw endedKey();
+  }
+
+  private async works(id: string): Promise<boolean> {
+    const row = await this.cache.find(id);
+    return row !== null && this.isLive(row);
   }
 
   private isLive({ revokedAt, expiresAt }: StoredKey): boolean {

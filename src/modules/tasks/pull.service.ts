@@ -45,9 +45,13 @@ export class PullService {
 
   /**
    * The tasks that this worker has now. Waits as long as the call says for a first one; `signal` ends the wait of a worker
-   * who has gone away; `hold`: of the answer. Refuses with `queue_not_found`, `invalid_value` and `overloaded`.
+   * who has gone away, and `recheck` rejects for one who may not have any task now; `hold`: of the answer. Refuses with
+   * `queue_not_found`, `invalid_value` and `overloaded`.
    */
-  async take(call: TakeCall, signal?: AbortSignal, hold: Hold = UNHELD): Promise<HandedTask[]> {
+  async take(
+    call: TakeCall,
+    { signal, hold = UNHELD, recheck }: { signal?: AbortSignal; hold?: Hold; recheck?: () => Promise<void> } = {},
+  ): Promise<HandedTask[]> {
     const lanes = await this.lanesOf(call);
     const request = this.requestOf(call, lanes);
     if (call.waitMs <= 0) return this.takeNow(request, lanes, hold);
@@ -65,6 +69,7 @@ export class PullService {
         }
         waiters.tookNothing(ticket);
         if (!(await ticket.woken())) return [];
+        await recheck?.();
       }
     } finally {
       signal?.removeEventListener('abort', leave);
