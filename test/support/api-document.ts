@@ -4,6 +4,7 @@ import type { TestServer } from './server.js';
 export interface Parameter {
   name: string;
   in: 'path' | 'query' | 'header';
+  required?: boolean;
   schema?: Schema;
 }
 

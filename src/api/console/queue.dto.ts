@@ -168,9 +168,36 @@ export class CreateQueueDto extends UpdateQueueDto {
   @NameField({ about: 'By which tasks are sent to it.', example: 'chat' })
   name: string;
 
-  @NameField({ about: 'Whose it is; `default` if left out.', example: 'acme', isOptional: true })
+  @NameField({ about: 'Whose it is; `default` if left out.', example: 'default', isOptional: true })
   tenant?: string | null;
 }
+
+/** Each can be sent as it is; the second one after the example of `POST /v1/console/upstreams`. */
+export const CREATE_QUEUE_EXAMPLES = {
+  pull: {
+    summary: 'Worked off by workers that pull',
+    value: {
+      name: 'embeddings',
+      endpoint: '/v1/embeddings',
+      consumers: ['pull'],
+      retry_policy: { max_tries: 3, first_backoff_ms: 1_000, max_backoff_ms: 60_000 },
+      max_concurrency: 64,
+      max_depth: 100_000,
+    },
+  },
+  upstream: {
+    summary: 'Worked off by an upstream',
+    value: {
+      name: 'large',
+      tenant: 'default',
+      models: ['llama3.3-70b'],
+      consumers: ['upstream'],
+      upstream: 'example-ai',
+      visibility: 'shared',
+      per_minute: 3_000,
+    },
+  },
+};
 
 class RetryPolicyView {
   @ApiProperty({ type: 'integer', nullable: true, example: 3 })

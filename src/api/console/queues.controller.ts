@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { DEFAULT_TENANT } from '../../kernel/default-names.js';
 import { actorOf, type Caller } from '../../modules/access/caller.js';
 import { TenantsService } from '../../modules/access/tenants.service.js';
@@ -11,7 +11,7 @@ import { CurrentCaller } from '../common/caller.decorator.js';
 import { toPage, type Page } from '../common/page.js';
 import { Scopes } from '../common/scopes.decorator.js';
 import { DeletedDto } from './deleted.dto.js';
-import { CreateQueueDto, QueueDto, QueueListDto, UpdateQueueDto } from './queue.dto.js';
+import { CREATE_QUEUE_EXAMPLES, CreateQueueDto, QueueDto, QueueListDto, UpdateQueueDto } from './queue.dto.js';
 import { toQueueChanges, toQueueDto, toQueueSettings } from './queue.mapper.js';
 
 const UNKNOWN = "No queue has the name or id 'chat'.";
@@ -38,6 +38,7 @@ export class QueuesController {
   @Post()
   @HttpCode(200)
   @ApiOperation({ summary: 'Add a queue' })
+  @ApiBody({ type: CreateQueueDto, examples: CREATE_QUEUE_EXAMPLES })
   @ApiOkResponse({ type: QueueDto })
   @ApiErrors({
     400: "Invalid 'consumers': 'upstream' needs the name of one in 'upstream'.",

@@ -68,8 +68,18 @@ export class BatchesController {
 
   @Get()
   @ApiOperation({ summary: 'List batches, newest first' })
-  @ApiQuery({ name: 'limit', required: false, example: 20, description: '1 to 100, 20 by default' })
-  @ApiQuery({ name: 'after', required: false, description: 'The id of the last batch of the page before' })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', example: 20 },
+    description: '1 to 100, 20 by default',
+  })
+  @ApiQuery({
+    name: 'after',
+    required: false,
+    schema: { type: 'string' },
+    description: 'The id of the last batch of the page before',
+  })
   @ApiOkResponse({ schema: { example: toPage([NEW_BATCH_EXAMPLE], false) } })
   async list(@CurrentCaller() { tenantSeq }: Caller, @Query() query: QueryParameters): Promise<Page<BatchView>> {
     const { limit, after } = readPageRequest(query, PAGE_LIMITS);

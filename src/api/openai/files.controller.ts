@@ -75,7 +75,12 @@ export class FilesController {
   @ApiOperation({ summary: 'List files, newest first' })
   @ApiPageQuery(PAGE)
   @ApiQuery({ name: 'order', required: false, enum: ORDERS, description: 'By the time they were made.' })
-  @ApiQuery({ name: 'purpose', required: false, description: 'Only files of this purpose.' })
+  @ApiQuery({
+    name: 'purpose',
+    required: false,
+    schema: { type: 'string' },
+    description: 'Only files of this purpose.',
+  })
   @ApiOkResponse({ type: FileListDto })
   @ApiErrors({ 400: "Invalid 'limit': integer above maximum value. Expected a value <= 10000, but got 10001 instead." })
   async list(@CurrentCaller() { tenantSeq }: Caller, @Query() query: Record<string, unknown>): Promise<Page<FileDto>> {

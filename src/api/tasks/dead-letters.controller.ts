@@ -52,7 +52,7 @@ export class DeadLettersController {
       '`attempts_count` counts all of them; `attempts` holds the last 100 at most, oldest first. A page holds 32 MiB of data: ' +
       'where they are large it has fewer than `limit`, at least one, and `has_more` says that there are others.',
   })
-  @ApiQuery({ name: 'queue', description: 'Its name' })
+  @ApiQuery({ name: 'queue', description: 'Its name', schema: { type: 'string', example: 'chat' } })
   @ApiPageQuery(PAGE_LIMITS)
   @ApiOkResponse({ description: 'A page of them', schema: { example: DEAD_LETTERS_EXAMPLE } })
   @TaskErrors({ 400: NO_QUEUE, 503: CROWDED })

@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../../kernel/clock.js';
 import { MillraceError } from '../../kernel/errors.js';
@@ -53,10 +53,10 @@ export class PutController {
       'has ended is told again',
   })
   @ApiBody({ type: PutDto, examples: PUT_EXAMPLES })
+  @ApiResponse({ status: 408, description: 'Nobody was done with it in time. The body is empty.' })
   @ApiOkResponse({ type: PutReceiptDto, description: 'In callback mode; else the answer, or the stream of events' })
   @TaskErrors({
     400: 'data cannot be null',
-    408: 'Nobody was done with it in time. The body is empty.',
     422: "The idempotency key 'k' was used before with another request.",
     429: QUEUE_FULL,
     503: 'The server is shutting down. The task goes on: ask for it by its id.',

@@ -41,7 +41,12 @@ export class TaskEventsController {
   })
   @ApiParam({ name: 'id', example: TASK_EXAMPLE_ID })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that you have' })
-  @ApiQuery({ name: 'after', required: false, description: 'The same, for those who cannot set a header' })
+  @ApiQuery({
+    name: 'after',
+    required: false,
+    schema: { type: 'string' },
+    description: 'The same, for those who cannot set a header',
+  })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string', example: EXAMPLE } } } })
   @TaskErrors({

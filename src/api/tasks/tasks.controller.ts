@@ -41,10 +41,16 @@ export class TasksController {
   @ApiQuery({
     name: 'queue',
     required: false,
+    schema: { type: 'string' },
     description: 'Only those of this queue; also of one that was deleted, as long as tasks of it are kept',
   })
   @ApiQuery({ name: 'state', required: false, enum: TASK_STATES })
-  @ApiQuery({ name: 'batch', required: false, description: 'The lines of this batch; else single tasks' })
+  @ApiQuery({
+    name: 'batch',
+    required: false,
+    schema: { type: 'string' },
+    description: 'The lines of this batch; else single tasks',
+  })
   @ApiQuery({ name: 'created_after', required: false, schema: { type: 'integer' }, description: 'Epoch ms, inclusive' })
   @ApiQuery({
     name: 'created_before',

@@ -34,6 +34,7 @@ export class WorkersController {
   @ApiQuery({
     name: 'queue',
     required: false,
+    schema: { type: 'string' },
     description: 'Only those that ask for tasks of this queue, or hold some',
   })
   @ApiOkResponse({ type: WorkerListDto })
