@@ -45,7 +45,7 @@ export class AccessService implements OnModuleInit {
     this.admin = { tenantSeq: seq, keyId: null, scopes: new Set(SCOPES), isAdmin: true };
     this.events.on('access.changed').subscribe(({ keyId }) => {
       this.cache.forget(keyId);
-      return this.watch.look(keyId);
+      void this.watch.look(keyId);
     });
   }
 
