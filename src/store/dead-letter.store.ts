@@ -8,6 +8,7 @@ import { statement } from './statement.js';
 const FAILED = statement<{ queueSeq: number; afterSeq: number; limit: number }, { seq: number; id: string }>(
   'queue-failed',
 );
+const FAILED_COUNT = statement<{ queueSeq: number }, { failed: number }>('queue-failed-count');
 
 @Injectable()
 export class DeadLetterStore {
@@ -16,6 +17,12 @@ export class DeadLetterStore {
   /** Failed single tasks of a queue in their order, after the row `afterSeq`. */
   page(queueSeq: number, afterSeq: number | null, limit: number): Promise<{ seq: number; id: string }[]> {
     return this.database.all(FAILED, { queueSeq, afterSeq: afterSeq ?? 0, limit });
+  }
+
+  /** Failed single tasks that a queue has now. */
+  async count(queueSeq: number): Promise<number> {
+    const [counted] = await this.database.all(FAILED_COUNT, { queueSeq });
+    return counted?.failed ?? 0;
   }
 
   /** At most 500 ids. `ttlMs`: how long each may take from now on. */

@@ -75,6 +75,12 @@ describe('a key', () => {
     expect((await admin.refused('POST', 'keys', body)).slice(0, 3)).toEqual([400, code, param]);
   });
 
+  it('is not made of more than settings can be', async () => {
+    const text = 'The request body is too large: it may have 256KiB at most, for settings.';
+    const body = { name: 'x'.repeat(300_000), scopes: ['files'] };
+    expect(await admin.refused('POST', 'keys', body)).toEqual([413, null, null, text]);
+  });
+
   it('does what its scopes say and nothing else', async () => {
     const asked: Partial<Record<Scope, [path: string, method: string]>> = {
       files: ['/v1/files', 'GET'],

@@ -100,7 +100,8 @@ describe('JSON bodies', () => {
   it('refuses one that is too large, also from a client that sends it all before it listens', async () => {
     const response = await post(JSON.stringify('x'.repeat(20 * 1024 * 1024)));
     expect(response.status).toBe(413);
-    expect(await errorOf(response)).toMatchObject({ type: 'invalid_request_error', param: null, code: null });
+    const message = 'The request body is too large: it may have 1KiB at most, as MILLRACE_MAX_BODY of the server says.';
+    expect(await errorOf(response)).toEqual({ message, type: 'invalid_request_error', param: null, code: null });
   });
 
   it('refuses other types', async () => {

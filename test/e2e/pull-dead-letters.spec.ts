@@ -122,7 +122,14 @@ describe('dead letters', () => {
       'still holds 6 dead letters. Send them back (POST /v1/queue/dead/redrive) or delete them',
     );
     const some = { task_ids: [ids[0], ids[1], 'task_of_nobody'] };
+    const figures = async () => {
+      const headers = { authorization: `Bearer ${server.adminKey}` };
+      const stats = await (await server.fetch(`/v1/console/queue/${queue}/stats`, { headers })).json();
+      return stats as { failed: number; dead_letters: number };
+    };
+    expect(await figures()).toMatchObject({ failed: 6, dead_letters: 6 });
     expect(await worker.post('dead/drop', some)).toEqual({ dropped: 2 });
+    expect(await figures()).toMatchObject({ failed: 6, dead_letters: 4 });
     expect(await worker.post('dead/drop', { queue })).toEqual({ dropped: 4 });
     expect(await worker.post('dead/drop', { queue })).toEqual({ dropped: 0 });
     for (const id of ids) expect((await worker.ask('GET', id)).status).toBe(404);

@@ -251,10 +251,11 @@ describe('what cannot be put', () => {
 
   it('a body that is no JSON by its type, or too large', async () => {
     const authorization = `Bearer ${server.adminKey}`;
-    const text = await server.fetch('/v1/queue/put', { method: 'POST', headers: { authorization }, body: '{}' });
-    expect([text.status, await text.json()]).toMatchObject([415, { code: 415 }]);
+    const plain = await server.fetch('/v1/queue/put', { method: 'POST', headers: { authorization }, body: '{}' });
+    expect([plain.status, await plain.json()]).toMatchObject([415, { code: 415 }]);
     const large = JSON.stringify(putBody({ data: { text: 'x'.repeat(17 * 1024 * 1024) } }));
-    expect(await client.refused('POST', 'put', large)).toEqual([413, 'The request body is too large.']);
+    const text = 'The request body is too large: it may have 16MiB at most, as MILLRACE_MAX_BODY of the server says.';
+    expect(await client.refused('POST', 'put', large)).toEqual([413, text]);
   });
 
   it('and leaves nothing behind', async () => {

@@ -5,6 +5,7 @@
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isOutage, MillraceError } from '../../kernel/errors.js';
+import { bodyTooLarge } from './body-limit.js';
 import { AppLogger } from '../../telemetry/logger.js';
 import { ErrorDialects } from './error-dialects.js';
 import { finishReading } from './finish-reading.js';
@@ -92,7 +93,7 @@ export function errorOfFramework(cause: unknown, status: number, request: Fastif
   }
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new MillraceError('payload_too_large', 'The request body is too large.', { cause });
+      return bodyTooLarge(request, cause);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return unsupportedMediaType(request, 'application/json or, for uploads, multipart/form-data');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

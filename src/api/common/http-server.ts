@@ -7,6 +7,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../kernel/errors.js';
 import { ID_PREFIX } from '../../kernel/ids.js';
+import { bodyLimitOf } from './body-limit.js';
 import type { ErrorDialects } from './error-dialects.js';
 import { errorOfFramework, pathOf } from './error.filter.js';
 import { readJsonBodies } from './json-body.js';
@@ -32,10 +33,6 @@ const KEEP_ALIVE_MS = 75_000;
 const TIMEOUT_CHECK_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_PATH_PARAMETER_LENGTH = 512;
-/** Routes whose JSON bodies carry settings and never the work itself. */
-const SETTINGS_ROUTE = /^\/v1\/(files|batches|console)(\/|$)/;
-/** Settings are small, and a big body of millions of empty objects would keep others waiting while it is parsed. */
-const MAX_SETTINGS_BYTES = 256 * 1024;
 /** What a client may ask to have its request called in our log. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
@@ -61,7 +58,7 @@ export function createHttpAdapter(options: HttpServerOptions): FastifyAdapter {
   const instance = adapter.getInstance<FastifyInstance>();
   instance.addHook('onRoute', (route) => {
     options.routes.add(route.method, route.url);
-    if (SETTINGS_ROUTE.test(route.url)) route.bodyLimit = Math.min(options.maxBodyBytes, MAX_SETTINGS_BYTES);
+    route.bodyLimit = bodyLimitOf(route.url, options.maxBodyBytes);
   });
   instance.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     answerExpectation(options, request, response),

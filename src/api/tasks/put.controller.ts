@@ -42,7 +42,8 @@ export class PutController {
     summary: 'Hand in a task',
     description:
       'Stored safely when it is answered. Every answer has the id of the task in `X-Millrace-Task-Id`. A blocking call that ' +
-      'is not done in time is answered with 408, and its task is cancelled; so is the task of a caller who hangs up.',
+      'is not done in time is answered with 408, and its task is cancelled; so is the task of a caller who hangs up, but not ' +
+      'with an `Idempotency-Key`: he may come back for it.',
   })
   @ApiHeader({ name: 'X-Millrace-Queue', required: false, description: 'As `queue` in the body' })
   @ApiHeader({

@@ -74,16 +74,20 @@ class FiguresDto {
   @ApiProperty({ type: 'integer', description: 'How often tasks were taken.', example: 1_100 })
   total_loaded_cnt: number;
 
-  @ApiProperty({ type: 'integer', example: 1_090 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that ever completed.', example: 1_090 })
   total_completed_cnt: number;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'How often tasks failed for good, ever; also those that were sent back or dropped since.',
+    example: 2,
+  })
   total_failed_cnt: number;
 
-  @ApiProperty({ type: 'integer', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that ever expired.', example: 0 })
   total_expired_cnt: number;
 
-  @ApiProperty({ type: 'integer', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that were ever cancelled.', example: 0 })
   total_cancelled_cnt: number;
 
   @ApiProperty({ description: 'When the queue was made.', example: '2026-11-22T20:13:20.000' })
@@ -92,19 +96,23 @@ class FiguresDto {
   @ApiProperty({ description: 'When it was last changed.', example: '2026-11-22T20:13:20.000' })
   mtime: string;
 
-  @ApiProperty({ type: 'integer', example: 98 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that wait to be taken, now.', example: 98 })
   ready: number;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that wait for a time, such as their next try, now.', example: 2 })
   scheduled: number;
 
-  @ApiProperty({ type: 'integer', example: 8 })
+  @ApiProperty({ type: 'integer', description: 'Tasks that are being worked on, now.', example: 8 })
   leased: number;
 
-  @ApiProperty({ type: 'integer', example: 1_090 })
+  @ApiProperty({ type: 'integer', description: 'The same as `total_completed_cnt`: ever, not now.', example: 1_090 })
   completed: number;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'The same as `total_failed_cnt`: ever, not the dead letters that there are now.',
+    example: 2,
+  })
   failed: number;
 
   @ApiProperty({ type: 'number', description: 'Tasks that came in, over the last minute.', example: 14.2 })
@@ -172,6 +180,9 @@ export class LaneFiguresDto extends FiguresDto {
 
 /** A queue over all its levels. */
 export class QueueFiguresDto extends FiguresDto {
+  @ApiProperty({ type: 'integer', description: 'Dead letters that it has now; batch lines are none.', example: 1 })
+  dead_letters: number;
+
   @ApiProperty({ type: [LaneFiguresDto], description: 'Each level that it has.' })
   levels: LaneFiguresDto[];
 }

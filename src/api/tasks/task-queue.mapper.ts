@@ -88,7 +88,11 @@ const SUMMED = [
 ] as const;
 
 /** `levels`: all that the queue has. */
-export function toQueueFiguresDto(queue: Queue, row: StoredQueue, levels: LaneFiguresDto[]): QueueFiguresDto {
+export function toQueueFiguresDto(
+  queue: Queue,
+  row: StoredQueue,
+  levels: LaneFiguresDto[],
+): Omit<QueueFiguresDto, 'dead_letters'> {
   const sumOf = (name: (typeof SUMMED)[number]) => toThousandths(levels.reduce((sum, level) => sum + level[name], 0));
   return {
     ...(Object.fromEntries(SUMMED.map((name) => [name, sumOf(name)])) as Record<(typeof SUMMED)[number], number>),

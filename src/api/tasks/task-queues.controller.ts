@@ -120,7 +120,8 @@ export class TaskQueuesController {
       throw new MillraceError('not_found', `You have no queue named '${name}'.`);
     }
     const stats = await this.stats.lanes((lane) => lane.queue.seq === queue.seq);
-    return toQueueFiguresDto(queue, row, await this.render(caller, stats));
+    const levels = await this.render(caller, stats);
+    return { ...toQueueFiguresDto(queue, row, levels), dead_letters: await this.letters.count(queue.seq) };
   }
 
   @Post('console/:lane/clear')

@@ -60,6 +60,11 @@ export class DeadLettersService {
     return { letters, hasMore: isCut || rows.length > limit };
   }
 
+  /** How many a queue has now. */
+  count(queueSeq: number): Promise<number> {
+    return this.store.count(queueSeq);
+  }
+
   /** An outcome for each id. `by`: who asks, for the audit log. */
   async redrive(tenantSeq: number, ids: readonly string[], by: string): Promise<RedriveOutcome[]> {
     const all: RedriveOutcome[] = [];
