@@ -50,7 +50,11 @@ export class PullService {
    */
   async take(
     call: TakeCall,
-    { signal, hold = UNHELD, recheck }: { signal?: AbortSignal | undefined; hold?: Hold; recheck?: () => Promise<void> } = {},
+    {
+      signal,
+      hold = UNHELD,
+      recheck,
+    }: { signal?: AbortSignal | undefined; hold?: Hold; recheck?: () => Promise<void> } = {},
   ): Promise<HandedTask[]> {
     const lanes = await this.lanesOf(call);
     const request = this.requestOf(call, lanes);
