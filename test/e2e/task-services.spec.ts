@@ -312,7 +312,7 @@ describe('tasks', () => {
 
   it('are refused where there is no such queue, or no room', async () => {
     await expect(intake.put(putOf({ queueName: 'none' }))).rejects.toMatchObject({ code: 'queue_not_found' });
-    await expect(intake.put(putOf({ queueName: null, endpoint: null }))).rejects.toMatchObject({ param: 'queue' });
+    await expect(intake.put(putOf({ queueName: null, endpoint: null }))).rejects.toMatchObject({ param: 'endpoint' });
     await served.makeQueue(tenantSeq, 'small', { maxDepth: 1 });
     const [first, second] = await intake.putMany([putOf({ queueName: 'small' }), putOf({ queueName: 'small' })]);
     expect([first, second]).toMatchObject([{ isReplay: false }, { code: 'queue_full' }]);
