@@ -73,7 +73,7 @@ const ACTS_OF_PEOPLE = (
 ).split(' ');
 
 const SINGLE_TASKS = (
-  'task-put task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
+  'task-put task-put-once task-take task-complete task-heartbeat task-release task-fail task-progress task-cancel task-end-leases ' +
   'task-expire task-redrive task-drop lane-clear lane-cancel-cleared'
 ).split(' ');
 
@@ -94,6 +94,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'task-forget': 'retention.spec.ts',
   'batch-clear': 'retention.spec.ts',
   'callback-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
+  'deleted-lane-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
   'instance-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
   'rows-forget': 'forgets what is of no use any more; what a crash leaves is forgotten by the next sweep',
   ...Object.fromEntries(ACTS_OF_PEOPLE.map((act) => [act, 'done by people, who see whether they got an answer'])),
