@@ -1,4 +1,5 @@
 /** Mistakes that the URL of any service can have. Of none is anything quoted: a password may stand anywhere in such a URL. */
+import { isPort, MAX_PORT } from '../kernel/base-url.js';
 import type { ConfigProblem } from './config-error.js';
 
 export type UrlProblem = Omit<ConfigProblem, 'variable'>;
@@ -16,7 +17,6 @@ export interface UrlForm {
 /** Up to the first sign that ends the host, and all behind it. */
 const PARTS = /^[a-z0-9]+:\/\/([^/?#]*)(.*)$/is;
 const PERCENT = 'write % itself as %25, and other signs by their bytes in UTF-8';
-const MAX_PORT = 65_535;
 
 /** Why no host and port can be read from it; null when they can. */
 export function placeProblem(text: string, form: UrlForm): UrlProblem | null {
@@ -52,10 +52,6 @@ export function urlProblem(text: string, form: UrlForm): UrlProblem | null {
 
 function example({ example: text }: UrlForm): string {
   return `it takes ${text}`;
-}
-
-function isPort(text: string): boolean {
-  return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_PORT;
 }
 
 function isDecodable(text: string): boolean {

@@ -5,7 +5,12 @@ export const BASE_URL_WORDS = 'an http or https URL without credentials, query a
 
 /** Stricter than the URL parser: that takes `http:host`, which later becomes something else. */
 const PATTERN = /^https?:\/\/[^\s/\\@?#][^\s\\?#]*$/i;
-const MAX_PORT = 65_535;
+export const MAX_PORT = 65_535;
+
+/** Digits that name a port that somebody can listen on. */
+export function isPort(text: string): boolean {
+  return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_PORT;
+}
 
 export function isBaseUrl(text: string): boolean {
   return wrongWithBaseUrl(text) === null;
@@ -19,9 +24,7 @@ export function wrongWithBaseUrl(text: string): string | null {
   if (authority.includes('@')) return 'has credentials';
   if (/[?#]/.test(text)) return 'has a query (?…) or a fragment (#…)';
   const port = /:(\d+)$/.exec(authority)?.[1] ?? null;
-  if (port !== null && (Number(port) < 1 || Number(port) > MAX_PORT)) {
-    return `has a port that is none: there are those from 1 to ${MAX_PORT}`;
-  }
+  if (port !== null && !isPort(port)) return `has a port that is none: there are those from 1 to ${MAX_PORT}`;
   if (!PATTERN.test(text) || !URL.canParse(text)) return 'is no URL';
   return hasLonePercent(text) ? 'has a % that escapes nothing; % itself is written as %25' : null;
 }

@@ -14,8 +14,7 @@ beforeAll(async () => {
   server = await TestServer.start();
   admin = new ConsoleClient(server);
   client = new PullWorker(server);
-  const { token } = await admin.post('keys', { name: 'test', tenant: 'acme', scopes: ['tasks'] });
-  acme = new PullWorker(server, token);
+  acme = await PullWorker.of(server, 'acme', ['tasks']);
 });
 
 afterAll(() => server.close());

@@ -15,8 +15,7 @@ beforeAll(async () => {
   server = await TestServer.start();
   admin = new ConsoleClient(server);
   client = new PullWorker(server);
-  const { token } = await admin.post('keys', { name: 'test', tenant: 'acme', scopes: ['tasks', 'worker', 'queues'] });
-  acme = new PullWorker(server, token);
+  acme = await PullWorker.of(server, 'acme', ['tasks', 'worker', 'queues']);
   await client.makeQueue('other');
 });
 

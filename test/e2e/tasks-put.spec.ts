@@ -17,8 +17,7 @@ beforeAll(async () => {
   server = await TestServer.start({ MILLRACE_CALLBACK_ALLOW: '127.0.0.1' });
   admin = new ConsoleClient(server);
   client = new PullWorker(server);
-  const { token } = await admin.post('keys', { name: 'test', tenant: 'acme', scopes: ['tasks', 'worker', 'queues'] });
-  acme = new PullWorker(server, token);
+  acme = await PullWorker.of(server, 'acme', ['tasks', 'worker', 'queues']);
   for (const name of ['chat', 'other']) await client.makeQueue(name);
 });
 

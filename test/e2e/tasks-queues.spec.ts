@@ -17,14 +17,10 @@ beforeAll(async () => {
   server = await TestServer.start();
   admin = new ConsoleClient(server);
   client = new PullWorker(server);
-  acme = await clientOf('acme', ['tasks', 'worker', 'queues']);
+  acme = await PullWorker.of(server, 'acme', ['tasks', 'worker', 'queues']);
 });
 
 afterAll(() => server.close());
-
-async function clientOf(tenant: string, scopes: readonly string[]): Promise<PullWorker> {
-  return new PullWorker(server, (await admin.post('keys', { name: 'test', tenant, scopes })).token);
-}
 
 const register = (queue: unknown, endpoint: unknown = '/v1/x') => client.ask('POST', 'register', { queue, endpoint });
 
@@ -366,7 +362,7 @@ describe('who may do that', () => {
     const all = ['files', 'batches', 'tasks', 'worker', 'queues', 'metrics'];
     for (const scope of all) {
       const { status, body } = await (
-        await clientOf('acme', [scope])
+        await PullWorker.of(server, 'acme', [scope])
       ).ask(method, path, method === 'POST' ? {} : undefined);
       if (scopes.includes(scope)) expect([scope, status]).not.toEqual([scope, 403]);
       else {

@@ -23,6 +23,12 @@ export class PullWorker {
     readonly key = server.adminKey,
   ) {}
 
+  /** With a new key of this tenant, which is made if it is not there. */
+  static async of(server: TestServer, tenant: string, scopes: readonly string[]): Promise<PullWorker> {
+    const { token } = await new ConsoleClient(server).post('keys', { name: 'test', tenant, scopes });
+    return new PullWorker(server, token);
+  }
+
   /** `path` is relative to `/v1/queue/`. */
   async ask(
     method: string,

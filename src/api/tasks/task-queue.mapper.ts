@@ -92,7 +92,8 @@ export function toQueueFiguresDto(
   queue: Queue,
   row: StoredQueue,
   levels: LaneFiguresDto[],
-): Omit<QueueFiguresDto, 'dead_letters'> {
+  deadLetters: number,
+): QueueFiguresDto {
   const sumOf = (name: (typeof SUMMED)[number]) => toThousandths(levels.reduce((sum, level) => sum + level[name], 0));
   return {
     ...(Object.fromEntries(SUMMED.map((name) => [name, sumOf(name)])) as Record<(typeof SUMMED)[number], number>),
@@ -104,6 +105,7 @@ export function toQueueFiguresDto(
     workers: eachWorkerOnce(levels.flatMap(({ workers }) => workers)),
     reasons: [...new Set(levels.flatMap(({ reasons }) => reasons))],
     levels,
+    dead_letters: deadLetters,
   };
 }
 

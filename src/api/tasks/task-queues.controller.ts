@@ -121,7 +121,7 @@ export class TaskQueuesController {
     }
     const stats = await this.stats.lanes((lane) => lane.queue.seq === queue.seq);
     const levels = await this.render(caller, stats);
-    return { ...toQueueFiguresDto(queue, row, levels), dead_letters: await this.letters.count(queue.seq) };
+    return toQueueFiguresDto(queue, row, levels, await this.letters.count(queue.seq));
   }
 
   @Post('console/:lane/clear')

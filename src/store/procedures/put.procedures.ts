@@ -37,6 +37,9 @@ export const TASK_KEY_SCOPE = 'tasks';
 /** Said to whom a full queue turns away: nobody knows when it drains, so not at once and not much later. */
 const FULL_RETRY_MS = 1000;
 
+/** Of each call its tasks. */
+type TaskLists = readonly (readonly NewTask[])[];
+
 /** Tasks that are put together once, however often the call comes; `bulk`: the key that they, of which there are some, share. */
 export interface PutOnce {
   tasks: readonly NewTask[];
@@ -50,7 +53,7 @@ export interface PutOnce {
  */
 export const putTasks = procedureOfMany(
   'task-put',
-  (tx, calls: readonly (readonly NewTask[])[]) => put(tx, calls, (intake, tasks) => intake.admitAll(tasks)),
+  (tx, calls: TaskLists) => put(tx, calls, (intake, tasks) => intake.admitAll(tasks)),
   { lanesOf: (_tx, calls) => lanesOf(calls), readsFirst },
 );
 
@@ -63,8 +66,6 @@ export const putTasksOnce = procedureOfMany(
   },
   { lanesOf: (_tx, calls) => lanesOf(listsOf(calls)), readsFirst: (calls) => readsFirst(listsOf(calls)) },
 );
-
-type TaskLists = readonly (readonly NewTask[])[];
 
 function listsOf(calls: readonly PutOnce[]): TaskLists {
   return calls.map(({ tasks }) => tasks);
